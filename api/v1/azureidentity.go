@@ -1,0 +1,106 @@
+package v1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// IdentityType says what stands behind an AzureIdentity.
+type IdentityType int
+
+const (
+	// UserAssignedMSI is a user-assigned managed identity, named by resourceID.
+	UserAssignedMSI IdentityType = 0
+	// ServicePrincipal is an application with a client secret in a Secret.
+	ServicePrincipal IdentityType = 1
+	// ServicePrincipalCertificate is an application with a certificate in a Secret.
+	ServicePrincipalCertificate IdentityType = 2
+)
+
+// AzureIdentity is an identity in Microsoft Entra that pods may be given.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:path=azureidentities,singular=azureidentity,scope=Namespaced
+// +kubebuilder:metadata:annotations="api-approved.kubernetes.io=unapproved"
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
+// +kubebuilder:printcolumn:name="ClientID",type=string,JSONPath=`.spec.clientID`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type AzureIdentity struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// +optional
+	Spec AzureIdentitySpec `json:"spec,omitempty"`
+	// +optional
+	Status AzureIdentityStatus `json:"status,omitempty"`
+}
+
+// AzureIdentitySpec says which identity it is and how to sign in as it.
+type AzureIdentitySpec struct {
+	// Metadata is kept for objects that older clients wrote; it has no meaning.
+	// +optional
+	Metadata *metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Type is 0 for a user-assigned managed identity (the default), 1 for a
+	// service principal with a client secret, 2 for one with a certificate.
+	// +optional
+	Type IdentityType `json:"type,omitempty"`
+
+	// ResourceID is the Azure resource ID of the user-assigned managed identity
+	// (type 0), in any letter case:
+	// /subscriptions/<id>/resourcegroups/<group>/providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>
+	// +optional
+	ResourceID string `json:"resourceID,omitempty"`
+
+	// ClientID is the client (application) ID of the identity. For type 0 it
+	// must be the one of ResourceID: tokens are refused while it isn't.
+	// +optional
+	ClientID string `json:"clientID,omitempty"`
+
+	// ClientPassword names the Secret with the client secret (type 1) or with
+	// certificate and password (type 2).
+	// +optional
+	ClientPassword corev1.SecretReference `json:"clientPassword,omitempty"`
+
+	// TenantID is the tenant of the service principal (types 1 and 2).
+	// +optional
+	TenantID string `json:"tenantID,omitempty"`
+
+	// AuxiliaryTenantIDs are further tenants to get a token for (type 1).
+	// +optional
+	// +nullable
+	AuxiliaryTenantIDs []string `json:"auxiliaryTenantIDs,omitempty"`
+
+	// ADResourceID is accepted and has no meaning.
+	// +optional
+	ADResourceID string `json:"adResourceID,omitempty"`
+
+	// ADEndpoint is the sign-in authority for types 1 and 2; empty means the
+	// public cloud's.
+	// +optional
+	ADEndpoint string `json:"adEndpoint,omitempty"`
+
+	// Replicas is accepted and has no meaning.
+	// +optional
+	// +nullable
+	Replicas *int32 `json:"replicas,omitempty"`
+}
+
+// AzureIdentityStatus is never written by the controller.
+type AzureIdentityStatus struct {
+	// Metadata is kept for objects that older clients wrote; it has no meaning.
+	// +optional
+	Metadata *metav1.ObjectMeta `json:"metadata,omitempty"`
+	// AvailableReplicas is accepted and has no meaning.
+	// +optional
+	AvailableReplicas int32 `json:"availableReplicas,omitempty"`
+}
+
+// AzureIdentityList is a list of AzureIdentity.
+//
+// +kubebuilder:object:root=true
+type AzureIdentityList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []AzureIdentity `json:"items"`
+}

@@ -1,0 +1,63 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// AzureIdentityBinding gives an AzureIdentity to the pods with a label value.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:path=azureidentitybindings,singular=azureidentitybinding,scope=Namespaced
+// +kubebuilder:metadata:annotations="api-approved.kubernetes.io=unapproved"
+// +kubebuilder:printcolumn:name="AzureIdentity",type=string,JSONPath=`.spec.azureIdentity`
+// +kubebuilder:printcolumn:name="Selector",type=string,JSONPath=`.spec.selector`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type AzureIdentityBinding struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// +optional
+	Spec AzureIdentityBindingSpec `json:"spec,omitempty"`
+	// +optional
+	Status AzureIdentityBindingStatus `json:"status,omitempty"`
+}
+
+// AzureIdentityBindingSpec is the pair of identity and label value.
+type AzureIdentityBindingSpec struct {
+	// Metadata is kept for objects that older clients wrote; it has no meaning.
+	// +optional
+	Metadata *metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// AzureIdentity is the name of an AzureIdentity in the binding's own namespace.
+	// +optional
+	AzureIdentity string `json:"azureIdentity,omitempty"`
+
+	// Selector is the value of the pod label aadpodidbinding that this binding
+	// applies to, compared for equality; it isn't a label selector. An empty
+	// one applies to no pod.
+	// +optional
+	Selector string `json:"selector,omitempty"`
+
+	// Weight is accepted and has no meaning.
+	// +optional
+	Weight int `json:"weight,omitempty"`
+}
+
+// AzureIdentityBindingStatus is never written by the controller.
+type AzureIdentityBindingStatus struct {
+	// Metadata is kept for objects that older clients wrote; it has no meaning.
+	// +optional
+	Metadata *metav1.ObjectMeta `json:"metadata,omitempty"`
+	// AvailableReplicas is accepted and has no meaning.
+	// +optional
+	AvailableReplicas int32 `json:"availableReplicas,omitempty"`
+}
+
+// AzureIdentityBindingList is a list of AzureIdentityBinding.
+//
+// +kubebuilder:object:root=true
+type AzureIdentityBindingList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []AzureIdentityBinding `json:"items"`
+}
