@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// MaxOps is how many operations one Txn may hold (etcd's --max-txn-ops; our own
+// etcd is started with it, an external one needs it set).
+const MaxOps = 1024
+
+// Cond is a condition of a Txn.
+type Cond struct{ cmp clientv3.Cmp }
+
+// Absent holds while no item has the key.
+func Absent(key string) Cond {
+	return Cond{clientv3.Compare(clientv3.CreateRevision(key), "=", 0)}
+}
+
+// Exists holds while an item has the key.
+func Exists(key string) Cond {
+	return Cond{clientv3.Compare(clientv3.CreateRevision(key), ">", 0)}
+}
+
+// Unchanged holds while the item is still the one that was read. Revision 0 means Absent.
+func Unchanged(key string, revision int64) Cond {
+	return Cond{clientv3.Compare(clientv3.ModRevision(key), "=", revision)}
+}
+
+// Op is a write of a Txn.
+type Op struct{ op clientv3.Op }
+
+// Put writes an item.
+func Put(key string, value []byte) Op {
+	return Op{clientv3.OpPut(key, string(value))}
+}
+
+// PutLeased writes an item that goes with the lease.
+func PutLeased(key string, value []byte, lease *Lease) Op {
+	return Op{clientv3.OpPut(key, string(value), clientv3.WithLease(lease.id))}
+}
+
+// Delete removes an item; removing what isn't there is no error.
+func Delete(key string) Op { return Op{clientv3.OpDelete(key)} }
+
+// Txn applies all operations if all conditions hold, and returns the revision
+// that the written items now have. Otherwise nothing is written: ErrConflict.
+func (s *Store) Txn(ctx context.Context, conds []Cond, ops []Op) (int64, error) {
+	if len(ops) > MaxOps || len(conds) > MaxOps {
+		return 0, fmt.Errorf("writing: %d operations under %d conditions, at most %d fit in a transaction", len(ops), len(conds), MaxOps)
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+
+	compares := make([]clientv3.Cmp, len(conds))
+	for i, c := range conds {
+		compares[i] = c.cmp
+	}
+	writes := make([]clientv3.Op, len(ops))
+	for i, o := range ops {
+		writes[i] = o.op
+	}
+	response, err := s.client.Txn(ctx).If(compares...).Then(writes...).Commit()
+	if err != nil {
+		return 0, fmt.Errorf("writing: %w", translate(err))
+	}
+	if !response.Succeeded {
+		return 0, fmt.Errorf("writing: %w", ErrConflict)
+	}
+	return response.Header.Revision, nil
+}
