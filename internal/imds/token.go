@@ -1,0 +1,136 @@
+package imds
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/lanyard-project/lanyard/internal/secret"
+)
+
+// ContentTypeJSON is the media type of every JSON answer.
+const ContentTypeJSON = "application/json; charset=utf-8"
+
+// TokenResponse is the document of a token. Every value is a string on the wire, numbers included.
+// Encoding it with encoding/json hides the token; Encode is the way to the wire.
+type TokenResponse struct {
+	AccessToken  secret.String
+	ClientID     string
+	ObjectID     string // echoed when the request named the identity by it
+	ResourceID   string // likewise
+	ExpiresIn    time.Duration
+	ExpiresOn    time.Time
+	ExtExpiresIn time.Duration
+	NotBefore    time.Time
+	Resource     string
+	TokenType    string
+}
+
+type tokenDocument struct {
+	AccessToken  string   `json:"access_token"`
+	RefreshToken string   `json:"refresh_token"`
+	ClientID     string   `json:"client_id,omitempty"`
+	ObjectID     string   `json:"object_id,omitempty"`
+	ResourceID   string   `json:"msi_res_id,omitempty"`
+	ExpiresIn    flexible `json:"expires_in"`
+	ExpiresOn    flexible `json:"expires_on"`
+	ExtExpiresIn flexible `json:"ext_expires_in"`
+	NotBefore    flexible `json:"not_before"`
+	Resource     string   `json:"resource"`
+	TokenType    string   `json:"token_type"`
+}
+
+// flexible reads a number or a string, and writes a string.
+type flexible string
+
+func (f *flexible) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		var number json.Number
+		if err := json.Unmarshal(data, &number); err != nil {
+			return fmt.Errorf("reading a number: %w", err)
+		}
+		text = number.String()
+	}
+	*f = flexible(text)
+	return nil
+}
+
+func (f flexible) int() (int64, error) {
+	if f == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(string(f), 10, 64)
+	if err != nil {
+		return 0, errors.New("not a whole number") // strconv's error would quote the caller's text
+	}
+	return n, nil
+}
+
+func number(n int64) flexible { return flexible(strconv.FormatInt(n, 10)) }
+
+// Encode gives the document with the token in the clear.
+func (t TokenResponse) Encode() []byte {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false) // a resource may hold &
+	err := encoder.Encode(tokenDocument{
+		AccessToken:  t.AccessToken.Reveal(),
+		ClientID:     t.ClientID,
+		ObjectID:     t.ObjectID,
+		ResourceID:   t.ResourceID,
+		ExpiresIn:    number(int64(t.ExpiresIn / time.Second)),
+		ExpiresOn:    number(t.ExpiresOn.Unix()),
+		ExtExpiresIn: number(int64(t.ExtExpiresIn / time.Second)),
+		NotBefore:    number(t.NotBefore.Unix()),
+		Resource:     t.Resource,
+		TokenType:    t.TokenType,
+	})
+	if err != nil { // strings always encode
+		panic(err)
+	}
+	return bytes.TrimRight(buffer.Bytes(), "\n")
+}
+
+// DecodeToken reads a token's document as a client does: it insists on the token and its expiry and tolerates numbers
+// written as numbers. Its errors never hold any part of the document.
+func DecodeToken(body []byte) (TokenResponse, error) {
+	var document tokenDocument
+	if err := json.Unmarshal(body, &document); err != nil {
+		return TokenResponse{}, errors.New("reading the token document: not the expected JSON")
+	}
+	if document.AccessToken == "" {
+		return TokenResponse{}, errors.New("reading the token document: access_token is missing")
+	}
+	var numbers [4]int64
+	for i, f := range []flexible{document.ExpiresIn, document.ExpiresOn, document.ExtExpiresIn, document.NotBefore} {
+		n, err := f.int()
+		if err != nil {
+			return TokenResponse{}, fmt.Errorf("reading the token document's times: %w", err)
+		}
+		numbers[i] = n
+	}
+	if numbers[1] == 0 {
+		return TokenResponse{}, errors.New("reading the token document: expires_on is missing")
+	}
+	return TokenResponse{
+		AccessToken:  secret.New(document.AccessToken),
+		ClientID:     document.ClientID,
+		ObjectID:     document.ObjectID,
+		ResourceID:   document.ResourceID,
+		ExpiresIn:    time.Duration(numbers[0]) * time.Second,
+		ExpiresOn:    time.Unix(numbers[1], 0),
+		ExtExpiresIn: time.Duration(numbers[2]) * time.Second,
+		NotBefore:    time.Unix(numbers[3], 0),
+		Resource:     document.Resource,
+		TokenType:    document.TokenType,
+	}, nil
+}
+
+// IdentityInfo is the document at /metadata/identity/info.
+type IdentityInfo struct {
+	TenantID string `json:"tenantId"`
+}
