@@ -1,0 +1,96 @@
+// Command kube is every Kubernetes program, and etcd, in one file. The name it
+// is called by (a symlink beside it) or else its first argument says which one
+// it is, so that one link step and one set of pages in memory serve them all
+// while each still runs as a process of its own.
+//
+// The programs are upstream's, unmodified: this file only chooses between
+// their own command constructors.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	_ "time/tzdata" // CronJobs name time zones and the node may have no zone files
+
+	"github.com/spf13/cobra"
+	"go.etcd.io/etcd/server/v3/etcdmain"
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/logs/json/register"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+)
+
+// program runs one of the programs to its end. args[0] is the program's name;
+// the result is the exit status.
+type program func(args []string) int
+
+func programs() map[string]program {
+	return map[string]program{
+		"etcd": func(args []string) int {
+			etcdmain.Main(args) // exits by itself on an error
+			return 0
+		},
+		"kube-apiserver":          command(apiserver.NewAPIServerCommand),
+		"kube-controller-manager": command(controllermanager.NewControllerManagerCommand),
+		"kube-scheduler":          command(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
+		"kube-proxy":              command(proxy.NewProxyCommand),
+		// The kubelet installs its own signal handling on the context that it
+		// is given, so it gets the plain background one, as upstream's main.
+		"kubelet": command(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
+	}
+}
+
+// command defers a constructor until its program was chosen: constructors
+// register flags, metrics and feature gates that are shared by the process.
+func command(construct func() *cobra.Command) program {
+	return func(args []string) int {
+		// cobra and the flag packages read the process's own argument list.
+		os.Args = args
+		return cli.Run(construct())
+	}
+}
+
+// choose finds the program that args names, by argv[0] or by the first
+// argument, and returns it with the arguments that it shall see.
+func choose(all map[string]program, args []string) (program, []string, bool) {
+	if len(args) == 0 {
+		return nil, nil, false
+	}
+	name := filepath.Base(args[0])
+	if run, ok := all[name]; ok {
+		return run, append([]string{name}, args[1:]...), true
+	}
+	if len(args) > 1 {
+		if run, ok := all[args[1]]; ok {
+			return run, args[1:], true
+		}
+	}
+	return nil, nil, false
+}
+
+func usage(w io.Writer, all map[string]program) {
+	fmt.Fprintf(w, "usage: kube PROGRAM [ARGUMENT]..., or call it by the program's name\nprograms: %s\n",
+		strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+}
+
+func main() {
+	all := programs()
+	run, args, ok := choose(all, os.Args)
+	if !ok {
+		usage(os.Stderr, all)
+		os.Exit(2)
+	}
+	os.Exit(run(args))
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// release is what a module says of itself: the version that go.mod requires
+// and when that version was made.
+type release struct {
+	version string // v1.34.4
+	time    time.Time
+}
+
+// recipe says how one program is made.
+type recipe struct {
+	name  string   // as progress and stamps call it
+	group string   // "kube" or "tools"
+	about string   // what it is and how large, for the one who waits
+	out   string   // where it goes, below build/
+	links []string // further names beside out, by which it tells its programs apart
+
+	dir     string // the folder of its go.mod, below the repository's root
+	module  string // the module whose release it shows as its version
+	pkg     string // the main package
+	tags    string
+	symbols func(release) map[string]string // values for -X, by symbol
+
+	// c is set for a program with C in it: it is linked statically all the
+	// same, with these libraries as pkg-config knows them.
+	c []clib
+}
+
+// clib is a C library with its Debian package.
+type clib struct{ name, debian string }
+
+// flags are the arguments of go build, without the output.
+func (r recipe) flags(rel release) []string {
+	// Build IDs and version control stamps would make equal inputs give
+	// unequal bytes. -s -w drop symbol and debug tables, a third of the size.
+	ld := []string{"-s", "-w", "-buildid="}
+	tags := r.tags
+	if r.c != nil {
+		ld = append(ld, "-linkmode", "external", "-extldflags", "-static")
+		tags = strings.Join([]string{tags, "netgo", "osusergo"}, ",")
+	}
+	if r.symbols != nil {
+		values := r.symbols(rel)
+		for _, symbol := range slices.Sorted(maps.Keys(values)) {
+			ld = append(ld, "-X", symbol+"="+values[symbol])
+		}
+	}
+	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(ld, " ")}
+	if tags != "" {
+		flags = append(flags, "-tags", tags)
+	}
+	return flags
+}
+
+// env is the environment that decides the content of the program.
+func (r recipe) env() []string {
+	cgo := "CGO_ENABLED=0"
+	if r.c != nil {
+		cgo = "CGO_ENABLED=1"
+	}
+	// GOFLAGS of the one who calls would change the result behind our back;
+	// GOWORK would mix the modules' dependencies.
+	return []string{cgo, "GOFLAGS=", "GOWORK=off"}
+}
+
+const (
+	kubeVersion       = "k8s.io/component-base/version."
+	containerdVersion = "github.com/containerd/containerd/v2/version."
+	cniVersion        = "github.com/containernetworking/plugins/pkg/utils/buildversion."
+)
+
+// kubernetes fills the version that /version serves and that clients compare.
+// A Go module carries no commit; Kubernetes shows an empty one as "unknown".
+func kubernetes(rel release) map[string]string {
+	major, rest, _ := strings.Cut(strings.TrimPrefix(rel.version, "v"), ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	return map[string]string{
+		kubeVersion + "gitVersion":   rel.version,
+		kubeVersion + "gitMajor":     major,
+		kubeVersion + "gitMinor":     minor,
+		kubeVersion + "gitCommit":    "",
+		kubeVersion + "gitTreeState": "archive",
+		kubeVersion + "buildDate":    rel.time.UTC().Format(time.RFC3339),
+	}
+}
+
+func containerd(rel release) map[string]string {
+	return map[string]string{containerdVersion + "Version": rel.version}
+}
+
+func cni(rel release) map[string]string {
+	return map[string]string{cniVersion + "BuildVersion": rel.version}
+}
+
+func helm(rel release) map[string]string {
+	return map[string]string{"helm.sh/helm/v3/internal/version.version": rel.version}
+}
+
+func golangciLint(rel release) map[string]string {
+	return map[string]string{
+		"main.version": strings.TrimPrefix(rel.version, "v"),
+		"main.date":    rel.time.UTC().Format(time.RFC3339),
+	}
+}
+
+// recipes lists everything that can be built, the longest first, so that what
+// is shared is compiled there.
+func recipes() []recipe {
+	all := []recipe{
+		{
+			name: "kube", about: "Kubernetes' programs and etcd in one", out: "kube/kube",
+			links: []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"},
+			dir:   "kube", module: "k8s.io/kubernetes", pkg: "./cmd/kube",
+			tags:    "selinux,notest,grpcnotrace", // as Kubernetes' own release builds
+			symbols: kubernetes,
+		},
+		{name: "pause", about: "process 1 of a pod", out: "kube/pause", dir: "kube", pkg: "./cmd/pause"},
+	}
+	for _, p := range []struct{ name, tags string }{
+		{"containerd", "urfave_cli_no_docs,static_build"},
+		{"ctr", "urfave_cli_no_docs,static_build"},
+		{"containerd-shim-runc-v2", "urfave_cli_no_docs,static_build,no_grpc"}, // small: one runs beside every pod
+	} {
+		all = append(all, recipe{
+			name: p.name, about: "container runtime", out: "kube/" + p.name,
+			dir: "kube/containerd", module: "github.com/containerd/containerd/v2",
+			pkg: "github.com/containerd/containerd/v2/cmd/" + p.name, tags: p.tags, symbols: containerd,
+		})
+	}
+	all = append(all, recipe{
+		name: "runc", about: "starts containers", out: "kube/runc",
+		dir: "kube/runc", module: "github.com/opencontainers/runc", pkg: "github.com/opencontainers/runc",
+		tags: "seccomp,urfave_cli_no_docs",
+		c:    []clib{{name: "libseccomp", debian: "libseccomp-dev"}},
+	})
+	for _, p := range []string{"main/ptp", "main/loopback", "ipam/host-local", "meta/portmap"} {
+		name := p[strings.Index(p, "/")+1:]
+		all = append(all, recipe{
+			name: "cni-" + name, about: "CNI plugin", out: "kube/cni/" + name,
+			dir: "kube/cni", module: "github.com/containernetworking/plugins",
+			pkg: "github.com/containernetworking/plugins/plugins/" + p, symbols: cni,
+		})
+	}
+	for i := range all {
+		all[i].group = "kube"
+	}
+	return append(all,
+		recipe{
+			name: "helm", group: "tools", about: "installs charts", out: "tools/helm",
+			dir: "tools/helm", module: "helm.sh/helm/v3", pkg: "helm.sh/helm/v3/cmd/helm", symbols: helm,
+		},
+		recipe{
+			name: "controller-gen", group: "tools", about: "generates CRDs and deep copies", out: "tools/controller-gen",
+			dir: "tools/controller-gen", module: "sigs.k8s.io/controller-tools", pkg: "sigs.k8s.io/controller-tools/cmd/controller-gen",
+		},
+		recipe{
+			name: "golangci-lint", group: "tools", about: "lint", out: "tools/golangci-lint",
+			dir: "tools/golangci-lint", module: "github.com/golangci/golangci-lint/v2", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
+			symbols: golangciLint,
+		},
+	)
+}
+
+// pick finds the recipes that the arguments name, by name or group, each once.
+func pick(all []recipe, names []string) ([]recipe, error) {
+	var picked []recipe
+	known := map[string]bool{}
+	wanted := map[string]bool{}
+	for _, n := range names {
+		wanted[n] = true
+	}
+	for _, r := range all {
+		known[r.name], known[r.group] = true, true
+		if wanted[r.name] || wanted[r.group] {
+			picked = append(picked, r)
+		}
+	}
+	for _, n := range names {
+		if !known[n] {
+			return nil, fmt.Errorf("nothing is called %q here", n)
+		}
+	}
+	return picked, nil
+}
