@@ -1,0 +1,155 @@
+package providers
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+)
+
+// Level says at which scopes resources of a type may be. Levels can be or-ed.
+type Level int
+
+// The levels. Children of another type have their parent's level.
+const (
+	AtTenant       Level = 1 << iota // /providers/…
+	AtSubscription                   // /subscriptions/S/providers/…
+	AtGroup                          // /subscriptions/S/resourceGroups/G/providers/…
+	AtResource                       // an extension of any resource: <resource ID>/providers/…
+
+	// AtAnyScope is for extensions such as role assignments.
+	AtAnyScope = AtTenant | AtSubscription | AtGroup | AtResource
+)
+
+// Verbs says which of the standard operations a type serves.
+type Verbs int
+
+// The verbs. Zero stands for all of them.
+const (
+	CanGet Verbs = 1 << iota
+	CanList
+	CanPut
+	CanPatch
+	CanDelete
+
+	// ReadOnly types are made by the server alone.
+	ReadOnly = CanGet | CanList
+)
+
+// Type is one resource type: its facts, and functions for what is particular.
+type Type struct {
+	// Namespace ("Microsoft.Network") and Name ("virtualNetworks/subnets") in the
+	// casing in which IDs display them.
+	Namespace string
+	Name      string
+	// APIVersions that clients may send, in any order.
+	APIVersions []string
+	Levels      Level
+	Verbs       Verbs
+	// Tracked resources have a location (required) and tags, and are listed by
+	// …/resources; others are parts of something else.
+	Tracked bool
+
+	// WireType is the "type" member where it differs, as AKS's "Microsoft.ContainerService/ManagedClusters".
+	WireType string
+	// GroupSegment is "resourcegroups" for the types that display their IDs so
+	// (ManagedIdentity, ContainerService); empty means "resourceGroups".
+	GroupSegment string
+	// ActionType replaces Namespace/Name in the names of actions, as
+	// "Microsoft.Resources/subscriptions/resourceGroups" does.
+	ActionType string
+	// NamePattern that a new resource's name must match, and the rule as the error says it.
+	NamePattern *regexp.Regexp
+	NameRule    string
+	HideState   bool // properties.provisioningState isn't shown
+	ShowETag    bool // "etag" member and ETag header
+	AlwaysTags  bool // "tags":{} is shown even when empty
+	HideSystem  bool // systemData isn't shown
+	FlatErrors  bool // the provider's own errors have no "error" envelope (AKS)
+	// References are full types that this type's resources may refer to: a resource
+	// group deletes referrers first.
+	References []string
+
+	// Prepare checks and completes a PUT or PATCH without looking at any other
+	// state: it fills defaults into Next, refuses bad values and names the linked
+	// scopes (Request.Link).
+	Prepare func(ctx context.Context, r *Request) error
+	// Admit makes the checks that need state, once the caller is authorised. It may
+	// add writes and conditions to the transaction and Start a plan.
+	Admit func(ctx context.Context, r *Request) error
+	// Remove does the same for a DELETE, where Old is what goes and Next is nil.
+	// Without Start the resource and everything below it are gone with the transaction.
+	Remove func(ctx context.Context, r *Request) error
+	// Committed is told after each transaction that wrote or removed a resource of
+	// the type, also those of plans and of Resources: to bring an index up to date
+	// before the caller hears of success. next is nil for a removal.
+	Committed func(ctx context.Context, id armid.ID, next *resource.Resource)
+	// Busy gives the error for a write while an operation is under way; nil means
+	// 409 AnotherOperationInProgress.
+	Busy func(current *resource.Resource) *rest.Error
+
+	// Get reads a resource that isn't in the store (built-in role definitions,
+	// identities/default); nil means the store.
+	Get func(ctx context.Context, r *Request) (*resource.Resource, error)
+	// List reads a collection whose members or filters are particular; nil means
+	// the stored resources directly below Request.Scope. The pipeline pages it.
+	List func(ctx context.Context, r *Request) ([]*resource.Resource, error)
+	// ListBySubscription serves …/subscriptions/S/providers/NS/type for a type that
+	// lives in resource groups.
+	ListBySubscription bool
+	// Render changes a copy of the resource before it is shown (computed members,
+	// shapes of older api-versions).
+	Render func(ctx context.Context, r *resource.Resource, apiVersion string) error
+	// Document replaces the whole wire form, for types without ARM's envelope.
+	Document func(ctx context.Context, r *resource.Resource, apiVersion string) (json.RawMessage, error)
+
+	// Actions are the further operations, by the last segment of the path.
+	Actions []Action
+	// Plans are the long-running operations that Start may name.
+	Plans []Plan
+}
+
+// FullName is the type as IDs display it.
+func (t *Type) FullName() string { return t.Namespace + "/" + t.Name }
+
+// Permission names the action that a verb needs: "read", "write" or "delete".
+func (t *Type) Permission(verb string) string {
+	if t.ActionType != "" {
+		return t.ActionType + "/" + verb
+	}
+	return t.FullName() + "/" + verb
+}
+
+// Can reports whether the type serves all of the verbs.
+func (t *Type) Can(v Verbs) bool { return t.Verbs == 0 || t.Verbs&v == v }
+
+// Wire returns how the type shows a document.
+func (t *Type) Wire() resource.WireOptions {
+	return resource.WireOptions{Type: t.wireType(), HideState: t.HideState, ETag: t.ShowETag, AlwaysTag: t.AlwaysTags, NoSystem: t.HideSystem}
+}
+
+func (t *Type) wireType() string {
+	if t.WireType != "" {
+		return t.WireType
+	}
+	return t.FullName()
+}
+
+// Action is an operation beside the standard ones.
+type Action struct {
+	// Name is the path's last segment: "listClusterUserCredential".
+	Name string
+	// Method is POST unless said otherwise.
+	Method string
+	// OnCollection actions come after the type instead of after a resource's name.
+	OnCollection bool
+	// Permission is the full name of the action that the caller needs; empty means
+	// "<type>/<Name>/action" for POST and "<type>/<Name>/read" for GET.
+	Permission string
+	// Run does it. Old is the resource (nil for OnCollection). A response with
+	// status 202 and a started plan gets its headers from the pipeline.
+	Run func(ctx context.Context, r *Request) (rest.Response, error)
+}
