@@ -1,0 +1,102 @@
+package rbac
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// RoleType tells who defined a role.
+type RoleType string
+
+// The two kinds of role definitions.
+const (
+	BuiltInRole RoleType = "BuiltInRole"
+	CustomRole  RoleType = "CustomRole"
+)
+
+// Permission is one block of a role definition. NotActions take away from the
+// Actions of the same block only: they deny nothing that another block, role
+// or assignment grants.
+type Permission struct {
+	Actions        []string `json:"actions"`
+	NotActions     []string `json:"notActions"`
+	DataActions    []string `json:"dataActions"`
+	NotDataActions []string `json:"notDataActions"`
+	// Condition guards the block (ABAC). A block whose condition can't be
+	// evaluated grants nothing.
+	Condition        *string `json:"condition,omitempty"`
+	ConditionVersion *string `json:"conditionVersion,omitempty"`
+}
+
+// RoleDefinition is a named set of permissions.
+type RoleDefinition struct {
+	Name             string       `json:"name"` // a GUID
+	RoleName         string       `json:"roleName"`
+	Description      string       `json:"description"`
+	Type             RoleType     `json:"roleType"`
+	AssignableScopes []string     `json:"assignableScopes"`
+	Permissions      []Permission `json:"permissions"`
+}
+
+//go:embed builtin-roles.json
+var builtinRoles []byte
+
+// BuiltinRoles reads Azure's built-in role definitions, in the order of the
+// embedded data.
+func BuiltinRoles() ([]RoleDefinition, error) {
+	var roles []RoleDefinition
+	if err := json.Unmarshal(builtinRoles, &roles); err != nil {
+		return nil, fmt.Errorf("reading the built-in roles: %w", err)
+	}
+	return roles, nil
+}
+
+// RoleGUID returns the lower-cased GUID that a role definition id ends with.
+// The id has several equivalent forms (tenant, subscription or any other scope
+// before the same provider and GUID); only the GUID tells roles apart.
+func RoleGUID(roleDefinitionID string) string {
+	return strings.ToLower(roleDefinitionID[strings.LastIndexByte(roleDefinitionID, '/')+1:])
+}
+
+// role is a definition ready to be matched.
+type role struct {
+	definition *RoleDefinition
+	blocks     []block
+}
+
+type block struct {
+	actions, notActions, dataActions, notDataActions []pattern
+}
+
+func compileRole(def *RoleDefinition) *role {
+	r := &role{definition: def}
+	for _, p := range def.Permissions {
+		if p.Condition != nil && *p.Condition != "" {
+			continue
+		}
+		r.blocks = append(r.blocks, block{
+			actions:        compilePatterns(p.Actions),
+			notActions:     compilePatterns(p.NotActions),
+			dataActions:    compilePatterns(p.DataActions),
+			notDataActions: compilePatterns(p.NotDataActions),
+		})
+	}
+	return r
+}
+
+// grants says whether the role covers a lower-cased action.
+func (r *role) grants(action []byte, data bool) bool {
+	for i := range r.blocks {
+		b := &r.blocks[i]
+		yes, no := b.actions, b.notActions
+		if data {
+			yes, no = b.dataActions, b.notDataActions
+		}
+		if matchAny(yes, action) && !matchAny(no, action) {
+			return true
+		}
+	}
+	return false
+}
