@@ -1,0 +1,207 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lanyard-project/lanyard/internal/store"
+	"k8s.io/utils/clock"
+)
+
+// Config says what is mirrored and who is told.
+type Config struct {
+	Store  *store.Store
+	Prefix string
+	// Match picks keys below the prefix.
+	Match func(key string) bool
+	// Put is told of a new or changed item, Delete of a key that is gone. They run
+	// under the mirror's lock, one at a time, and must not call back.
+	Put    func(item store.Item)
+	Delete func(key string)
+	Log    *slog.Logger
+	Clock  clock.Clock
+}
+
+// Mirror follows a part of the store. It is safe for concurrent use.
+type Mirror struct {
+	cfg Config
+
+	mu sync.Mutex
+	// live holds every mirrored key with the revision of the state that was last told.
+	live map[string]int64
+	// gone holds keys that Refresh found removed until the watch delivers their
+	// deletion, with the revision that was removed: changes up to it are old.
+	gone map[string]int64
+	// seen is the newest revision that the watch delivered: all changes before it
+	// have been told.
+	seen int64
+}
+
+// New returns a mirror that has read nothing yet.
+func New(cfg Config) *Mirror {
+	return &Mirror{cfg: cfg, live: map[string]int64{}, gone: map[string]int64{}}
+}
+
+const pageSize = 500
+
+// Load reads the mirrored part as it is now, and tells of everything in it and
+// of everything that was told before and is gone.
+func (m *Mirror) Load(ctx context.Context) error {
+	found := map[string]bool{}
+	options := store.ListOptions{Limit: pageSize}
+	for {
+		page, err := m.cfg.Store.List(ctx, m.cfg.Prefix, options)
+		if err != nil {
+			return fmt.Errorf("loading the mirror of %s: %w", m.cfg.Prefix, err)
+		}
+		for _, item := range page.Items {
+			options.After = item.Key
+			if m.cfg.Match(item.Key) {
+				found[item.Key] = true
+				m.deliver(item, false)
+			}
+		}
+		options.Revision = page.Revision
+		if !page.More {
+			break
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen = max(m.seen, options.Revision)
+	for key, revision := range m.live {
+		if !found[key] && revision <= options.Revision {
+			delete(m.live, key)
+			m.cfg.Delete(key)
+		}
+	}
+	for key, revision := range m.gone {
+		if !found[key] && revision <= options.Revision {
+			delete(m.gone, key)
+		}
+	}
+	return nil
+}
+
+// Follow applies changes until ctx ends. When the watch breaks it loads
+// everything again, with growing waits while the store can't be reached. Load
+// must have succeeded before.
+func (m *Mirror) Follow(ctx context.Context) error {
+	const first, most = 50 * time.Millisecond, 5 * time.Second
+	wait := first
+	for {
+		err := m.watch(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		m.cfg.Log.WarnContext(ctx, "watch broke, reading again", "prefix", m.cfg.Prefix, "error", err)
+		for {
+			if err = m.Load(ctx); err == nil {
+				wait = first
+				break
+			}
+			m.cfg.Log.WarnContext(ctx, "reading again failed", "prefix", m.cfg.Prefix, "error", err, "wait", wait)
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-m.cfg.Clock.After(wait):
+			}
+			wait = min(2*wait, most)
+		}
+	}
+}
+
+var errWatchEnded = errors.New("watch ended")
+
+func (m *Mirror) watch(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m.mu.Lock()
+	after := m.seen
+	m.mu.Unlock()
+	for event := range m.cfg.Store.Watch(ctx, m.cfg.Prefix, after) {
+		switch event.Type {
+		case store.EventError:
+			return event.Err
+		case store.EventPut:
+			m.delivered(event.Item, false)
+		case store.EventDelete:
+			m.delivered(event.Item, true)
+		}
+	}
+	return errWatchEnded
+}
+
+// delivered takes a change from the watch.
+func (m *Mirror) delivered(item store.Item, deleted bool) {
+	if m.cfg.Match(item.Key) {
+		m.deliver(item, deleted)
+	}
+	m.mu.Lock()
+	m.seen = max(m.seen, item.Revision)
+	m.mu.Unlock()
+}
+
+// deliver takes what a list or the watch says about a key.
+func (m *Mirror) deliver(item store.Item, deleted bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if item.Revision <= m.live[item.Key] || item.Revision <= m.gone[item.Key] {
+		return
+	}
+	if deleted {
+		delete(m.gone, item.Key)
+		m.remove(item.Key)
+		return
+	}
+	m.put(item)
+}
+
+// Refresh reads one key again, after this process has written or removed it: the
+// change has been told when Refresh returns. An error does no lasting harm, the
+// watch brings the change later.
+func (m *Mirror) Refresh(ctx context.Context, key string) error {
+	if !m.cfg.Match(key) {
+		return nil
+	}
+	m.mu.Lock()
+	before, known := m.live[key]
+	m.mu.Unlock()
+
+	item, err := m.cfg.Store.Get(ctx, key)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case err == nil:
+		// What is older than the watch has been told, or was removed since.
+		if item.Revision >= m.seen && item.Revision > m.live[key] && item.Revision > m.gone[key] {
+			m.put(item)
+		}
+		return nil
+	case errors.Is(err, store.ErrNotFound):
+		// Unless the watch brought a newer state while we read.
+		if known && m.live[key] == before {
+			m.gone[key] = before
+			m.remove(key)
+		}
+		return nil
+	}
+	return fmt.Errorf("refreshing the mirror: %w", err)
+}
+
+func (m *Mirror) put(item store.Item) {
+	delete(m.gone, item.Key)
+	m.live[item.Key] = item.Revision
+	m.cfg.Put(item)
+}
+
+func (m *Mirror) remove(key string) {
+	if _, ok := m.live[key]; ok {
+		delete(m.live, key)
+		m.cfg.Delete(key)
+	}
+}
