@@ -22,33 +22,49 @@ func (e *InvalidError) Error() string {
 
 // Parse reads a resource ID in any casing. A trailing slash is allowed.
 func Parse(text string) (ID, error) {
+	id, rest, err := ParsePath(text)
+	switch {
+	case err != nil:
+		return ID{}, err
+	case len(rest) == 1 && strings.EqualFold(rest[0], "providers"):
+		return ID{}, &InvalidError{Text: text, Reason: "names no resource provider"}
+	case len(rest) > 1 && strings.EqualFold(rest[0], "providers"):
+		return ID{}, &InvalidError{Text: text, Reason: "names no resource of provider " + rest[1]}
+	case len(rest) > 0:
+		return ID{}, &InvalidError{Text: text, Reason: fmt.Sprintf("has no name after %q", rest[0])}
+	}
+	return id, nil
+}
+
+// ParsePath reads the path of a call: the longest resource ID that it starts
+// with, and the segments that are left over. Those are a collection ("subnets",
+// or "providers", namespace and type) or an action.
+func ParsePath(text string) (ID, []string, error) {
 	if len(text) > maxLength {
-		return ID{}, &InvalidError{Text: text[:64] + "…", Reason: "longer than 4096 bytes"}
+		return ID{}, nil, &InvalidError{Text: strings.ToValidUTF8(text[:64], "?") + "…", Reason: "longer than 4096 bytes"}
 	}
 	if !strings.HasPrefix(text, "/") {
-		return ID{}, &InvalidError{Text: text, Reason: "doesn't start with a slash"}
+		return ID{}, nil, &InvalidError{Text: text, Reason: "doesn't start with a slash"}
 	}
 	body := strings.TrimSuffix(text[1:], "/")
 	if body == "" {
-		return Root(), nil
+		return Root(), nil, nil
 	}
 	segments := strings.Split(body, "/")
 	for _, s := range segments {
 		if reason := badSegment(s); reason != "" {
-			return ID{}, &InvalidError{Text: text, Reason: reason}
+			return ID{}, nil, &InvalidError{Text: text, Reason: reason}
 		}
 	}
 	id, rest := scope(segments)
-	for len(rest) > 0 {
-		if !strings.EqualFold(rest[0], "providers") {
-			return ID{}, &InvalidError{Text: text, Reason: fmt.Sprintf("expects 'providers' in place of %q", rest[0])}
+	for len(rest) > 1 && strings.EqualFold(rest[0], "providers") {
+		var taken int
+		if id, taken = provider(id, rest[1:]); taken == 0 {
+			break
 		}
-		var err error
-		if id, rest, err = provider(id, rest[1:], text); err != nil {
-			return ID{}, err
-		}
+		rest = rest[1+taken:]
 	}
-	return id, nil
+	return id, rest, nil
 }
 
 // MustParse is Parse for IDs written in the source.
@@ -78,30 +94,28 @@ func scope(segments []string) (ID, []string) {
 	return id, segments
 }
 
-// provider reads one "providers" section: a namespace with pairs of type and name.
-func provider(id ID, segments []string, text string) (ID, []string, error) {
-	if len(segments) == 0 {
-		return ID{}, nil, &InvalidError{Text: text, Reason: "names no resource provider"}
-	}
-	namespace, rest := segments[0], segments[1:]
-	if len(rest) == 0 {
-		if !id.Is(SubscriptionType) && !id.IsRoot() {
-			return ID{}, nil, &InvalidError{Text: text, Reason: "names no resource of provider " + namespace}
+// provider reads one "providers" section, a namespace with pairs of type and
+// name, and says how many segments it took.
+func provider(id ID, segments []string) (ID, int) {
+	namespace := segments[0]
+	if len(segments) == 1 {
+		if id.Is(SubscriptionType) || id.IsRoot() {
+			return id.Provider(namespace), 1
 		}
-		return id.Provider(namespace), nil, nil
+		return id, 0
 	}
-	for first := true; len(rest) > 0 && (first || !strings.EqualFold(rest[0], "providers")); first = false {
-		if len(rest) == 1 {
-			return ID{}, nil, &InvalidError{Text: text, Reason: fmt.Sprintf("type %q lacks a name", rest[0])}
-		}
-		if first {
-			id = id.Extension(namespace, rest[0], rest[1])
+	taken := 0
+	for at := 1; at+1 < len(segments); at += 2 {
+		if taken == 0 {
+			id = id.Extension(namespace, segments[at], segments[at+1])
+		} else if strings.EqualFold(segments[at], "providers") {
+			break
 		} else {
-			id = id.Child(rest[0], rest[1])
+			id = id.Child(segments[at], segments[at+1])
 		}
-		rest = rest[2:]
+		taken = at + 2
 	}
-	return id, rest, nil
+	return id, taken
 }
 
 // badSegment says what is wrong with a segment, or "". Dots alone and encoded
