@@ -32,8 +32,14 @@ func compile(ctx context.Context, root, build string, r recipe, want string, p *
 	// program of an earlier build is not written over.
 	part := out + ".part"
 	defer os.Remove(part)
-	args := append([]string{"build", "-v", "-o", part}, r.flags(rel)...)
-	if err := runGo(ctx, dir, r.env(), append(args, r.pkg), p); err != nil {
+	flags := r.flags(rel)
+	stale, err := countStale(ctx, dir, r, flags, p)
+	if err != nil {
+		return err
+	}
+	p.expect(stale)
+	args := append([]string{"build", "-v", "-o", part}, flags...)
+	if _, err := runGo(ctx, dir, r.env(), append(args, r.pkg), p); err != nil {
 		return err
 	}
 	if err := os.Rename(part, out); err != nil {
@@ -86,10 +92,23 @@ func releaseOf(ctx context.Context, dir, module string) (release, error) {
 	return release{version: m.Version, time: m.Time}, nil
 }
 
-// runGo runs the go command and reads its progress. What it says beside that
-// becomes part of the error.
-func runGo(ctx context.Context, dir string, env, args []string, p *progress) error {
+// countStale tells how many packages the build will compile: those of the
+// program that the build cache doesn't hold. On the way it fetches the modules.
+func countStale(ctx context.Context, dir string, r recipe, flags []string, p *progress) (int, error) {
+	args := append([]string{"list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"}, flags...)
+	out, err := runGo(ctx, dir, r.env(), append(args, r.pkg), p)
+	if err != nil {
+		return 0, err
+	}
+	return len(strings.Fields(out)), nil
+}
+
+// runGo runs the go command, reads its progress and returns its output. What
+// it says beside its progress becomes part of the error.
+func runGo(ctx context.Context, dir string, env, args []string, p *progress) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
+	var out strings.Builder
+	cmd.Stdout = &out
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	// A group of its own: an interrupt reaches the compilers once, through us,
 	// and the go command tidies its work folder before it ends.
@@ -98,19 +117,19 @@ func runGo(ctx context.Context, dir string, env, args []string, p *progress) err
 	cmd.WaitDelay = 10 * time.Second
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
-		return fmt.Errorf("opening the go command's output: %w", err)
+		return "", fmt.Errorf("opening the go command's output: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting the go command: %w", err)
+		return "", fmt.Errorf("starting the go command: %w", err)
 	}
 	said := read(stderr, p)
 	if err := cmd.Wait(); err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return "", ctx.Err()
 		}
-		return fmt.Errorf("go %s in %s: %w\n%s", strings.Join(args, " "), dir, err, said)
+		return "", fmt.Errorf("go %s in %s: %w\n%s", strings.Join(args, " "), dir, err, said)
 	}
-	return nil
+	return out.String(), nil
 }
 
 // read follows the lines of "go build -v": one package a line as it is

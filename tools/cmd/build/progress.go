@@ -17,6 +17,7 @@ type progress struct {
 	start    time.Time
 
 	mu        sync.Mutex
+	stale     int // packages to compile, 0 while unknown
 	packages  int
 	downloads int
 
@@ -43,6 +44,9 @@ func newProgress(f *os.File, title string) *progress {
 
 func (p *progress) compiled()   { p.mu.Lock(); p.packages++; p.mu.Unlock() }
 func (p *progress) downloaded() { p.mu.Lock(); p.downloads++; p.mu.Unlock() }
+
+// expect says how many packages will be compiled.
+func (p *progress) expect(stale int) { p.mu.Lock(); p.stale = stale; p.mu.Unlock() }
 
 // end shows how it ended and lets go of the line.
 func (p *progress) end(result string) {
@@ -74,14 +78,14 @@ func (p *progress) show() {
 
 func (p *progress) line() {
 	p.mu.Lock()
-	packages, downloads := p.packages, p.downloads
+	packages, stale, downloads := p.packages, p.stale, p.downloads
 	p.mu.Unlock()
 	text := fmt.Sprintf("%s  %s", p.title, elapsed(time.Since(p.start)))
 	if downloads > 0 {
 		text += fmt.Sprintf(", %d modules fetched", downloads)
 	}
-	if packages > 0 {
-		text += fmt.Sprintf(", %d packages compiled", packages)
+	if stale > 0 {
+		text += fmt.Sprintf(", %d of %d packages compiled", min(packages, stale), stale)
 	}
 	if p.terminal {
 		fmt.Fprint(p.w, p.clear(), text)

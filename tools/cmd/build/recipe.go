@@ -117,7 +117,7 @@ func recipes() []recipe {
 	all := []recipe{
 		{
 			name: "kube", about: "Kubernetes' programs and etcd in one", out: "kube/kube",
-			links: []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"},
+			links: []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"},
 			dir:   "kube", module: "k8s.io/kubernetes", pkg: "./cmd/kube",
 			tags:    "selinux,notest,grpcnotrace", // as Kubernetes' own release builds
 			symbols: kubernetes,
