@@ -1,0 +1,174 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	aadpodid "github.com/lanyard-project/lanyard/api/v1"
+	"github.com/lanyard-project/lanyard/internal/cluster/assign"
+	"github.com/lanyard-project/lanyard/internal/cluster/match"
+	"github.com/lanyard-project/lanyard/internal/cluster/scaleset"
+)
+
+// eventSource is the component that events name; people filter by it.
+const eventSource = "aadpodidentity.k8s.io"
+
+// scaleSetWorkers is how many scale sets are served at the same time. Workers
+// mostly wait for Azure; a stuck one takes away a slot until its deadline.
+const scaleSetWorkers = 32
+
+// Options are the settings of mic.
+type Options struct {
+	// Azure reads and changes scale sets.
+	Azure scaleset.Client
+	// SignedInAs is the client ID that Azure knows mic by; for advice in events.
+	SignedInAs string
+	// Protected identities are never removed from a scale set.
+	Protected scaleset.Protected
+	// ForceNamespaced confines every identity to its own namespace.
+	ForceNamespaced bool
+	// Linger is how long an identity stays on a scale set after its last pod.
+	Linger time.Duration
+	// DriftInterval is how often scale sets are read although nothing changed.
+	DriftInterval time.Duration
+	// Backoff and MostBackoff bound the pauses after failures of Azure.
+	Backoff, MostBackoff time.Duration
+	// Resync is how often every pod is looked at although nothing changed.
+	Resync time.Duration
+	// Writers is how many assigned identities are written at the same time.
+	Writers int
+	// Election, if its Name is set, lets one of several replicas work.
+	Election Election
+	// ProbeAddress and MetricsAddress are host:port; "0" turns one off.
+	ProbeAddress, MetricsAddress string
+	// Metrics is where mic's own metrics are registered.
+	Metrics prometheus.Registerer
+
+	Log   *slog.Logger
+	Clock clock.Clock
+}
+
+// Election is how replicas agree on a leader, by a Lease.
+type Election struct {
+	Name, Namespace string
+	Duration        time.Duration
+}
+
+// New puts mic together. The result works once its Start is called, and stops
+// when the context of Start ends.
+func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	cached, err := cacheOptions()
+	if err != nil {
+		return nil, err
+	}
+	cached.SyncPeriod = &o.Resync
+	options := manager.Options{
+		Scheme:                 scheme,
+		Cache:                  cached,
+		Logger:                 logr.FromSlogHandler(o.Log.Handler()),
+		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
+		HealthProbeBindAddress: "0", // health.go has our own
+	}
+	if e := o.Election; e.Name != "" {
+		options.LeaderElection = true
+		options.LeaderElectionID = e.Name
+		options.LeaderElectionNamespace = e.Namespace
+		options.LeaderElectionReleaseOnCancel = true
+		options.LeaseDuration = ptr.To(e.Duration)
+		options.RenewDeadline = ptr.To(e.Duration * 2 / 3)
+		options.RetryPeriod = ptr.To(e.Duration / 7)
+	}
+	mgr, err := manager.New(config, options)
+	if err != nil {
+		return nil, fmt.Errorf("creating the manager: %w", err)
+	}
+	instance := uuid.NewString()
+	if err := addPods(ctx, mgr, o, instance); err != nil {
+		return nil, err
+	}
+	if err := addScaleSets(ctx, mgr, o, instance); err != nil {
+		return nil, err
+	}
+	if err := addHealth(mgr, o.ProbeAddress); err != nil {
+		return nil, err
+	}
+	return mgr, nil
+}
+
+func addPods(ctx context.Context, mgr manager.Manager, o Options, instance string) error {
+	pods := &assign.Reconciler{
+		Kube: mgr.GetClient(), Live: mgr.GetAPIReader(),
+		Recorder: mgr.GetEventRecorderFor(eventSource),
+		Rules:    match.Rules{ForceNamespaced: o.ForceNamespaced},
+		Instance: instance,
+	}
+	err := pods.SetUp(ctx, mgr, controller.Options{
+		MaxConcurrentReconciles: o.Writers,
+		EnableWarmup:            ptr.To(true),
+		SkipNameValidation:      ptr.To(true),
+	})
+	if err != nil {
+		return fmt.Errorf("setting up pods: %w", err)
+	}
+	return nil
+}
+
+func addScaleSets(ctx context.Context, mgr manager.Manager, o Options, instance string) error {
+	measured, err := scaleset.NewMetrics(o.Metrics)
+	if err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	sets := &scaleset.Reconciler{
+		Kube: mgr.GetClient(), Azure: o.Azure, Clock: o.Clock, Metrics: measured,
+		Recorder: mgr.GetEventRecorderFor(eventSource),
+		Instance: instance, Protected: o.Protected, Linger: o.Linger, Interval: o.DriftInterval,
+		Backoff: o.Backoff, MostBackoff: o.MostBackoff, Writers: o.Writers, SignedInAs: o.SignedInAs,
+	}
+	err = mgr.GetFieldIndexer().IndexField(ctx, &aadpodid.AzureAssignedIdentity{}, scaleset.ByScaleSet,
+		func(o client.Object) []string { return scaleset.IndexKey(o.(*aadpodid.AzureAssignedIdentity)) })
+	if err != nil {
+		return fmt.Errorf("indexing assigned identities by scale set: %w", err)
+	}
+	err = builder.TypedControllerManagedBy[scaleset.ID](mgr).
+		Named("scalesets").
+		WithOptions(controller.TypedOptions[scaleset.ID]{
+			MaxConcurrentReconciles: scaleSetWorkers,
+			EnableWarmup:            ptr.To(true),
+			SkipNameValidation:      ptr.To(true),
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[scaleset.ID](10*time.Millisecond, o.MostBackoff),
+		}).
+		Watches(&aadpodid.AzureAssignedIdentity{}, handler.TypedEnqueueRequestsFromMapFunc(scaleSetOf)).
+		Complete(sets)
+	if err != nil {
+		return fmt.Errorf("setting up scale sets: %w", err)
+	}
+	return nil
+}
+
+func scaleSetOf(_ context.Context, o client.Object) []scaleset.ID {
+	id, err := scaleset.ParseID(o.GetAnnotations()[scaleset.ScaleSetAnnotation])
+	if err != nil {
+		return nil
+	}
+	return []scaleset.ID{id}
+}

@@ -1,0 +1,122 @@
+package scaleset
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	aadpodid "github.com/lanyard-project/lanyard/api/v1"
+)
+
+// repeatEventAfter is how long the same news isn't told again.
+const repeatEventAfter = 10 * time.Minute
+
+const applyError = "binding apply error"
+
+// explain says why an assigned identity isn't Assigned, with the way to fix it.
+func (r *Reconciler) explain(a *aadpodid.AzureAssignedIdentity, identity string, set ID, clientID string, there bool, m *memory) {
+	ref := a.Spec.AzureIdentityRef
+	name := ref.Namespace + "/" + ref.Name
+	switch {
+	case there && clientID != "":
+		m.judged[a.UID] = a.ResourceVersion
+		r.tell(m, a, fmt.Sprintf("AzureIdentity %s says clientID %q, but %s has client ID %s. "+
+			"No token is given while they differ: correct spec.clientID or spec.resourceID.", name, ref.Spec.ClientID, ref.Spec.ResourceID, clientID))
+	case m.identities[identity].fault != nil:
+		r.tell(m, a, r.advice(m.identities[identity].fault, identity, set))
+	}
+}
+
+// explainAll tells everybody who waits why the scale set can't be changed.
+func (r *Reconciler) explainAll(m *memory, d demand, set ID) {
+	if m.all.fault == nil {
+		return
+	}
+	for identity, u := range d {
+		for _, a := range u.live {
+			if a.Status.Status != aadpodid.StateAssigned {
+				r.tell(m, a, r.advice(m.all.fault, identity, set))
+			}
+		}
+	}
+}
+
+// explainRefused tells those who came while Azure's refusal of their identity
+// still holds.
+func (r *Reconciler) explainRefused(m *memory, d demand, set ID) {
+	for identity := range m.identities {
+		for _, a := range d[identity].live {
+			if a.Status.Status != aadpodid.StateAssigned {
+				r.explain(a, identity, set, "", false, m)
+			}
+		}
+	}
+}
+
+// advice words a fault together with what to do about it.
+func (r *Reconciler) advice(f *Fault, identity string, set ID) string {
+	who := r.SignedInAs
+	if who == "" {
+		who = "<client ID that mic signs in with>"
+	}
+	var fix string
+	switch {
+	case f.Code == "LinkedAuthorizationFailed":
+		fix = fmt.Sprintf(`mic may not assign this identity: az role assignment create --role "Managed Identity Operator" --assignee %s --scope %s`, who, identity)
+	case f.Code == "AuthorizationFailed":
+		fix = fmt.Sprintf(`mic may not change the scale set: az role assignment create --role "Virtual Machine Contributor" --assignee %s `+
+			`--scope /subscriptions/%s/resourceGroups/%s`, who, set.Subscription, set.ResourceGroup)
+	case f.Blame == BlameIdentity:
+		fix = fmt.Sprintf("check that %s exists and that spec.resourceID of the AzureIdentity is right", identity)
+	case f.Blame == BlameAbsence:
+		fix = fmt.Sprintf("scale set %s is gone: the pod needs a node of another one", set.Name)
+	case f.RetryAfter > 0:
+		fix = fmt.Sprintf("Azure asked to wait %s; mic tries again then", f.RetryAfter.Round(time.Second))
+	case f.Code == "":
+		fix = "mic got no answer from Azure Resource Manager or no token to ask it with, and tries again"
+	default:
+		fix = "mic tries again"
+	}
+	return fmt.Sprintf("Identity not yet on scale set %s. To fix it: %s. (%s)", set.Name, fix, f.Error())
+}
+
+// tell sends a warning unless the same was said a short while ago.
+func (r *Reconciler) tell(m *memory, a *aadpodid.AzureAssignedIdentity, text string) {
+	now := r.Clock.Now()
+	if told := m.told[a.UID]; told.text == text && now.Sub(told.at) < repeatEventAfter {
+		return
+	}
+	m.told[a.UID] = telling{text: text, at: now}
+	r.event(a, corev1.EventTypeWarning, applyError, text, bindingAndAssigned)
+}
+
+type audience int
+
+const (
+	bindingOnly audience = iota
+	bindingAndAssigned
+)
+
+// event records an event on the binding, where its author looks, and for
+// warnings on the assigned identity as well.
+func (r *Reconciler) event(a *aadpodid.AzureAssignedIdentity, kind, reason, text string, to audience) {
+	if b := a.Spec.AzureBindingRef; b != nil && b.UID != types.UID("") {
+		r.Recorder.Event(b, kind, reason, fmt.Sprintf("pod %s/%s: %s", a.Spec.PodNamespace, a.Spec.Pod, text))
+	}
+	if to == bindingAndAssigned {
+		r.Recorder.Event(a, kind, reason, text)
+	}
+}
+
+// knowsAll reports whether each live user that isn't Assigned was judged in its
+// present version: asking Azure again would give the same answer.
+func (m *memory) knowsAll(u *users) bool {
+	for _, a := range u.live {
+		if a.Status.Status != aadpodid.StateAssigned && m.judged[a.UID] != a.ResourceVersion {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,88 @@
+package scaleset
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// memory is what the passes over one scale set remember from one to the next.
+// Losing it costs time or one more GET, never correctness. Only the worker that
+// holds the scale set's work item touches it.
+type memory struct {
+	// all is the back-off after the scale set as a whole failed.
+	all backoff
+	// identities are the back-offs of identities that Azure refuses.
+	identities map[string]backoff
+	// ours are identities that mic put on the scale set, or may have.
+	ours map[string]bool
+	// looked is when the scale set was last read.
+	looked time.Time
+	// told is the last event about an object, by UID.
+	told map[types.UID]telling
+	// judged is the resource version at which the client ID of an assigned
+	// identity was found to be wrong: nothing to ask Azure before it changes.
+	judged map[types.UID]string
+}
+
+func newMemory() *memory {
+	return &memory{
+		identities: map[string]backoff{}, ours: map[string]bool{},
+		told: map[types.UID]telling{}, judged: map[types.UID]string{},
+	}
+}
+
+// backoff is how often something failed in a row, and until when to leave it.
+type backoff struct {
+	failures int
+	until    time.Time
+	fault    *Fault
+}
+
+// after returns the back-off that follows one more failure: base, doubled each
+// time up to most, plus up to a fifth so that many don't come back at once. A
+// service that says how long to wait is believed.
+func (b backoff) after(f *Fault, now time.Time, base, most time.Duration) backoff {
+	pause := min(base<<min(b.failures, 20), most)
+	pause = max(pause, f.RetryAfter)
+	pause += time.Duration(rand.Int64N(int64(pause)/5 + 1))
+	return backoff{failures: b.failures + 1, until: now.Add(pause), fault: f}
+}
+
+// telling is an event that was sent.
+type telling struct {
+	text string
+	at   time.Time
+}
+
+// forget drops what concerns objects that are no more, so that memory is in
+// proportion to what exists.
+func (m *memory) forget(d demand, now time.Time) {
+	for id := range m.identities {
+		if d[id] == nil {
+			delete(m.identities, id)
+		}
+	}
+	for id := range m.ours {
+		if d[id] == nil {
+			delete(m.ours, id)
+		}
+	}
+	exists := map[types.UID]bool{}
+	for _, u := range d {
+		for _, a := range u.live {
+			exists[a.UID] = true
+		}
+	}
+	for uid := range m.judged {
+		if !exists[uid] {
+			delete(m.judged, uid)
+		}
+	}
+	for uid, t := range m.told {
+		if !exists[uid] && now.Sub(t.at) > repeatEventAfter {
+			delete(m.told, uid)
+		}
+	}
+}

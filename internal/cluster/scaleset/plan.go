@@ -1,0 +1,143 @@
+package scaleset
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	aadpodid "github.com/lanyard-project/lanyard/api/v1"
+	"github.com/lanyard-project/lanyard/internal/cluster/match"
+)
+
+// Annotations that mic puts on assigned identities, for itself.
+const (
+	// ScaleSetAnnotation is the resource ID of the scale set that the
+	// assignment is about, so that it can be undone after the node has gone.
+	ScaleSetAnnotation = "lanyard-project.github.io/scale-set"
+	// InstanceAnnotation is the mic process that created the object. An object
+	// of an earlier process may have been served by it: what it asks for is on
+	// the scale set because of us.
+	InstanceAnnotation = "lanyard-project.github.io/created-by"
+	// FoundAnnotation marks an identity that was on the scale set before mic
+	// wanted it there: it stays when the last pod goes.
+	FoundAnnotation = "lanyard-project.github.io/found-in-place"
+)
+
+// users are the assigned identities that are about one identity.
+type users struct {
+	live    []*aadpodid.AzureAssignedIdentity
+	leaving []*aadpodid.AzureAssignedIdentity
+}
+
+// demand is what the cluster wants of one scale set, by identity.
+type demand map[string]*users
+
+// demandOf sorts assigned identities. One whose identity has no usable resource
+// ID has never been anywhere; it is filed under the empty ID.
+func demandOf(assigned []*aadpodid.AzureAssignedIdentity) demand {
+	d := demand{}
+	for _, a := range assigned {
+		id := ""
+		if ref := a.Spec.AzureIdentityRef; ref != nil {
+			if parsed, err := match.ResourceID(ref); err == nil {
+				id = parsed
+			}
+		}
+		u := d[id]
+		if u == nil {
+			u = &users{}
+			d[id] = u
+		}
+		if a.DeletionTimestamp.IsZero() {
+			u.live = append(u.live, a)
+		} else {
+			u.leaving = append(u.leaving, a)
+		}
+	}
+	return d
+}
+
+// settled reports whether everybody who wants the identity has been told that
+// it is there.
+func (u *users) settled() bool {
+	for _, a := range u.live {
+		if a.Status.Status != aadpodid.StateAssigned {
+			return false
+		}
+	}
+	return true
+}
+
+// found reports whether the identity was on the scale set before us.
+func (u *users) found() bool {
+	return u.any(func(a *aadpodid.AzureAssignedIdentity) bool { return a.Annotations[FoundAnnotation] != "" })
+}
+
+// servedBefore reports whether an earlier process, or this one, may have put
+// the identity on the scale set for one of the users.
+func (u *users) servedBefore(instance string) bool {
+	return u.any(func(a *aadpodid.AzureAssignedIdentity) bool {
+		return a.Annotations[InstanceAnnotation] != instance || a.Status.Status == aadpodid.StateAssigned
+	})
+}
+
+func (u *users) any(is func(*aadpodid.AzureAssignedIdentity) bool) bool {
+	for _, list := range [][]*aadpodid.AzureAssignedIdentity{u.live, u.leaving} {
+		for _, a := range list {
+			if is(a) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lastLeft returns when the last user went. Only for identities without live users.
+func (u *users) lastLeft() time.Time {
+	var last metav1.Time
+	for _, a := range u.leaving {
+		if last.Before(a.DeletionTimestamp) {
+			last = *a.DeletionTimestamp
+		}
+	}
+	return last.Time
+}
+
+// plan returns the changes that make a scale set what the cluster wants, in a
+// stable order, and when the next one falls due (zero: none waits).
+func (r *Reconciler) plan(d demand, state State, m *memory) (changes []Change, next time.Time) {
+	now := r.Clock.Now()
+	for id, u := range d {
+		_, there := state.ClientIDs[id]
+		add := !there && len(u.live) > 0
+		remove := there && len(u.live) == 0 && !u.found() && !r.Protected.Has(id, state.ClientIDs[id])
+		if id == "" || (!add && !remove) {
+			continue
+		}
+		due := m.identities[id].until
+		if remove {
+			due = latest(due, u.lastLeft().Add(r.Linger))
+		}
+		if due.After(now) {
+			next = soonest(next, due)
+			continue
+		}
+		changes = append(changes, Change{Identity: id, Remove: remove})
+	}
+	sortChanges(changes)
+	return changes, next
+}
+
+func soonest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,251 @@
+package scaleset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	aadpodid "github.com/lanyard-project/lanyard/api/v1"
+)
+
+// ByScaleSet is the name of the index of assigned identities that Reconciler
+// reads; its values are those of IndexKey.
+const ByScaleSet = "lanyard.scaleSet"
+
+// IndexKey returns the scale set that an assigned identity is about.
+func IndexKey(a *aadpodid.AzureAssignedIdentity) []string {
+	id, err := ParseID(a.Annotations[ScaleSetAnnotation])
+	if err != nil {
+		return nil
+	}
+	return []string{id.String()}
+}
+
+// Reconciler does the passes over scale sets. All exported fields but those
+// marked optional have to be set.
+type Reconciler struct {
+	Kube     client.Client
+	Azure    Client
+	Recorder record.EventRecorder
+	Clock    clock.Clock
+	Metrics  *Metrics
+
+	// Instance tells this process from earlier ones; see InstanceAnnotation.
+	Instance string
+	// Protected identities are never removed. Optional.
+	Protected Protected
+	// Linger is how long an identity stays after its last user. Optional: by
+	// default it goes at once.
+	Linger time.Duration
+	// Interval is how often a scale set with users is read although nothing
+	// changed, to repair what others removed. Zero turns that off.
+	Interval time.Duration
+	// Backoff is the pause after a first failure; it doubles up to MostBackoff.
+	Backoff, MostBackoff time.Duration
+	// Writers is how many assigned identities are written at the same time.
+	Writers int
+	// SignedInAs names the identity that ARM sees, for advice in events. Optional.
+	SignedInAs string
+
+	mu       sync.Mutex
+	memories map[ID]*memory
+}
+
+// Reconcile makes one pass over a scale set.
+func (r *Reconciler) Reconcile(ctx context.Context, id ID) (reconcile.Result, error) {
+	assigned, err := r.assigned(ctx, id)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	now, m, d := r.Clock.Now(), r.remember(id), demandOf(assigned)
+	m.forget(d, now)
+
+	// 1. What needs no answer of Azure: users who leave others behind.
+	if err := r.releaseShared(ctx, d); err != nil {
+		return reconcile.Result{}, err
+	}
+	// 2. Is there anything to ask Azure, and may we ask now?
+	ask, next := r.mustAsk(d, m)
+	if !ask {
+		r.explainRefused(m, d, id)
+		return r.again(next), nil
+	}
+	if m.all.until.After(now) {
+		r.explainAll(m, d, id)
+		return r.again(m.all.until), nil
+	}
+	// 3. What is there, and what has to change?
+	state, next, err := r.converge(ctx, id, d, m)
+	// 4. Tell the cluster as much as is known, even after a failure.
+	if state != nil {
+		if err := r.settle(ctx, id, d, *state, m); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	if err != nil {
+		return r.failed(ctx, id, d, m, err), nil
+	}
+	m.all = backoff{}
+	return r.again(next), nil
+}
+
+// converge reads the scale set, makes the changes and returns the state after
+// them (nil if it isn't known) and when to look again.
+func (r *Reconciler) converge(ctx context.Context, id ID, d demand, m *memory) (*State, time.Time, error) {
+	state, err := r.Azure.Get(ctx, id)
+	r.Metrics.call("get", err)
+	var fault *Fault
+	if errors.As(err, &fault) && fault.Blame == BlameAbsence {
+		return &State{}, time.Time{}, err
+	}
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	m.looked = r.Clock.Now()
+	if state.Deleting {
+		return &State{}, time.Time{}, &Fault{Blame: BlameAbsence, Code: "ScaleSetDeleting", Message: "the scale set is being deleted"}
+	}
+	r.claim(d, state, m)
+	changes, _ := r.plan(d, state, m)
+	if len(changes) > 0 {
+		state, err = r.change(ctx, id, state, changes, m)
+	}
+	_, next := r.plan(d, state, m)
+	return &state, soonest(next, r.nextLook(d, m)), err
+}
+
+// change sends changes and remembers what Azure refused.
+func (r *Reconciler) change(ctx context.Context, id ID, state State, changes []Change, m *memory) (State, error) {
+	for _, c := range changes {
+		if !c.Remove {
+			m.ours[c.Identity] = true
+		}
+	}
+	a := application{client: metered{r.Azure, r.Metrics}, id: id, state: state, refused: map[string]*Fault{}}
+	err := a.send(ctx, changes)
+	now := r.Clock.Now()
+	for _, c := range changes {
+		if fault := a.refused[c.Identity]; fault != nil {
+			m.identities[c.Identity] = m.identities[c.Identity].after(fault, now, r.Backoff, r.MostBackoff)
+		} else if err == nil {
+			delete(m.identities, c.Identity)
+		}
+	}
+	log.FromContext(ctx).Info("changed scale set", "changes", len(changes), "refused", len(a.refused), "failed", err != nil)
+	if err == nil && lacksClientID(a.state, changes) {
+		// Some API versions answer a PATCH with less than a GET.
+		fresh, getErr := r.Azure.Get(ctx, id)
+		r.Metrics.call("get", getErr)
+		if getErr != nil {
+			return a.state, getErr
+		}
+		a.state = fresh
+	}
+	return a.state, err
+}
+
+func lacksClientID(s State, changes []Change) bool {
+	for _, c := range changes {
+		if clientID, there := s.ClientIDs[c.Identity]; !c.Remove && there && clientID == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// claim decides for each identity that is on the scale set, and that mic has
+// not yet answered for, whether it is there because of mic.
+func (r *Reconciler) claim(d demand, state State, m *memory) {
+	for id, u := range d {
+		if _, there := state.ClientIDs[id]; !there || m.ours[id] || u.found() {
+			continue
+		}
+		if u.servedBefore(r.Instance) {
+			m.ours[id] = true
+		}
+	}
+}
+
+// mustAsk reports whether a pass needs Azure, and if not, when one will.
+func (r *Reconciler) mustAsk(d demand, m *memory) (bool, time.Time) {
+	now := r.Clock.Now()
+	next := r.nextLook(d, m)
+	for id, u := range d {
+		if id == "" || (len(u.live) > 0 && (u.settled() || m.knowsAll(u))) {
+			continue
+		}
+		due := m.identities[id].until
+		if len(u.live) == 0 {
+			due = latest(due, u.lastLeft().Add(r.Linger))
+		}
+		if !due.After(now) {
+			return true, time.Time{}
+		}
+		next = soonest(next, due)
+	}
+	return !next.IsZero() && !next.After(now), next
+}
+
+// nextLook is when the scale set is read although nothing changed.
+func (r *Reconciler) nextLook(d demand, m *memory) time.Time {
+	if r.Interval <= 0 {
+		return time.Time{}
+	}
+	for id, u := range d {
+		if id != "" && len(u.live) > 0 {
+			return m.looked.Add(r.Interval)
+		}
+	}
+	return time.Time{}
+}
+
+// failed records a failure of the scale set as a whole and tells those who wait.
+func (r *Reconciler) failed(ctx context.Context, id ID, d demand, m *memory, err error) reconcile.Result {
+	now := r.Clock.Now()
+	m.all = m.all.after(faultOf(err, now), now, r.Backoff, r.MostBackoff)
+	log.FromContext(ctx).Error(err, "scale set can't be brought up to date", "retryAt", m.all.until, "failures", m.all.failures)
+	r.explainAll(m, d, id)
+	return r.again(m.all.until)
+}
+
+func (r *Reconciler) again(at time.Time) reconcile.Result {
+	if at.IsZero() {
+		return reconcile.Result{}
+	}
+	return reconcile.Result{RequeueAfter: max(at.Sub(r.Clock.Now()), time.Millisecond)}
+}
+
+func (r *Reconciler) assigned(ctx context.Context, id ID) ([]*aadpodid.AzureAssignedIdentity, error) {
+	var list aadpodid.AzureAssignedIdentityList
+	// The objects are the cache's own: settle copies those that it changes.
+	if err := r.Kube.List(ctx, &list, client.MatchingFields{ByScaleSet: id.String()}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing assigned identities: %w", err)
+	}
+	assigned := make([]*aadpodid.AzureAssignedIdentity, len(list.Items))
+	for i := range list.Items {
+		assigned[i] = &list.Items[i]
+	}
+	return assigned, nil
+}
+
+func (r *Reconciler) remember(id ID) *memory {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.memories == nil {
+		r.memories = map[ID]*memory{}
+	}
+	m := r.memories[id]
+	if m == nil {
+		m = newMemory()
+		r.memories[id] = m
+	}
+	return m
+}
