@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
 	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/etcdserver"
 )
@@ -178,6 +181,24 @@ func TestUserReachesOnlyItsPrefix(t *testing.T) {
 	}
 	if _, err := one.List(t.Context(), "/", store.ListOptions{}); err == nil {
 		t.Error("a cluster lists everything")
+	}
+
+	// kube-apiserver needs the version (etcd 3.6 gives it to administrators only).
+	credentials := s.Credentials("cluster-one")
+	config, err := credentials.TLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := clientv3.New(clientv3.Config{Endpoints: credentials.Endpoints, TLS: config, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if got, err := client.Status(t.Context(), credentials.Endpoints[0]); err != nil || got.Version == "" || got.Header.Revision == 0 {
+		t.Errorf("status: %v, %v", got, err)
+	}
+	if _, err := client.HashKV(t.Context(), credentials.Endpoints[0], 0); err == nil {
+		t.Error("a cluster may read the database's hash")
 	}
 
 	if err := s.DropUser(t.Context(), "cluster-one", "/clusters/one/"); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
+	"google.golang.org/grpc"
 
 	"github.com/lanyard-project/lanyard/internal/store"
 )
@@ -64,10 +65,13 @@ func serve(p paths) error {
 	if err := os.Remove(p.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	server, err := embed.StartEtcd(serverConfig(p))
+	config, answers := serverConfig(p), &status{}
+	config.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(answers.intercept)}
+	server, err := embed.StartEtcd(config)
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
 	}
+	answers.member.Store(server.Server)
 	select {
 	case <-ctx.Done():
 		server.Close()
