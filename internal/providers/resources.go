@@ -18,7 +18,7 @@ type Resources interface {
 	// type means all types. The order is that of the keys.
 	List(ctx context.Context, scope armid.ID, fullType string) ([]*resource.Resource, error)
 	// Update reads the resource, lets change alter it and writes it, again and again
-	// until nobody wrote in between. It fails with a 404 *rest.Error when the
+	// until nobody wrote in between; change must do nothing else. It fails with a 404 *rest.Error when the
 	// resource is gone; an error of change is returned as it is.
 	Update(ctx context.Context, id armid.ID, change func(*resource.Resource) error) (*resource.Resource, error)
 	// Create writes a resource that doesn't exist yet and returns it as stored, or

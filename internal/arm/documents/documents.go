@@ -1,0 +1,124 @@
+package documents
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/store"
+)
+
+// Prefix is where all resources are.
+const Prefix = "/lanyard/resources"
+
+// chunk is how many items a scan reads at once.
+const chunk = 200
+
+// Documents reads resources.
+type Documents struct{ store *store.Store }
+
+// New reads from the store.
+func New(s *store.Store) *Documents { return &Documents{store: s} }
+
+// Key returns the store key of a resource.
+func Key(id armid.ID) string { return Prefix + id.Key() }
+
+// below returns the prefix of the keys below a scope.
+func below(scope armid.ID) string { return strings.TrimSuffix(Key(scope), "/") + "/" }
+
+// Get reads a resource; nil when there is none.
+func (d *Documents) Get(ctx context.Context, id armid.ID) (*resource.Resource, error) {
+	item, err := d.store.Get(ctx, Key(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return resource.Load(item.Value, item.Revision)
+}
+
+// Scan describes a range of resources.
+type Scan struct {
+	Scope armid.ID
+	// Type restricts to a full type; empty means all.
+	Type string
+	// Direct restricts to the collection of Type directly at the scope, without
+	// those in deeper scopes.
+	Direct bool
+	// After starts behind this ID key, as a previous scan ended with.
+	After string
+}
+
+// Scan reads resources in the order of their keys, a chunk at a time.
+func (d *Documents) Scan(ctx context.Context, q Scan) iter.Seq2[*resource.Resource, error] {
+	prefix := below(q.Scope)
+	if q.Direct {
+		prefix += collection(q.Scope, q.Type)
+	}
+	return func(yield func(*resource.Resource, error) bool) {
+		after := ""
+		if q.After != "" {
+			after = Prefix + q.After
+		}
+		for {
+			page, err := d.store.List(ctx, prefix, store.ListOptions{Limit: chunk, After: after})
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, item := range page.Items {
+				after = item.Key
+				if member, deeper, _ := strings.Cut(item.Key[len(prefix):], "/"); q.Direct && deeper != "" {
+					// Skip the rest of what is below this member once the chunk is done.
+					after = prefix + member + "/\xff"
+					continue
+				}
+				r, err := resource.Load(item.Value, item.Revision)
+				if err == nil && q.Type != "" && !r.ID.Is(q.Type) {
+					continue
+				}
+				if !yield(r, err) || err != nil {
+					return
+				}
+			}
+			if !page.More {
+				return
+			}
+		}
+	}
+}
+
+// collection returns the path of a type's collection below a scope.
+func collection(scope armid.ID, fullType string) string {
+	namespace, name, _ := strings.Cut(strings.ToLower(fullType), "/")
+	switch {
+	case strings.EqualFold(fullType, armid.SubscriptionType), strings.EqualFold(fullType, armid.ResourceGroupType):
+		return name + "/"
+	case strings.EqualFold(fullType, armid.ProviderType):
+		return "providers/"
+	}
+	if i := strings.LastIndexByte(name, '/'); i >= 0 && scope.Is(fullType[:strings.LastIndexByte(fullType, '/')]) {
+		return name[i+1:] + "/"
+	}
+	return "providers/" + namespace + "/" + name + "/"
+}
+
+// Keys lists the keys of everything below a scope, deepest paths last.
+func (d *Documents) Keys(ctx context.Context, scope armid.ID) ([]string, error) {
+	page, err := d.store.List(ctx, below(scope), store.ListOptions{KeysOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]string, len(page.Items))
+	for i, item := range page.Items {
+		keys[i] = item.Key
+	}
+	return keys, nil
+}
+
+// ID reads a store key back into the resource's ID, in lower case.
+func ID(key string) (armid.ID, error) { return armid.Parse(strings.TrimPrefix(key, Prefix)) }

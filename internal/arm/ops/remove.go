@@ -1,0 +1,56 @@
+package ops
+
+import (
+	"context"
+	"slices"
+
+	"github.com/lanyard-project/lanyard/internal/arm/documents"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/store"
+)
+
+// removalBatch leaves room in a transaction for the resource's own writes.
+const removalBatch = store.MaxOps / 2
+
+// remove deletes the resource with everything below it: children and extensions
+// such as role assignments. The resource itself goes with the writes under the
+// conditions; more descendants than fit go before it, and one that was created
+// meanwhile goes after it (none can be created any more then).
+func (e *Engine) remove(ctx context.Context, old *resource.Resource, by providers.Caller, conds []store.Cond, writes []store.Op) error {
+	keys, err := e.documents.Keys(ctx, old.ID)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(keys) // children before their parents
+	for len(keys) > removalBatch {
+		if err := e.removeKeys(ctx, keys[:removalBatch], []store.Cond{documentCond(old.ID, old)}, nil); err != nil {
+			return err
+		}
+		keys = keys[removalBatch:]
+	}
+	if err := e.removeKeys(ctx, append(keys, documents.Key(old.ID)), conds, writes); err != nil {
+		return err
+	}
+	e.record(Event{Time: e.clock.Now(), Kind: "remove", Resource: old.ID.String(), Caller: by})
+	late, err := e.documents.Keys(ctx, old.ID)
+	if err != nil || len(late) == 0 {
+		return err
+	}
+	return e.removeKeys(ctx, late, nil, nil)
+}
+
+func (e *Engine) removeKeys(ctx context.Context, keys []string, conds []store.Cond, writes []store.Op) error {
+	for _, key := range keys {
+		writes = append(writes, store.Delete(key))
+	}
+	if _, err := e.store.Txn(ctx, conds, writes); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if id, err := documents.ID(key); err == nil {
+			e.committed(ctx, id, nil)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lanyard-project/lanyard/internal/store"
+)
+
+const (
+	// keepFor is how long the record of an ended operation can be read.
+	keepFor = 24 * time.Hour
+	// sweepEvery is how often older records are looked for.
+	sweepEvery = time.Hour
+	// reconnect is the wait before a session that broke is begun anew.
+	reconnect = time.Second
+)
+
+// Run works on operations until ctx is done, then returns when all steps have.
+// Any number of processes can run it over the same store.
+func (e *Engine) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := e.session(ctx); err != nil && ctx.Err() == nil {
+			e.log.Error("working on operations", "error", err)
+			select {
+			case <-e.clock.After(reconnect):
+			case <-ctx.Done():
+			}
+		}
+	}
+	return nil
+}
+
+// session holds one lease and works until it is lost or ctx is done.
+func (e *Engine) session(parent context.Context) error {
+	// The lease outlives parent, so that owners are released only after their steps returned.
+	ctx, stop := context.WithCancel(context.WithoutCancel(parent))
+	defer stop()
+	lease, err := e.store.NewLease(ctx, e.ttl)
+	if err != nil {
+		return err
+	}
+	w := &worker{engine: e, lease: lease, pending: map[string]*Record{}, running: map[string]context.CancelFunc{}, finished: make(chan string), stopped: make(chan struct{})}
+	err = w.work(parent)
+	w.stopAll()
+	if releaseErr := lease.Release(ctx); releaseErr != nil && err == nil && parent.Err() == nil {
+		err = releaseErr
+	}
+	return err
+}
+
+// worker is the state of one session. Only the goroutine of work uses it.
+type worker struct {
+	engine   *Engine
+	lease    *store.Lease
+	pending  map[string]*Record // in progress, as last seen
+	running  map[string]context.CancelFunc
+	finished chan string
+	stopped  chan struct{} // closed when work has returned
+	runs     sync.WaitGroup
+}
+
+func (w *worker) work(ctx context.Context) error {
+	e := w.engine
+	page, err := e.store.List(ctx, recordPrefix, store.ListOptions{})
+	if err != nil {
+		return err
+	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	records := e.store.Watch(watching, recordPrefix, page.Revision)
+	owners := e.store.Watch(watching, ownerPrefix, page.Revision)
+	sweep := e.clock.After(sweepEvery)
+
+	for _, item := range page.Items {
+		w.see(item)
+	}
+	w.claimAll(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.lease.Lost():
+			return errors.New("the lease was lost")
+		case event, ok := <-records:
+			if !ok || event.Type == store.EventError {
+				return fmt.Errorf("watching operations: %w", event.Err)
+			}
+			if event.Type == store.EventPut {
+				if id := w.see(event.Item); id != "" {
+					w.claim(ctx, id)
+				}
+			}
+		case event, ok := <-owners:
+			if !ok || event.Type == store.EventError {
+				return fmt.Errorf("watching owners: %w", event.Err)
+			}
+			if event.Type == store.EventDelete {
+				w.claimAll(ctx)
+			}
+		case id := <-w.finished:
+			delete(w.running, id)
+			if w.pending[id] != nil {
+				w.claim(ctx, id)
+			}
+		case <-sweep:
+			sweep = e.clock.After(sweepEvery)
+			if err := e.sweep(ctx); err != nil {
+				e.log.Error("removing old operations", "error", err)
+			}
+		}
+	}
+}
+
+// see takes a record's new state in, and returns its ID when it may be claimed.
+func (w *worker) see(item store.Item) string {
+	record, err := decodeRecord(item.Value, item.Revision)
+	if err != nil {
+		w.engine.log.Error("reading an operation", "key", item.Key, "error", err)
+		return ""
+	}
+	if record.Done() {
+		delete(w.pending, record.ID)
+		if cancel := w.running[record.ID]; cancel != nil {
+			cancel()
+		}
+		return ""
+	}
+	w.pending[record.ID] = record
+	return record.ID
+}
+
+func (w *worker) claimAll(ctx context.Context) {
+	for id := range w.pending {
+		w.claim(ctx, id)
+	}
+}
+
+// claim takes an operation up unless somebody owns it, or the one before it.
+// Whoever loses the race hears of the owner's end by the watch.
+func (w *worker) claim(ctx context.Context, id string) {
+	if w.running[id] != nil {
+		return
+	}
+	record := *w.pending[id]
+	record.Tries++
+	raw, err := record.encode()
+	if err != nil {
+		w.engine.log.Error("claiming an operation", "operation", id, "error", err)
+		return
+	}
+	conds := []store.Cond{store.Absent(record.ownerKey()), store.Unchanged(record.key(), record.revision)}
+	if record.Previous != "" {
+		conds = append(conds, store.Absent(ownerPrefix+record.Previous))
+	}
+	revision, err := w.engine.store.Txn(ctx, conds, []store.Op{
+		store.Put(record.key(), raw), store.PutLeased(record.ownerKey(), []byte(record.ID), w.lease),
+	})
+	if errors.Is(err, store.ErrConflict) {
+		return
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			w.engine.log.Error("claiming an operation", "operation", id, "error", err)
+		}
+		return
+	}
+	record.revision = revision
+	running, cancel := context.WithCancel(ctx)
+	w.running[id] = cancel
+	w.runs.Go(func() {
+		defer cancel()
+		newRun(w.engine, &record, revision).run(running)
+		select {
+		case w.finished <- id:
+		case <-w.stopped:
+		}
+	})
+}
+
+func (w *worker) stopAll() {
+	close(w.stopped)
+	for _, cancel := range w.running {
+		cancel()
+	}
+	w.runs.Wait()
+}
+
+// sweep removes the records of operations that ended long ago.
+func (e *Engine) sweep(ctx context.Context) error {
+	page, err := e.store.List(ctx, recordPrefix, store.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, item := range page.Items {
+		record, err := decodeRecord(item.Value, item.Revision)
+		if err != nil || !record.Done() || e.clock.Since(record.End) < keepFor || !strings.HasPrefix(item.Key, recordPrefix) {
+			continue
+		}
+		_, err = e.store.Txn(ctx, []store.Cond{store.Unchanged(item.Key, item.Revision)}, []store.Op{store.Delete(item.Key)})
+		if err != nil && !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
