@@ -1,0 +1,96 @@
+package attest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/lanyard-project/lanyard/internal/node/pods"
+)
+
+// Why a caller isn't proven. Each is one value of a metric's label.
+var (
+	// ErrNotReady: the runtime's pods have not been read yet.
+	ErrNotReady = errors.New("the agent does not know this node's pods yet")
+	// ErrUnknown: no pod sends from there.
+	ErrUnknown = errors.New("the caller is not a pod that this agent can prove")
+	// ErrForged: the interface or the address is a pod's, but not both the same pod's.
+	ErrForged = errors.New("the source address does not belong to the interface it came from")
+	// ErrNew: the pod has just become known; its next connection will be proven.
+	ErrNew = errors.New("the pod has only just become known")
+)
+
+// Sandboxes is what a prover asks about pods.
+type Sandboxes interface {
+	At(pods.Binding) (pods.Sandbox, bool)
+	Known(pods.Binding) (iface, address bool)
+	Changed() <-chan struct{}
+	Synced() bool
+}
+
+// Prover tells whose connections are.
+type Prover struct {
+	Sandboxes Sandboxes
+	// Refresh asks for the runtime's pods to be read again.
+	Refresh func()
+	Clock   clock.Clock
+	// Patience is how long a stranger is held while the runtime is asked.
+	Patience time.Duration
+}
+
+// Caller gives the pod behind a connection to the proven port.
+func (p *Prover) Caller(origin pods.Binding) (pods.Sandbox, error) {
+	sandbox, ok := p.Sandboxes.At(origin)
+	if !ok {
+		return pods.Sandbox{}, p.doubt(origin)
+	}
+	return sandbox, nil
+}
+
+// Still reports whether a connection still belongs to the same life of the same pod.
+func (p *Prover) Still(origin pods.Binding, sandbox pods.Sandbox) bool {
+	now, ok := p.Sandboxes.At(origin)
+	return ok && now.ID == sandbox.ID && now.UID == sandbox.UID
+}
+
+// Stranger says why a connection to the unproven port isn't proven. If the pod may just be too new, it asks the runtime
+// and waits a little, so that ErrNew and ErrUnknown can be told apart. It never gives a pod: what came in on the unproven
+// port stays unproven.
+func (p *Prover) Stranger(ctx context.Context, origin pods.Binding) error {
+	timeout := p.Clock.NewTimer(p.Patience)
+	defer timeout.Stop()
+	for asked := false; ; {
+		changed := p.Sandboxes.Changed()
+		if _, ok := p.Sandboxes.At(origin); ok {
+			return ErrNew
+		}
+		err := p.doubt(origin)
+		if errors.Is(err, ErrForged) {
+			return err
+		}
+		if !asked {
+			p.Refresh()
+			asked = true
+		}
+		select {
+		case <-changed:
+		case <-timeout.C():
+			return err
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the pod to become known: %w", ctx.Err())
+		}
+	}
+}
+
+func (p *Prover) doubt(origin pods.Binding) error {
+	if !p.Sandboxes.Synced() {
+		return ErrNotReady
+	}
+	if iface, address := p.Sandboxes.Known(origin); iface || address {
+		return ErrForged
+	}
+	return ErrUnknown
+}

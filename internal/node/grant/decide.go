@@ -1,0 +1,156 @@
+package grant
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lanyard-project/lanyard/internal/imds"
+)
+
+// Pod is the caller: its name as the runtime proved it, the rest as the API server describes it.
+type Pod struct {
+	Namespace, Name string
+	ServiceAccount  string
+	Label           string // value of aadpodidbinding
+	Age             time.Duration
+	// Known reports whether the API server has described it yet.
+	Known bool
+	// Served reports whether an assignment has been seen for this pod before. A pod that had one and has none now was
+	// revoked, it isn't waiting for its first.
+	Served bool
+}
+
+// Policy is what the operator decided.
+type Policy struct {
+	// ForceNamespaced lets pods use identities of their own namespace only.
+	ForceNamespaced bool
+	// NodeAccounts are the service accounts ("namespace/name") whose pods may use the node's own identities.
+	NodeAccounts map[string]bool
+	// Young is the age up to which a labelled pod without any assignment is taken to be waiting for it.
+	Young time.Duration
+}
+
+// Outcome is what to do with a request.
+type Outcome int
+
+// The outcomes. The zero value refuses.
+const (
+	Refuse Outcome = iota
+	Grant          // Identity is the pod's
+	Match          // one of Candidates, by their principal's object ID
+	Wait           // an assignment may be on its way
+	Node           // the node's own identities, as the request selects
+)
+
+// Decision is an outcome with its grounds. Reason is for the pod's owner and the audit log.
+type Decision struct {
+	Outcome    Outcome
+	Identity   Identity
+	Candidates []Identity
+	Reason     string
+	// Ambiguous refuses because the request has to name one of several identities.
+	Ambiguous bool
+}
+
+// Decide says what a pod gets for a selector.
+func Decide(pod Pod, assigned []Assigned, selector imds.Selector, policy Policy) Decision {
+	name := pod.Namespace + "/" + pod.Name
+	if !pod.Known {
+		return Decision{Outcome: Wait, Reason: "the API server has not described pod " + name + " yet"}
+	}
+	if policy.NodeAccounts[pod.Namespace+"/"+pod.ServiceAccount] {
+		return Decision{Outcome: Node, Reason: "service account " + pod.Namespace + "/" + pod.ServiceAccount + " may use the node's identities"}
+	}
+	if pod.Label == "" {
+		return Decision{Reason: "pod " + name + " has no label aadpodidbinding"}
+	}
+	usable, pending, obstacle := classify(pod, assigned, policy)
+	switch {
+	case len(usable)+len(pending) > 0:
+		return choose(name, usable, pending, selector)
+	case obstacle != "":
+		return Decision{Reason: obstacle}
+	case !pod.Served && pod.Age < policy.Young:
+		return Decision{Outcome: Wait, Reason: "no identity is assigned to pod " + name + " yet"}
+	default:
+		return Decision{Reason: fmt.Sprintf("no identity is assigned to pod %s: is there an AzureIdentityBinding with selector %q?", name, pod.Label)}
+	}
+}
+
+// classify splits the assignments into those that can be used and those on their way; obstacle tells of one that can be
+// neither.
+func classify(pod Pod, assigned []Assigned, policy Policy) (usable, pending []Identity, obstacle string) {
+	for _, a := range assigned {
+		switch {
+		case a.Selector != pod.Label:
+			obstacle = fmt.Sprintf("AzureIdentity %s/%s is bound to another value of the label aadpodidbinding", a.IdentityNamespace, a.IdentityName)
+		case (policy.ForceNamespaced || a.Namespaced) && a.IdentityNamespace != pod.Namespace:
+			obstacle = fmt.Sprintf("AzureIdentity %s/%s may be used in its own namespace only", a.IdentityNamespace, a.IdentityName)
+		case a.Identity.Kind != KindManagedIdentity:
+			obstacle = fmt.Sprintf("AzureIdentity %s/%s has type %d, which this agent does not serve", a.IdentityNamespace, a.IdentityName, a.Identity.Kind)
+		case a.Identity.ResourceID == "" || a.Identity.ClientID == "":
+			// without both, what the metadata service gives can't be checked against what was assigned
+			obstacle = fmt.Sprintf("AzureIdentity %s/%s lacks resourceID or clientID", a.IdentityNamespace, a.IdentityName)
+		case a.State == StateAssigned:
+			usable = add(usable, a.Identity)
+		case a.State == StateCreated:
+			pending = add(pending, a.Identity)
+		}
+	}
+	return usable, pending, obstacle
+}
+
+// add keeps each identity once: two bindings may lead to the same one.
+func add(list []Identity, identity Identity) []Identity {
+	for _, known := range list {
+		if known.Same(identity) {
+			return list
+		}
+	}
+	return append(list, identity)
+}
+
+func choose(pod string, usable, pending []Identity, selector imds.Selector) Decision {
+	switch selector.Kind {
+	case imds.SelectNone:
+		all := usable
+		for _, identity := range pending {
+			all = add(all, identity)
+		}
+		if len(all) > 1 {
+			return Decision{Ambiguous: true, Reason: "several identities are assigned to pod " + pod}
+		}
+	case imds.SelectObjectID:
+		if len(usable) > 0 {
+			return Decision{Outcome: Match, Candidates: usable}
+		}
+	case imds.SelectClientID, imds.SelectResourceID:
+		usable, pending = named(usable, selector), named(pending, selector)
+	}
+	switch {
+	case len(usable) == 1:
+		return Decision{Outcome: Grant, Identity: usable[0]}
+	case len(usable) > 1: // one client ID, two resource IDs: somebody's mistake
+		return Decision{Ambiguous: true, Reason: "several identities assigned to pod " + pod + " fit the request"}
+	case len(pending) > 0:
+		return Decision{Outcome: Wait, Reason: "the identity of pod " + pod + " is being assigned to the node"}
+	default:
+		return Decision{Reason: "the requested identity is not assigned to pod " + pod}
+	}
+}
+
+// named gives the identities that a client ID or resource ID names.
+func named(list []Identity, selector imds.Selector) []Identity {
+	var found []Identity
+	for _, identity := range list {
+		id := identity.ClientID
+		if selector.Kind == imds.SelectResourceID {
+			id = identity.ResourceID
+		}
+		if strings.EqualFold(id, selector.Value) {
+			found = append(found, identity)
+		}
+	}
+	return found
+}

@@ -1,0 +1,208 @@
+package pods
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/utils/clock"
+)
+
+const (
+	callTimeout = 10 * time.Second
+	// relist heals what an event that got lost would break
+	relist    = 30 * time.Second
+	reconnect = 500 * time.Millisecond
+)
+
+// Runtime follows the container runtime.
+type Runtime struct {
+	client    cri.RuntimeServiceClient
+	links     Links
+	sandboxes *Sandboxes
+	clock     clock.Clock
+	log       *slog.Logger
+	asked     chan struct{}
+}
+
+// Dial prepares a connection to the runtime's socket ("unix:///run/containerd/containerd.sock").
+func Dial(socket string) (*grpc.ClientConn, error) {
+	conn, err := grpc.NewClient(socket, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the container runtime: %w", err)
+	}
+	return conn, nil
+}
+
+// NewRuntime follows the runtime behind a connection and keeps the sandboxes up to date.
+func NewRuntime(conn grpc.ClientConnInterface, links Links, sandboxes *Sandboxes, clk clock.Clock, log *slog.Logger) *Runtime {
+	return &Runtime{
+		client: cri.NewRuntimeServiceClient(conn), links: links, sandboxes: sandboxes, clock: clk, log: log,
+		asked: make(chan struct{}, 1),
+	}
+}
+
+// Refresh asks for a full reading soon, because somebody met a pod that isn't known.
+func (r *Runtime) Refresh() {
+	select {
+	case r.asked <- struct{}{}:
+	default: // one is on its way
+	}
+}
+
+// Run follows the runtime until the context ends, reconnecting as often as it takes.
+func (r *Runtime) Run(ctx context.Context) error {
+	for {
+		err := r.follow(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if status.Code(err) == codes.Unimplemented {
+			return fmt.Errorf("the container runtime has no container events (containerd 1.7 or later has): %w", err)
+		}
+		r.log.Warn("following the container runtime failed, trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.clock.After(reconnect + rand.N(reconnect)): //nolint:gosec // jitter
+		}
+	}
+}
+
+// follow opens the stream of events first and then reads everything, so that no sandbox falls in between.
+func (r *Runtime) follow(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := r.client.GetContainerEvents(ctx, &cri.GetEventsRequest{})
+	if err != nil {
+		return fmt.Errorf("opening the stream of events: %w", err)
+	}
+	events := make(chan *cri.ContainerEventResponse, 64)
+	failed := make(chan error, 1)
+	go func() { // ends with ctx
+		for {
+			event, err := stream.Recv()
+			if err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case events <- event:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	if err := r.readAll(ctx); err != nil {
+		return err
+	}
+	// The server subscribes at some moment after the stream is open, so the first interval is short.
+	timer := r.clock.NewTimer(time.Second)
+	defer timer.Stop()
+	for {
+		select {
+		case event := <-events:
+			r.handle(ctx, event)
+		case <-r.asked:
+			if err := r.readAll(ctx); err != nil {
+				return err
+			}
+		case <-timer.C():
+			if err := r.readAll(ctx); err != nil {
+				return err
+			}
+			timer.Reset(relist)
+		case err := <-failed:
+			if errors.Is(err, io.EOF) {
+				return errors.New("the stream of events ended")
+			}
+			return fmt.Errorf("reading the stream of events: %w", err)
+		}
+	}
+}
+
+// handle acts on a sandbox's own events; those of containers say nothing about the network.
+func (r *Runtime) handle(ctx context.Context, event *cri.ContainerEventResponse) {
+	id := event.GetContainerId()
+	switch event.GetContainerEventType() {
+	case cri.ContainerEventType_CONTAINER_STARTED_EVENT:
+		sandbox := event.GetPodSandboxStatus()
+		if sandbox.GetId() == id && sandbox.GetState() == cri.PodSandboxState_SANDBOX_READY {
+			r.read(ctx, id)
+		}
+	case cri.ContainerEventType_CONTAINER_STOPPED_EVENT, cri.ContainerEventType_CONTAINER_DELETED_EVENT:
+		r.sandboxes.remove(id) // a container's ID is nobody's sandbox
+	case cri.ContainerEventType_CONTAINER_CREATED_EVENT:
+	}
+}
+
+func (r *Runtime) readAll(ctx context.Context) error {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	list, err := r.client.ListPodSandbox(call, &cri.ListPodSandboxRequest{Filter: &cri.PodSandboxFilter{
+		State: &cri.PodSandboxStateValue{State: cri.PodSandboxState_SANDBOX_READY},
+	}})
+	if err != nil {
+		return fmt.Errorf("listing sandboxes: %w", err)
+	}
+	ids := make([]string, 0, len(list.GetItems()))
+	for _, item := range list.GetItems() {
+		ids = append(ids, item.GetId())
+		if !r.sandboxes.has(item.GetId()) {
+			r.read(ctx, item.GetId())
+		}
+	}
+	r.sandboxes.keep(ids)
+	return nil
+}
+
+// read enters one sandbox. A failure leaves the pod unknown, hence unproven, until the next full reading.
+func (r *Runtime) read(ctx context.Context, id string) {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := r.client.PodSandboxStatus(call, &cri.PodSandboxStatusRequest{PodSandboxId: id, Verbose: true})
+	if err != nil {
+		if status.Code(err) != codes.NotFound && ctx.Err() == nil {
+			r.log.Warn("reading a sandbox failed", "sandbox", id, "error", err)
+		}
+		return
+	}
+	if answer.GetStatus().GetState() != cri.PodSandboxState_SANDBOX_READY {
+		return
+	}
+	sandbox := describe(answer, r.links)
+	if sandbox.Unproven != "" && !sandbox.HostNetwork {
+		r.log.Warn("a pod can't be proven", "pod", sandbox.podName(), "reason", sandbox.Unproven)
+	}
+	r.sandboxes.add(sandbox)
+}
+
+func describe(answer *cri.PodSandboxStatusResponse, links Links) Sandbox {
+	s := answer.GetStatus()
+	sandbox := Sandbox{
+		ID: s.GetId(), UID: s.GetMetadata().GetUid(),
+		Namespace: s.GetMetadata().GetNamespace(), Name: s.GetMetadata().GetName(),
+		HostNetwork: s.GetLinux().GetNamespaces().GetOptions().GetNetwork() == cri.NamespaceMode_NODE,
+	}
+	if sandbox.HostNetwork {
+		sandbox.Unproven = "it uses the node's network"
+		return sandbox
+	}
+	cable, err := readCable(answer.GetInfo()["info"], s.GetNetwork().GetIp())
+	if err == nil {
+		sandbox.Bindings, err = cable.bindings(links)
+	}
+	if err != nil {
+		sandbox.Unproven = err.Error()
+	}
+	return sandbox
+}

@@ -1,0 +1,171 @@
+package pods
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+)
+
+// Sandbox is one life of a pod on this node, as the runtime records it.
+type Sandbox struct {
+	ID                   string
+	UID, Namespace, Name string
+	HostNetwork          bool
+	// Bindings prove the pod. Empty if Unproven says why there are none.
+	Bindings []Binding
+	Unproven string
+}
+
+// Gate enforces bindings in the network.
+type Gate interface {
+	Admit(iface int, address netip.Addr) error
+	Expel(iface int, address netip.Addr) error
+}
+
+// Sandboxes are the running sandboxes of this node, by what proves them. It is safe for concurrent use.
+type Sandboxes struct {
+	gate Gate
+	log  *slog.Logger
+
+	mu        sync.RWMutex
+	byID      map[string]Sandbox
+	byBinding map[Binding]string // sandbox ID; "" when two claim it
+	synced    bool
+	changed   chan struct{}
+}
+
+// NewSandboxes makes an empty index over a gate that admits nobody yet.
+func NewSandboxes(gate Gate, log *slog.Logger) *Sandboxes {
+	return &Sandboxes{
+		gate: gate, log: log,
+		byID: map[string]Sandbox{}, byBinding: map[Binding]string{}, changed: make(chan struct{}),
+	}
+}
+
+// At gives the sandbox whose packets come from a binding.
+func (s *Sandboxes) At(binding Binding) (Sandbox, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	sandbox, ok := s.byID[s.byBinding[binding]]
+	return sandbox, ok
+}
+
+// Known reports whether any sandbox sends from the interface, or from the address. It tells a forged source from a pod
+// that isn't known yet.
+func (s *Sandboxes) Known(binding Binding) (iface, address bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for known := range s.byBinding {
+		iface = iface || known.Interface == binding.Interface
+		address = address || known.Address == binding.Address
+	}
+	return iface, address
+}
+
+// Changed is closed at the next change. Take it before looking, so that no change slips through.
+func (s *Sandboxes) Changed() <-chan struct{} {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.changed
+}
+
+// Synced reports whether the runtime's sandboxes have been read in full at least once.
+func (s *Sandboxes) Synced() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.synced
+}
+
+// Len gives the number of sandboxes and of bindings.
+func (s *Sandboxes) Len() (sandboxes, bindings int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.byID), len(s.byBinding)
+}
+
+// has reports whether a sandbox is known. Its record never changes while it runs.
+func (s *Sandboxes) has(id string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, ok := s.byID[id]
+	return ok
+}
+
+// add enters a sandbox: first the index, then the gate, so that a proven connection always finds its pod.
+func (s *Sandboxes) add(sandbox Sandbox) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.byID[sandbox.ID]; ok {
+		return
+	}
+	s.byID[sandbox.ID] = sandbox
+	for _, binding := range sandbox.Bindings {
+		if other, taken := s.byBinding[binding]; taken {
+			// nobody is proven by what two claim; the next full reading sorts it out
+			s.log.Warn("two sandboxes claim one binding", "binding", binding, "sandbox", sandbox.ID, "other", other)
+			s.byBinding[binding] = ""
+			s.expel(binding)
+			continue
+		}
+		s.byBinding[binding] = sandbox.ID
+		if err := s.gate.Admit(binding.Interface, binding.Address); err != nil {
+			s.log.Error("admitting a pod failed, it stays unproven", "pod", sandbox.podName(), "error", err)
+		}
+	}
+	s.notify()
+}
+
+// remove forgets a sandbox: first the gate, then the index.
+func (s *Sandboxes) remove(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sandbox, ok := s.byID[id]
+	if !ok {
+		return
+	}
+	for _, binding := range sandbox.Bindings {
+		s.expel(binding)
+		if s.byBinding[binding] == id || s.byBinding[binding] == "" {
+			delete(s.byBinding, binding)
+		}
+	}
+	delete(s.byID, id)
+	s.notify()
+}
+
+// keep forgets every sandbox that isn't listed, and marks the index as complete.
+func (s *Sandboxes) keep(ids []string) {
+	s.mu.RLock()
+	var gone []string
+	for id := range s.byID {
+		if !slices.Contains(ids, id) {
+			gone = append(gone, id)
+		}
+	}
+	s.mu.RUnlock()
+	for _, id := range gone {
+		s.remove(id)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.synced {
+		s.synced = true
+		s.notify()
+	}
+}
+
+func (s *Sandboxes) expel(binding Binding) {
+	if err := s.gate.Expel(binding.Interface, binding.Address); err != nil {
+		// the interface goes with the pod, so that the binding is dead anyway
+		s.log.Error("expelling a binding failed", "binding", binding, "error", err)
+	}
+}
+
+func (s *Sandboxes) notify() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s Sandbox) podName() string { return fmt.Sprintf("%s/%s", s.Namespace, s.Name) }

@@ -1,0 +1,22 @@
+// Package redirect sends the pods' traffic for the metadata address to the agent, and keeps it from everything else.
+// It is the first thing a packet meets.
+//
+// One nft table of our own ("inet lanyard") holds:
+//
+//   - a set of bindings {interface . source address}, one for each pod whose interface and address the container
+//     runtime recorded;
+//   - prerouting: TCP to the metadata address from a binding in the set goes to the agent's proven port; from anywhere
+//     else to the unproven port, where no token is ever given out;
+//   - input: the agent's address is reached by redirected connections only, and every single packet to the proven port
+//     (not just the first of a connection) has to come from a binding in the set. A pod that forges another's address
+//     sends from another interface; a pod that goes takes its open connections with it;
+//   - forward: nothing reaches the metadata address past the agent, not even a connection that is older than the rules;
+//   - output: sockets below the kubepods cgroup (pods in the host's network) go to the unproven port, the agent's own
+//     sockets excepted. The node's daemons keep the metadata service.
+//
+// The table is swapped in one transaction and is never removed when the agent stops: without an agent, pods are
+// refused. Interfaces are named by index, which the kernel doesn't use again, so a binding can't outlive its interface.
+//
+// It doesn't cover networks that bypass netfilter, nor bridges: packets from a bridge arrive on the bridge's
+// interface, which is never a pod's binding, so pods there stay unproven.
+package redirect

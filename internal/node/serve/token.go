@@ -1,0 +1,218 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/lanyard-project/lanyard/internal/imds"
+	"github.com/lanyard-project/lanyard/internal/node/grant"
+	"github.com/lanyard-project/lanyard/internal/node/tokencache"
+)
+
+// refusal is an answer that ends a token request.
+type refusal struct {
+	result Result
+	answer *imds.Error
+	reason string
+}
+
+func refuse(result Result, answer *imds.Error, reason string) *refusal {
+	return &refusal{result: result, answer: answer, reason: reason}
+}
+
+// token answers a token request. It decides, fetches, and decides again if anything changed while it fetched.
+func (p *Proven) token(ctx context.Context, w http.ResponseWriter, note *record, request imds.Request) {
+	note.query = request.Token
+	deadline := p.Clock.Now().Add(p.Patience)
+	for {
+		facts, assignments := p.Facts.Changed(), p.Assignments.Changed()
+		decision, refused := p.decide(ctx, note, request.Token.Selector, deadline)
+		if refused != nil {
+			note.fail(w, refused.result, refused.answer, refused.reason)
+			return
+		}
+		token, result, refused := p.fetch(ctx, decision, request.Token)
+		if refused != nil {
+			note.fail(w, refused.result, refused.answer, refused.reason)
+			return
+		}
+		if !p.Prover.Still(note.origin, note.sandbox) {
+			w.Header().Set("Connection", "close")
+			note.fail(w, ResultGone, imds.Forbidden("The caller could not be proven"), "the pod went away meanwhile")
+			return
+		}
+		if closed(facts) || closed(assignments) {
+			request.Token.BypassCache = false
+			continue // what was decided may no longer hold; the token is in the cache now
+		}
+		note.clientID = token.ClientID
+		if decision.Outcome == grant.Node {
+			note.reason = decision.Reason
+		}
+		p.write(w, note, result, imds.ContentTypeJSON, p.response(token, request.Token).Encode())
+		return
+	}
+}
+
+// decide waits, until the deadline or for as long as the client does, for a decision other than to wait.
+func (p *Proven) decide(ctx context.Context, note *record, selector imds.Selector, deadline time.Time) (grant.Decision, *refusal) {
+	for {
+		facts, assignments := p.Facts.Changed(), p.Assignments.Changed()
+		decision := p.look(note, selector)
+		switch {
+		case decision.Outcome == grant.Wait:
+			if refused := p.await(ctx, note.sandbox.UID, facts, assignments, deadline, decision.Reason); refused != nil {
+				return decision, refused
+			}
+		case decision.Outcome != grant.Refuse:
+			return decision, nil
+		case decision.Ambiguous:
+			return decision, refuse(ResultAmbiguous, imds.Ambiguous(), decision.Reason)
+		default:
+			return decision, refuse(ResultNotEntitled, imds.NotFound(decision.Reason), decision.Reason)
+		}
+	}
+}
+
+// look decides on what is known now.
+func (p *Proven) look(note *record, selector imds.Selector) grant.Decision {
+	sandbox := note.sandbox
+	fact, known := p.Facts.Get(sandbox.UID)
+	if !known || !p.Assignments.Synced() {
+		return grant.Decide(grant.Pod{Namespace: sandbox.Namespace, Name: sandbox.Name}, nil, selector, p.Policy)
+	}
+	note.account = fact.ServiceAccount
+	assigned, served := p.Assignments.Of(sandbox.Namespace, sandbox.Name)
+	return grant.Decide(grant.Pod{
+		Namespace: sandbox.Namespace, Name: sandbox.Name, ServiceAccount: fact.ServiceAccount, Label: fact.Label,
+		Age: p.Clock.Since(fact.Created), Known: true, Served: served,
+	}, assigned, selector, p.Policy)
+}
+
+// await returns when something changed, or with the answer to give up with.
+func (p *Proven) await(ctx context.Context, uid string, facts, assignments <-chan struct{}, deadline time.Time, reason string) *refusal {
+	done, ok := p.limits.wait(uid)
+	if !ok {
+		return refuse(ResultLimited, imds.TooMany(time.Second), "too many requests of the pod wait")
+	}
+	defer done()
+	p.Metrics.waiting.Inc()
+	defer p.Metrics.waiting.Dec()
+	timeout := p.Clock.NewTimer(deadline.Sub(p.Clock.Now()))
+	defer timeout.Stop()
+	select {
+	case <-facts:
+		return nil
+	case <-assignments:
+		return nil
+	case <-timeout.C():
+		const comeBack = 5 * time.Second
+		return refuse(ResultWaited, imds.Unavailable("The identity is being assigned, try again: "+reason, comeBack), reason)
+	case <-ctx.Done():
+		return refuse(ResultGone, imds.Unavailable("The client left", time.Second), "the client left while waiting: "+reason)
+	}
+}
+
+// fetch gets the token that a decision allows.
+func (p *Proven) fetch(ctx context.Context, decision grant.Decision, query imds.TokenQuery) (tokencache.Token, Result, *refusal) {
+	switch decision.Outcome {
+	case grant.Grant:
+		token, refused := p.identity(ctx, decision.Identity, query)
+		return token, ResultToken, refused
+	case grant.Node:
+		token, err := p.Cache.Get(ctx, nodeKey(query), query.BypassCache, func(ctx context.Context) (tokencache.Token, error) {
+			return p.Source.Token(ctx, query.Selector, query.Resource)
+		})
+		if err != nil {
+			return token, ResultSource, sourceRefusal(err)
+		}
+		return token, ResultNodeToken, nil
+	case grant.Match:
+		for _, candidate := range decision.Candidates {
+			token, refused := p.identity(ctx, candidate, query)
+			if refused != nil {
+				return token, refused.result, refused
+			}
+			if strings.EqualFold(token.ObjectID, query.Selector.Value) {
+				return token, ResultToken, nil
+			}
+		}
+	case grant.Refuse, grant.Wait: // decide gives neither
+	}
+	const reason = "the requested identity is not assigned to the pod"
+	return tokencache.Token{}, ResultNotEntitled, refuse(ResultNotEntitled, imds.NotFound(reason), reason)
+}
+
+// identity gets a token for an assigned identity. The node is asked by resource ID, which is what the controller put on
+// it; the client ID in the answer has to be the one that the AzureIdentity claims. Otherwise whoever may write an
+// AzureIdentity could name any client ID on the node and wear it.
+func (p *Proven) identity(ctx context.Context, identity grant.Identity, query imds.TokenQuery) (tokencache.Token, *refusal) {
+	key := tokencache.Key{Identity: IdentityKey(identity), Resource: query.Resource}
+	token, err := p.Cache.Get(ctx, key, query.BypassCache, func(ctx context.Context) (tokencache.Token, error) {
+		return p.Source.Token(ctx, imds.Selector{Kind: imds.SelectResourceID, Value: identity.ResourceID}, query.Resource)
+	})
+	if err != nil {
+		var answer *imds.Error
+		if errors.As(err, &answer) && strings.HasPrefix(answer.Description, imds.IdentityNotFound) {
+			// assigned, but the node's service hasn't heard of it, which takes it a while
+			const comeBack = 5 * time.Second
+			reason := "the node's metadata service does not know the identity yet"
+			return token, refuse(ResultWaited, imds.Unavailable("The identity is being assigned, try again: "+reason, comeBack), reason)
+		}
+		return token, sourceRefusal(err)
+	}
+	if !strings.EqualFold(token.ClientID, identity.ClientID) {
+		reason := "the AzureIdentity's clientID is not the client ID of its resourceID"
+		return token, refuse(ResultNotEntitled, imds.NotFound(reason), reason)
+	}
+	return token, nil
+}
+
+// sourceRefusal gives the client the source's answer; what isn't one stays in the log.
+func sourceRefusal(err error) *refusal {
+	var answer *imds.Error
+	if !errors.As(err, &answer) {
+		answer = imds.Unavailable("The token could not be fetched, try again", time.Second)
+	}
+	return refuse(ResultSource, answer, err.Error())
+}
+
+// IdentityKey is the cache's name for an assigned identity.
+func IdentityKey(identity grant.Identity) string {
+	return strings.ToLower(identity.ResourceID + " " + identity.ClientID)
+}
+
+// nodeKey is the cache's name for the node's own identity, as the request selects it.
+func nodeKey(query imds.TokenQuery) tokencache.Key {
+	return tokencache.Key{
+		Identity: "node " + query.Selector.Parameter() + " " + strings.ToLower(query.Selector.Value), Resource: query.Resource,
+	}
+}
+
+func (p *Proven) response(token tokencache.Token, query imds.TokenQuery) imds.TokenResponse {
+	response := imds.TokenResponse{
+		AccessToken: token.Access, ClientID: token.ClientID, ExpiresIn: token.ExpiresOn.Sub(p.Clock.Now()),
+		ExpiresOn: token.ExpiresOn, ExtExpiresIn: token.ExtExpiresIn, NotBefore: token.NotBefore,
+		Resource: query.Resource, TokenType: token.Type,
+	}
+	switch query.Selector.Kind {
+	case imds.SelectObjectID:
+		response.ObjectID = query.Selector.Value
+	case imds.SelectResourceID:
+		response.ResourceID = query.Selector.Value
+	case imds.SelectNone, imds.SelectClientID:
+	}
+	return response
+}
+
+func closed(changed <-chan struct{}) bool {
+	select {
+	case <-changed:
+		return true
+	default:
+		return false
+	}
+}
