@@ -1,0 +1,225 @@
+package clusters
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/lanyard-project/lanyard/internal/clusters/controlplane"
+)
+
+// pollEvery is how often the API server is asked whether something came true.
+const pollEvery = 50 * time.Millisecond
+
+// client speaks to a cluster's API server as its administrator, from inside
+// its network.
+type client struct {
+	kubernetes.Interface
+}
+
+// client makes one with a certificate for this engine's life only.
+func (e *Engine) client(c clusterRecord) (*client, error) {
+	cp, err := controlplane.Open(e.controlPlaneSettings(c), e.options.Clock)
+	if err != nil {
+		return nil, err
+	}
+	kubeconfig, err := cp.Authority.Kubeconfig(e.person(c, administrator, cp.Server(), time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading own kubeconfig: %w", err)
+	}
+	fabric := e.fabric(c.VNetID)
+	config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return fabric.Dial(ctx, network, address)
+	}
+	// What it waits for is bounded by contexts, not by politeness.
+	config.QPS, config.Burst = 200, 200
+	set, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("creating client of cluster %s: %w", c.ID, err)
+	}
+	return &client{set}, nil
+}
+
+// until asks again and again until there is an answer; errors are answers for
+// later, but the last one says why there was none in time.
+func until(ctx context.Context, what string, ask func(context.Context) (bool, error)) error {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
+		ok, err := ask(attempt)
+		cancel()
+		if ok {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if err == nil {
+				err = ctx.Err()
+			}
+			return fmt.Errorf("waiting until %s: %w", what, err)
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// ready waits until the API server is ready, has the engine's role bindings,
+// and its controllers make service accounts, without which no pod is admitted.
+func (c *client) ready(ctx context.Context) error {
+	err := until(ctx, "kube-apiserver is ready", func(ctx context.Context) (bool, error) {
+		_, err := c.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+		return err == nil, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, b := range roleBindings() {
+		_, err := c.RbacV1().ClusterRoleBindings().Create(ctx, &b, metav1.CreateOptions{})
+		if err != nil && !apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("binding role %s: %w", b.RoleRef.Name, err)
+		}
+	}
+	return until(ctx, "the default service account exists", func(ctx context.Context) (bool, error) {
+		_, err := c.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
+		return err == nil, err
+	})
+}
+
+// roleBindings are those that Kubernetes itself does not have.
+func roleBindings() []rbacv1.ClusterRoleBinding {
+	bind := func(name, role string, users ...string) rbacv1.ClusterRoleBinding {
+		b := rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		}
+		for _, u := range users {
+			b.Subjects = append(b.Subjects, rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: u})
+		}
+		return b
+	}
+	return []rbacv1.ClusterRoleBinding{
+		bind("lanyard:kubelet-api-admin", "system:kubelet-api-admin", controlplane.KubeletClient),
+		// By this name and with these users, AKS gives local accounts their rights.
+		bind("aks-cluster-admin-binding", "cluster-admin", string(administrator), string(user)),
+	}
+}
+
+// nodeReady waits until the node has registered itself and is Ready, and gives
+// it the labels that it may not give itself.
+func (c *client) nodeReady(ctx context.Context, n Node) error {
+	labelled := false
+	return until(ctx, "node "+n.Name+" is Ready", func(ctx context.Context) (bool, error) {
+		got, err := c.CoreV1().Nodes().Get(ctx, n.Name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		if !labelled {
+			if err := c.label(ctx, got, n.Labels); err != nil {
+				return false, err
+			}
+			labelled = true
+		}
+		return isReady(got)
+	})
+}
+
+func (c *client) label(ctx context.Context, got *corev1.Node, labels map[string]string) error {
+	missing := map[string]string{}
+	for k, v := range labels {
+		if have, ok := got.Labels[k]; !ok || have != v {
+			missing[k] = v
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": missing}})
+	if err != nil {
+		return err
+	}
+	if _, err := c.CoreV1().Nodes().Patch(ctx, got.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		return fmt.Errorf("labelling node: %w", err)
+	}
+	return nil
+}
+
+// isReady looks at the condition and at the taint that keeps pods away a
+// moment longer.
+func isReady(n *corev1.Node) (bool, error) {
+	for _, t := range n.Spec.Taints {
+		if t.Key == corev1.TaintNodeNotReady {
+			return false, fmt.Errorf("it is tainted %s", t.Key)
+		}
+	}
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status == corev1.ConditionTrue, fmt.Errorf("its condition is %s: %s", c.Reason, c.Message)
+		}
+	}
+	return false, fmt.Errorf("it has reported no condition")
+}
+
+func (c *client) forgetNode(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	err := c.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("removing node from the cluster: %w", err)
+	}
+	return nil
+}
+
+// ServiceAccountKeys is the cluster's JSON Web Key Set, for whoever publishes
+// it at the issuer.
+func (e *Engine) ServiceAccountKeys(ctx context.Context, clusterID string) ([]byte, error) {
+	c, err := e.cluster(clusterID)
+	if err != nil {
+		return nil, err
+	}
+	api, err := e.client(c)
+	if err != nil {
+		return nil, err
+	}
+	b, err := api.Discovery().RESTClient().Get().AbsPath("/openid/v1/jwks").DoRaw(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading service account keys of cluster %s: %w", clusterID, err)
+	}
+	return b, nil
+}
+
+// lastWords is the end of a program's log, for errors.
+func lastWords(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.Size() > 2000 {
+		if _, err := f.Seek(-2000, io.SeekEnd); err != nil {
+			return err.Error()
+		}
+	}
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return err.Error()
+	}
+	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
+	last := bytes.Join(lines[max(0, len(lines)-3):], []byte(" | "))
+	return strings.TrimSpace(string(last)) + " (" + path + ")"
+}

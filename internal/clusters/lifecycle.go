@@ -1,0 +1,136 @@
+package clusters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lanyard-project/lanyard/internal/clusters/vnet"
+)
+
+// stopGrace is how long a machine has to stop before its power is cut.
+const stopGrace = 20 * time.Second
+
+// Adopt brings about what the records say: it finds what runs and starts
+// again what doesn't, after a restart of this program or of the machine. Etcd
+// has to be there before.
+func (e *Engine) Adopt(ctx context.Context) error {
+	vnets, err := names(filepath.Join(e.options.DataDir, "vnets"), ".json")
+	if err != nil {
+		return err
+	}
+	for _, id := range vnets {
+		var v VNet
+		if err := load(e.vnetRecord(id), &v); err != nil {
+			return fmt.Errorf("adopting virtual network %s: %w", id, err)
+		}
+		if err := e.EnsureVNet(ctx, v); err != nil {
+			return err
+		}
+	}
+	ids, err := names(filepath.Join(e.options.DataDir, "clusters"), "")
+	if err != nil {
+		return err
+	}
+	clusters, ctx := errgroup.WithContext(ctx)
+	for _, id := range ids {
+		clusters.Go(func() error { return e.adoptCluster(ctx, id) })
+	}
+	return clusters.Wait()
+}
+
+func (e *Engine) adoptCluster(ctx context.Context, id string) error {
+	c, err := e.cluster(id)
+	if errors.Is(err, ErrNotFound) {
+		// Half deleted: the record goes last but for its folder.
+		return e.DeleteControlPlane(ctx, id)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := e.EnsureControlPlane(ctx, c.ControlPlane); err != nil {
+		return err
+	}
+	names, err := names(filepath.Join(e.clusterDir(id), "nodes"), "")
+	if err != nil {
+		return err
+	}
+	nodes, ctx := errgroup.WithContext(ctx)
+	for _, name := range names {
+		nodes.Go(func() error {
+			var n Node
+			err := load(filepath.Join(e.nodeDir(id, name), "node.json"), &n)
+			if errors.Is(err, ErrNotFound) {
+				return e.DeleteNode(ctx, id, name)
+			}
+			if err != nil {
+				return err
+			}
+			return e.EnsureNode(ctx, n)
+		})
+	}
+	return nodes.Wait()
+}
+
+// Stop ends every process and namespace and keeps the data: Adopt brings the
+// clusters back.
+func (e *Engine) Stop(ctx context.Context) error {
+	return e.end(ctx, stopGrace)
+}
+
+// Teardown ends everything at once and keeps nothing.
+func (e *Engine) Teardown(ctx context.Context) error {
+	if err := e.end(ctx, 0); err != nil {
+		return err
+	}
+	for _, dir := range []string{"clusters", "vnets"} {
+		if err := os.RemoveAll(filepath.Join(e.options.DataDir, dir)); err != nil {
+			return fmt.Errorf("removing data of clusters: %w", err)
+		}
+	}
+	// The folder itself only if nobody else keeps something there.
+	_ = os.Remove(e.options.DataDir)
+	return nil
+}
+
+// end stops the machines, nodes before control planes, and removes whatever is
+// ours on this machine, known or not.
+func (e *Engine) end(ctx context.Context, grace time.Duration) error {
+	ids, err := names(e.hosts.Dir, "")
+	if err != nil {
+		return err
+	}
+	for _, prefix := range []string{nodePrefix, controlPlanePrefix} {
+		stops, ctx := errgroup.WithContext(ctx)
+		for _, id := range ids {
+			if strings.HasPrefix(id, prefix) {
+				stops.Go(func() error { return e.hosts.Stop(ctx, id, grace) })
+			}
+		}
+		if err := stops.Wait(); err != nil {
+			return err
+		}
+	}
+	if err := e.groups.Remove(ctx); err != nil {
+		return err
+	}
+	namespaces, err := names(e.netDir(), "")
+	if err != nil {
+		return err
+	}
+	for _, name := range namespaces {
+		if err := (vnet.Namespace{Path: filepath.Join(e.netDir(), name)}).Delete(); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(e.options.RunDir); err != nil {
+		return fmt.Errorf("removing run folder: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package machine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+)
+
+// Disk is what a machine keeps over its restarts: its own /etc and /var, in a
+// folder of the host.
+type Disk struct {
+	Dir string
+}
+
+// Path is where a file of the machine is on the host.
+func (d Disk) Path(inside string) string {
+	return filepath.Join(d.Dir, inside)
+}
+
+// Binds show the disk to the machine.
+func (d Disk) Binds() []Bind {
+	return []Bind{
+		{Source: d.Path("/etc"), Target: "/etc"},
+		{Source: d.Path("/var"), Target: "/var"},
+	}
+}
+
+// Write puts a file on the disk, whole or not at all.
+func (d Disk) Write(inside string, content []byte, mode fs.FileMode) error {
+	path := d.Path(inside)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("writing %s: %w", inside, err)
+	}
+	if err := renameio.WriteFile(path, content, mode); err != nil {
+		return fmt.Errorf("writing %s: %w", inside, err)
+	}
+	return nil
+}
+
+// Ensure makes the files that every machine has. Nothing of the host's own
+// /etc is among them.
+func (d Disk) Ensure(hostname string) error {
+	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
+		return fmt.Errorf("creating disk: %w", err)
+	}
+	id := sha256.Sum256([]byte(d.Dir))
+	for inside, content := range map[string]string{
+		"/etc/hostname":      hostname + "\n",
+		"/etc/hosts":         "127.0.0.1 localhost\n127.0.0.1 " + hostname + "\n",
+		"/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+		"/etc/passwd":        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+		"/etc/group":         "root:x:0:\nnogroup:x:65534:\n",
+		"/etc/machine-id":    hex.EncodeToString(id[:16]) + "\n",
+	} {
+		if err := d.Write(inside, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{"/var/lib", "/var/log", "/var/tmp"} {
+		if err := os.MkdirAll(d.Path(dir), 0o755); err != nil {
+			return fmt.Errorf("creating disk: %w", err)
+		}
+	}
+	for link, target := range map[string]string{
+		"/var/run":        "/run",
+		"/etc/os-release": "../usr/lib/os-release",
+		"/etc/mtab":       "../proc/self/mounts",
+	} {
+		if err := os.Symlink(target, d.Path(link)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("creating disk: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package node
+
+import (
+	"net/netip"
+
+	"github.com/lanyard-project/lanyard/internal/clusters/cgroup"
+	"github.com/lanyard-project/lanyard/internal/clusters/machine"
+	"github.com/lanyard-project/lanyard/internal/clusters/pki"
+)
+
+const (
+	binDir     = "/opt/lanyard/bin"
+	socket     = "/run/containerd/containerd.sock"
+	certsDir   = "/etc/kubernetes/certs"
+	gate       = "/run/lanyard/images-imported"
+	kubeletKey = "kubeletserver"
+)
+
+// Settings say what a node is like.
+type Settings struct {
+	Name string
+	// Disk holds its files: images, volumes, logs.
+	Disk machine.Disk
+	// Binaries is the host's folder of the programs.
+	Binaries string
+	// Server is the API server's URL in the VNet.
+	Server string
+
+	Address      netip.Addr
+	PodAddresses netip.Prefix
+	ProviderID   string
+	Labels       map[string]string
+	Taints       []string
+	MaxPods      int
+	DNS          netip.Addr
+
+	// AzureJSON is the node's cloud configuration file.
+	AzureJSON []byte
+	// CACertificates are trusted by the node and by pods that mount its
+	// /etc/ssl/certs.
+	CACertificates []byte
+	// PauseImage holds a pod's namespaces; it must be among the imported.
+	PauseImage string
+}
+
+// Node is a node whose files are in place.
+type Node struct {
+	settings Settings
+}
+
+// Prepare writes the node's files and keeps the certificates that are good.
+func Prepare(s Settings, authority *pki.Authority) (*Node, error) {
+	n := &Node{settings: s}
+	if err := s.Disk.Ensure(s.Name); err != nil {
+		return nil, err
+	}
+	if err := n.credentials(authority); err != nil {
+		return nil, err
+	}
+	return n, n.files()
+}
+
+// credentials issues the node's certificates, straight on its disk.
+func (n *Node) credentials(authority *pki.Authority) error {
+	s := n.settings
+	dir := s.Disk.Path(certsDir)
+	for name, r := range map[string]pki.Request{
+		"kubelet":    {CommonName: "system:node:" + s.Name, Organizations: []string{"system:nodes"}},
+		"kube-proxy": {CommonName: "system:kube-proxy"},
+		kubeletKey: {
+			CommonName: s.Name, Server: true, Names: []string{s.Name}, Addresses: []netip.Addr{s.Address},
+		},
+	} {
+		if err := authority.Ensure(pki.In(dir, name), r); err != nil {
+			return err
+		}
+	}
+	ca, err := authority.CertificatePEM()
+	if err != nil {
+		return err
+	}
+	if err := s.Disk.Write(certsDir+"/ca.crt", ca, 0o644); err != nil {
+		return err
+	}
+	for name, path := range map[string]string{"kubelet": kubeletKubeconfig, "kube-proxy": proxyKubeconfig} {
+		if err := s.Disk.Write(path, nil, 0o600); err != nil {
+			return err
+		}
+		if err := pki.WriteKubeconfig(s.Disk.Path(path), s.Server, certsDir+"/ca.crt", pki.In(certsDir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Machine is the node as a machine.
+func (n *Node) Machine(id, network string, group cgroup.Group) machine.Spec {
+	s := n.settings
+	return machine.Spec{
+		ID: id, Hostname: s.Name, Network: network, Cgroup: group,
+		Binds: append(s.Disk.Binds(),
+			machine.Bind{Source: s.Binaries, Target: binDir, ReadOnly: true},
+			machine.Bind{Source: s.Binaries + "/cni", Target: "/opt/cni/bin", ReadOnly: true}),
+		KernelSettings: kernelSettings(),
+		Log:            s.Disk.Path("/var/log/init.log"),
+		UnitLogs:       "/var/log/lanyard",
+		Units: []machine.Unit{
+			{Name: "containerd", Args: []string{binDir + "/containerd", "--config", containerdConfig}, Ready: "unix:" + socket, StopSeconds: 5},
+			{Name: "kubelet", Args: n.kubelet(), After: gate, StopSeconds: 3},
+			{Name: "kube-proxy", Args: []string{binDir + "/kube-proxy", "--config=" + proxyConfig}, StopSeconds: 2},
+		},
+	}
+}
+
+// kernelSettings are those that a kubelet demands of the whole kernel. It
+// finds them as it wants them, and so leaves the host's alone.
+func kernelSettings() map[string]string {
+	return map[string]string{
+		"vm/overcommit_memory":      "1",
+		"vm/panic_on_oom":           "0",
+		"kernel/panic":              "10",
+		"kernel/panic_on_oops":      "1",
+		"kernel/keys/root_maxkeys":  "1000000",
+		"kernel/keys/root_maxbytes": "25000000",
+	}
+}

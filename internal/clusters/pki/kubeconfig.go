@@ -1,0 +1,62 @@
+package pki
+
+import (
+	"fmt"
+
+	"github.com/google/renameio/v2"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+)
+
+// WriteKubeconfig writes a program's kubeconfig that names files, so that the
+// program notices a renewed certificate.
+func WriteKubeconfig(path, server, authority string, client KeyPair) error {
+	b, err := encode("default", "default", "default",
+		&api.Cluster{Server: server, CertificateAuthority: authority},
+		&api.AuthInfo{ClientCertificate: client.Certificate, ClientKey: client.Key})
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(path, b, 0o600); err != nil {
+		return fmt.Errorf("writing kubeconfig: %w", err)
+	}
+	return nil
+}
+
+// Person is whom a kubeconfig is made for.
+type Person struct {
+	Cluster string
+	Context string
+	// User is the name of the credential in the file.
+	User    string
+	Server  string
+	Request Request
+}
+
+// Kubeconfig issues a kubeconfig that holds all it needs, to be handed out.
+func (a *Authority) Kubeconfig(p Person) ([]byte, error) {
+	key, certificate, err := a.fresh(p.Request)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := a.CertificatePEM()
+	if err != nil {
+		return nil, fmt.Errorf("reading authority: %w", err)
+	}
+	return encode(p.Context, p.Cluster, p.User,
+		&api.Cluster{Server: p.Server, CertificateAuthorityData: authority},
+		&api.AuthInfo{ClientCertificateData: certificate, ClientKeyData: key})
+}
+
+func encode(context, cluster, user string, c *api.Cluster, u *api.AuthInfo) ([]byte, error) {
+	cfg := api.NewConfig()
+	cfg.Clusters[cluster] = c
+	cfg.AuthInfos[user] = u
+	cfg.Contexts[context] = &api.Context{Cluster: cluster, AuthInfo: user}
+	cfg.CurrentContext = context
+	b, err := clientcmd.Write(*cfg)
+	if err != nil {
+		return nil, fmt.Errorf("encoding kubeconfig: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,136 @@
+package clusters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/lanyard-project/lanyard/internal/clusters/vnet"
+)
+
+// VNet is a virtual network.
+type VNet struct {
+	// ID is a short, stable key.
+	ID string
+	// AddressPrefixes are its address space. Pods speak to it with their own
+	// addresses and to everything else with their node's.
+	AddressPrefixes []netip.Prefix
+}
+
+func (v VNet) check() error {
+	if err := checkID("virtual network", v.ID); err != nil {
+		return err
+	}
+	if len(v.AddressPrefixes) == 0 {
+		return fmt.Errorf("virtual network %s has no address space", v.ID)
+	}
+	for _, p := range v.AddressPrefixes {
+		if !p.Addr().Is4() {
+			return fmt.Errorf("address prefix %s of virtual network %s is not IPv4", p, v.ID)
+		}
+		if p.Contains(vnet.Metadata) || p.Contains(vnet.Platform) || p.Overlaps(netip.MustParsePrefix("127.0.0.0/8")) {
+			return fmt.Errorf("address prefix %s of virtual network %s contains addresses of the platform", p, v.ID)
+		}
+	}
+	return nil
+}
+
+// EnsureVNet makes the network, or gives it another address space.
+func (e *Engine) EnsureVNet(_ context.Context, v VNet) error {
+	if err := v.check(); err != nil {
+		return err
+	}
+	defer e.locks.exclusive("vnet/" + v.ID)()
+	var before VNet
+	err := load(e.vnetRecord(v.ID), &before)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err := save(e.vnetRecord(v.ID), v); err != nil {
+		return err
+	}
+	if err := e.fabric(v.ID).Ensure(); err != nil {
+		return fmt.Errorf("ensuring virtual network %s: %w", v.ID, err)
+	}
+	if before.ID == "" || slices.Equal(before.AddressPrefixes, v.AddressPrefixes) {
+		return nil
+	}
+	return e.eachNode(func(c ControlPlane, n Node) error {
+		place := e.place(n)
+		ok, err := place.Namespace.Exists()
+		if err != nil || !ok || c.VNetID != v.ID {
+			return err
+		}
+		return place.Masquerade(v.AddressPrefixes)
+	})
+}
+
+// DeleteVNet removes the network; clusters in it have to be deleted first.
+func (e *Engine) DeleteVNet(_ context.Context, id string) error {
+	if err := checkID("virtual network", id); err != nil {
+		return err
+	}
+	defer e.locks.exclusive("vnet/" + id)()
+	users, err := e.clustersIn(id)
+	if err != nil {
+		return err
+	}
+	if len(users) > 0 {
+		return fmt.Errorf("deleting virtual network %s: cluster %s is in it", id, users[0].ID)
+	}
+	if err := e.fabric(id).Delete(); err != nil {
+		return fmt.Errorf("deleting virtual network %s: %w", id, err)
+	}
+	if err := os.RemoveAll(e.vnetRecord(id)); err != nil {
+		return fmt.Errorf("deleting virtual network %s: %w", id, err)
+	}
+	return nil
+}
+
+// Listen opens a listener inside the network, for example on
+// 169.254.169.254:80. Peers are seen with their addresses in the network. The
+// network's interfaces stay as long as the listener does.
+func (e *Engine) Listen(ctx context.Context, vnetID, network, address string) (net.Listener, error) {
+	if err := e.knownVNet(vnetID); err != nil {
+		return nil, err
+	}
+	return e.fabric(vnetID).Listen(ctx, network, address)
+}
+
+func (e *Engine) knownVNet(id string) error {
+	if err := checkID("virtual network", id); err != nil {
+		return err
+	}
+	var v VNet
+	if err := load(e.vnetRecord(id), &v); err != nil {
+		return fmt.Errorf("virtual network %s: %w", id, err)
+	}
+	return nil
+}
+
+// clustersIn lists the clusters of a network.
+func (e *Engine) clustersIn(vnetID string) ([]ControlPlane, error) {
+	ids, err := names(filepath.Join(e.options.DataDir, "clusters"), "")
+	if err != nil {
+		return nil, err
+	}
+	var in []ControlPlane
+	for _, id := range ids {
+		c, err := e.cluster(id)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if c.VNetID == vnetID {
+			in = append(in, c.ControlPlane)
+		}
+	}
+	return in, nil
+}
