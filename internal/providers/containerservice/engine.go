@@ -1,0 +1,99 @@
+package containerservice
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/authorization"
+	"github.com/lanyard-project/lanyard/internal/store"
+)
+
+// Engine runs what isn't a resource: namespaces and processes. All calls are level-based: they compare what is there
+// with what is asked for and make the difference, so that they can be repeated at any time; removing what isn't there
+// is no error. *clusters.Engine is one.
+type Engine interface {
+	EnsureVNet(ctx context.Context, v clusters.VNet) error
+	DeleteVNet(ctx context.Context, id string) error
+	EnsureControlPlane(ctx context.Context, c clusters.ControlPlane) (clusters.ControlPlaneStatus, error)
+	DeleteControlPlane(ctx context.Context, id string) error
+	EnsureNode(ctx context.Context, n clusters.Node) error
+	DeleteNode(ctx context.Context, clusterID, name string) error
+	AdminKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
+	UserKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
+	// RelayAPIServer serves the listener until the context ends.
+	RelayAPIServer(ctx context.Context, clusterID string, loopback net.Listener) error
+}
+
+// EtcdUsers gives each cluster a user and a prefix of its own in etcd.
+type EtcdUsers interface {
+	Grant(ctx context.Context, cluster string) (clusters.Etcd, error)
+	// Revoke removes the user and everything below the prefix.
+	Revoke(ctx context.Context, cluster string) error
+}
+
+// Platform serves the cloud's own addresses (instance metadata, resource manager, token service) inside a VNet. Both
+// calls can be repeated.
+type Platform interface {
+	Serve(ctx context.Context, vnet armid.ID) error
+	Withdraw(ctx context.Context, vnet armid.ID) error
+}
+
+// Directory has the principals behind system-assigned identities.
+type Directory interface {
+	// Principal returns the principal of the resource's own identity, which it makes if there is none. What has to be
+	// written for that goes into the caller's transaction, so that no principal is without its resource.
+	Principal(ctx context.Context, owner armid.ID) (Principal, []store.Cond, []store.Op, error)
+	// Remove removes it.
+	Remove(ctx context.Context, owner armid.ID) error
+}
+
+// Principal is a managed identity's service principal.
+type Principal struct {
+	ObjectID string
+	ClientID string
+	TenantID string
+}
+
+// Identities makes user-assigned identities.
+type Identities interface {
+	Ensure(ctx context.Context, by providers.Caller, id armid.ID, location string, tags map[string]string) (*resource.Resource, error)
+}
+
+// Roles grants roles of the service's own accord, and answers whether a principal may do something.
+// *authorization.Provider is one.
+type Roles interface {
+	Grant(ctx context.Context, g authorization.Grant) (*resource.Resource, error)
+	Check(ctx context.Context, caller providers.Caller, action string, scope armid.ID) (allowed bool, reason string)
+}
+
+// Networks makes virtual networks with one subnet.
+type Networks interface {
+	EnsureVNet(ctx context.Context, by providers.Caller, vnet armid.ID, location string, space netip.Prefix, subnet string, prefix netip.Prefix) error
+}
+
+// Addresses hands out parts of a subnet. An owner that asks again gets the same part.
+type Addresses interface {
+	Allocate(ctx context.Context, subnet armid.ID, owner string, bits int) (netip.Prefix, error)
+	Release(ctx context.Context, subnet armid.ID, owner string) error
+}
+
+// Instances makes the virtual machines of a scale set.
+type Instances interface {
+	EnsureInstance(ctx context.Context, by providers.Caller, scaleSet armid.ID, i Instance) error
+	DeleteInstance(ctx context.Context, by providers.Caller, scaleSet armid.ID, number int) error
+}
+
+// Instance is a virtual machine of a scale set.
+type Instance struct {
+	Number       int
+	ComputerName string
+	VMID         string
+	VNet         armid.ID
+	Subnet       netip.Prefix
+	Address      netip.Addr
+}

@@ -1,0 +1,86 @@
+package containerservice
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+)
+
+// The errors of the AKS resource provider, with its codes and texts. Those that it answers at once have no "error"
+// envelope; those of an operation are recorded in it.
+
+func refused(code, message, target string) *rest.Error {
+	return &rest.Error{Status: http.StatusBadRequest, Code: code, Message: message, Target: target}
+}
+
+func invalidParameter(target, format string, args ...any) *rest.Error {
+	return refused("InvalidParameter",
+		"The value of parameter "+target+" is invalid. Error details: "+fmt.Sprintf(format, args...)+".", target)
+}
+
+func nodeResourceGroupTooLong(length int) *rest.Error {
+	return refused("InvalidParameter", fmt.Sprintf(
+		"The length of the node resource group name is too long. The maximum length is %d and the length of the value provided is %d. Please see https://aka.ms/aks-naming-rules for more details.",
+		maxNodeResourceGroup, length), "name")
+}
+
+func versionNotSupported(cluster, version string) *rest.Error {
+	return refused("K8sVersionNotSupported", fmt.Sprintf(
+		"Managed cluster %s is on version %s, which is not supported in this region. Please use [az aks get-versions] command to get the supported version list in this region. For more information, please check https://aka.ms/supported-version-list",
+		cluster, version), "kubernetesVersion")
+}
+
+func changeNotAllowed(property string) *rest.Error {
+	return refused("PropertyChangeNotAllowed", "Changing property '"+property+"' is not allowed.", property)
+}
+
+// notOffered refuses a feature of AKS that this provider has nothing behind. Storing it as if it worked would be worse
+// than saying no.
+func notOffered(code, target, what string) *rest.Error {
+	return refused(code, what+" is not offered by this cloud.", target)
+}
+
+func podIdentityNotEnabled() *rest.Error {
+	return refused("PodIdentityAddonFeatureFlagNotEnabled",
+		"PodIdentity addon is not allowed since feature 'Microsoft.ContainerService/EnablePodIdentityPreview' is not enabled. Please see https://aka.ms/aks/previews for how to enable features.", "podIdentityProfile")
+}
+
+// operationNotAllowed answers a write while another operation works on the cluster.
+func operationNotAllowed(state string) *rest.Error {
+	return &rest.Error{Status: http.StatusConflict, Code: "OperationNotAllowed",
+		Message: "Operation is not allowed: Another operation (" + state + ") is in progress, please wait for it to finish before starting a new operation. See https://aka.ms/aks-pending-operation for more details"}
+}
+
+func nodeResourceGroupExists(name string) *rest.Error {
+	return refused("NodeResourceGroupAlreadyExists",
+		"The node resource group '"+name+"' already exists. Please use another name for the node resource group.", "nodeResourceGroup")
+}
+
+func servicePrincipalMissing() *rest.Error {
+	return refused("MissingServicePrincipalProfile",
+		"Required parameter servicePrincipalProfile is missing (null). Give the cluster a managed identity, for example \"identity\":{\"type\":\"SystemAssigned\"}.", "servicePrincipalProfile")
+}
+
+func kubeletIdentityNeedsUserAssigned() *rest.Error {
+	return refused("CustomKubeletIdentityOnlySupportedOnUserAssignedMSICluster",
+		"Custom kubelet identity is only supported on a cluster whose control plane has a user-assigned managed identity.", "identityProfile.kubeletidentity")
+}
+
+func kubeletIdentityMissingPermission() *rest.Error {
+	return refused("CustomKubeletIdentityMissingPermissionError",
+		"The cluster using user-assigned managed identity must be granted 'Managed Identity Operator' role to assign kubelet identity. You can run 'az role assignment create --assignee <control-plane-identity-principal-id> --role 'Managed Identity Operator' --scope <kubelet-identity-resource-id>' to grant the permission. See https://learn.microsoft.com/en-us/azure/aks/use-managed-identity#add-role-assignment", "")
+}
+
+func invalidIdentityID(id string) *rest.Error {
+	return refused("InvalidManagedIdentityResourceID",
+		"The managed identity resource ID '"+id+"' is invalid. It has to be the ID of a user-assigned identity.", "identity")
+}
+
+// failed is how a step of an operation ends it: the code says which part of the work failed, the text why.
+func failed(code string, cause *rest.Error) *rest.Error {
+	return &rest.Error{
+		Status: http.StatusInternalServerError, Code: code, Message: cause.Message,
+		Details: []rest.Error{{Code: cause.Code, Message: cause.Message, Target: cause.Target}},
+	}
+}

@@ -1,0 +1,97 @@
+package containerservice
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/lanyard-project/lanyard/internal/providers"
+)
+
+// Options are what the provider is made of. All are required.
+type Options struct {
+	Resources  providers.Resources
+	Engine     Engine
+	Etcd       EtcdUsers
+	Platform   Platform
+	Directory  Directory
+	Identities Identities
+	Roles      Roles
+	Networks   Networks
+	Addresses  Addresses
+	Instances  Instances
+	Log        *slog.Logger
+
+	// KubernetesVersion is what the engine runs, without "v".
+	KubernetesVersion string
+	// TenantID is the tenant of the cloud's subscriptions, for the nodes' azure.json.
+	TenantID string
+	// IssuerBase is the URL below which clusters' service account issuers are named, without a slash at its end.
+	IssuerBase string
+	// CACertificates are what nodes trust: the cloud's own authority at least.
+	CACertificates []byte
+	// Images are the archives that every node gets, and PauseImage the name of the one that holds a pod's namespaces.
+	Images     []string
+	PauseImage string
+}
+
+// Provider is the Microsoft.ContainerService resource provider.
+type Provider struct {
+	Options
+	relays relays
+}
+
+// New makes the provider. Relays to API servers run until the context ends.
+func New(ctx context.Context, o Options) *Provider {
+	p := &Provider{Options: o}
+	p.relays = relays{ctx: ctx, engine: o.Engine, log: o.Log, running: map[string]*relay{}}
+	return p
+}
+
+const (
+	namespace   = "Microsoft.ContainerService"
+	clusterType = namespace + "/managedClusters"
+)
+
+// apiVersions are those that the clients send: az 2.45 and its extension, Terraform's azurerm, today's SDKs and docs.
+func apiVersions() []string {
+	return []string{
+		"2020-09-01", "2021-05-01", "2022-03-01", "2022-08-03-preview", "2022-11-01", "2023-01-02-preview", "2023-02-01", "2023-06-01",
+		"2023-10-01", "2024-01-01", "2024-05-01", "2024-09-01", "2025-01-01", "2025-02-01", "2025-05-01", "2025-07-01", "2025-10-01", "2026-03-01",
+	}
+}
+
+// Types are the provider's types.
+func (p *Provider) Types() []*providers.Type {
+	return []*providers.Type{p.clusters(), p.agentPools()}
+}
+
+func (p *Provider) clusters() *providers.Type {
+	return &providers.Type{
+		Namespace:          namespace,
+		Name:               "managedClusters",
+		WireType:           namespace + "/ManagedClusters",
+		GroupSegment:       "resourcegroups",
+		APIVersions:        apiVersions(),
+		Levels:             providers.AtGroup,
+		Tracked:            true,
+		ListBySubscription: true,
+		FlatErrors:         true,
+		NamePattern:        clusterName,
+		NameRule:           "The name must be 1 to 63 letters, digits, '-' and '_', and begin and end with a letter or digit.",
+		HideSystem:         true,
+		References:         []string{vnetType, identityType},
+		Prepare:            p.prepare,
+		Admit:              p.admit,
+		Remove:             p.remove,
+		Busy:               busy,
+		Actions:            p.credentials(),
+		Plans:              []providers.Plan{p.reconcilePlan(), p.deletePlan()},
+	}
+}
+
+const (
+	vnetType     = "Microsoft.Network/virtualNetworks"
+	subnetType   = vnetType + "/subnets"
+	identityType = "Microsoft.ManagedIdentity/userAssignedIdentities"
+	scaleSetType = "Microsoft.Compute/virtualMachineScaleSets"
+)

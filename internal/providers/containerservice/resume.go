@@ -1,0 +1,50 @@
+package containerservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/providers"
+)
+
+// Resume takes up, after a restart, what ended with the process before: listeners in VNets and relays to API servers.
+// It comes after Engine.Adopt, which finds or starts the processes, and before operations go on. A cluster that can't be
+// resumed delays no other one; what failed is reported together.
+func (p *Provider) Resume(ctx context.Context) error {
+	all, err := p.Resources.List(ctx, armid.Root(), clusterType)
+	if err != nil {
+		return fmt.Errorf("reading the clusters: %w", err)
+	}
+	var failures []error
+	for _, cluster := range all {
+		if err := p.resume(ctx, cluster); err != nil {
+			failures = append(failures, fmt.Errorf("resuming %s: %w", cluster.ID, err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (p *Provider) resume(ctx context.Context, cluster *resource.Resource) error {
+	run := providers.NewRun(providers.Run{ID: cluster.ID, Resources: p.Resources, Log: p.Log}, nil)
+	w, err := read(run, cluster)
+	if err != nil {
+		return err
+	}
+	if w.state.Port == 0 || cluster.ProvisioningState == resource.Deleting {
+		return nil // its plan makes, or removes, what there is to be
+	}
+	if err := p.ensureNetwork(ctx, w); err != nil {
+		if rest.IsNotFound(err) {
+			return nil
+		}
+		return err
+	}
+	return p.ensureRelay(ctx, w)
+}
+
+// Close waits for the relays, after the context given to New has ended.
+func (p *Provider) Close() { p.relays.wait() }

@@ -1,0 +1,79 @@
+package containerservice
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"maps"
+	"slices"
+
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+)
+
+// state is what the provider keeps with a cluster and never shows.
+type state struct {
+	// Key names this cluster for the engine: a cluster that is deleted and made again under the same name is another.
+	Key    string `json:"key"`
+	Unique string `json:"unique"` // in the FQDN
+	Digits string `json:"digits"` // in the names of scale sets and networks
+	// Port is the loopback port that is relayed to the API server. It is kept: kubeconfigs name it.
+	Port int `json:"port,omitempty"`
+	// Pools are the instances that there are, or were and aren't cleaned away yet, by pool.
+	Pools map[string]poolState `json:"pools,omitempty"`
+	// Ranges are the nodes' parts of the pod range, by node, where pods have no addresses of the subnet: each a /24,
+	// counted from the start.
+	Ranges map[string]int `json:"ranges,omitempty"`
+}
+
+type poolState struct {
+	Next      int   `json:"next"` // numbers aren't used twice in a scale set
+	Instances []int `json:"instances,omitempty"`
+	// Leaving are instances to be removed. They are kept until nothing of them is left, so that a plan that was cut off
+	// finds them again.
+	Leaving []int `json:"leaving,omitempty"`
+}
+
+func newState() state {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return state{Key: hex.EncodeToString(random[:12]), Unique: hex.EncodeToString(random[12:])}
+}
+
+func readState(r *resource.Resource) (state, error) { return resource.ReadInternal[state](r) }
+
+// want changes the pool's instances to count: new ones get the next numbers, the newest leave first.
+func (s poolState) want(count int) poolState {
+	s.Instances, s.Leaving = slices.Clone(s.Instances), slices.Clone(s.Leaving)
+	for len(s.Instances) < count {
+		s.Instances = append(s.Instances, s.Next)
+		s.Next++
+	}
+	for len(s.Instances) > count {
+		last := len(s.Instances) - 1
+		s.Leaving = append(s.Leaving, s.Instances[last])
+		s.Instances = s.Instances[:last]
+	}
+	return s
+}
+
+// takeRange gives a node the first free part of the pod range, or the one that it has.
+func (s *state) takeRange(node string) int {
+	if n, ok := s.Ranges[node]; ok {
+		return n
+	}
+	used := map[int]bool{}
+	for _, n := range s.Ranges {
+		used[n] = true
+	}
+	n := 0
+	for used[n] {
+		n++
+	}
+	if s.Ranges == nil {
+		s.Ranges = map[string]int{}
+	}
+	s.Ranges[node] = n
+	return n
+}
+
+// poolNames are the pools that anything may be left of, in a steady order.
+func (s state) poolNames() []string { return slices.Sorted(maps.Keys(s.Pools)) }

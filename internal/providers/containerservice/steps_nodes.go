@@ -1,0 +1,245 @@
+package containerservice
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/bits"
+	"net/netip"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/clusters"
+)
+
+// machine is one instance of a pool with its addresses.
+type machine struct {
+	pool    pool
+	number  int
+	name    string // computer name and node name
+	address netip.Addr
+	subnet  netip.Prefix
+	pods    netip.Prefix
+}
+
+// ensureInstances first records which instances there are to be, then gives them addresses and makes them virtual
+// machines. What is recorded is found again and removed by deletion, made or not.
+func (p *Provider) ensureInstances(ctx context.Context, w *work) error {
+	if err := w.update(ctx, func(r *resource.Resource) error {
+		fresh, err := read(w.run, r)
+		if err != nil {
+			return err
+		}
+		fresh.plan()
+		return r.SetInternal(fresh.state)
+	}); err != nil {
+		return err
+	}
+	machines, err := p.machines(ctx, w)
+	if err != nil {
+		return err
+	}
+	for _, m := range machines {
+		if err := p.Instances.EnsureInstance(ctx, w.service(), w.scaleSet(m.pool.Name), Instance{
+			Number: m.number, ComputerName: m.name, VMID: derivedGUID(w.state.Key, m.name),
+			VNet: w.vnet(), Subnet: m.subnet, Address: m.address,
+		}); err != nil {
+			return fmt.Errorf("making virtual machine %s: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
+// plan brings the recorded instances to what the document wants.
+func (w *work) plan() {
+	pools := map[string]poolState{}
+	for name, s := range w.state.Pools {
+		pools[name] = s.want(0)
+	}
+	for _, pool := range w.is.AgentPools {
+		pools[pool.Name] = w.state.Pools[pool.Name].want(pool.Count)
+	}
+	w.state.Pools = pools
+	if !w.podsInSubnet() {
+		for _, pool := range w.is.AgentPools {
+			for _, number := range pools[pool.Name].Instances {
+				w.state.takeRange(computerName(w.scaleSet(pool.Name).Name(), number))
+			}
+		}
+	}
+}
+
+// podsInSubnet reports whether pods have addresses of the subnet, as with azure, or of a range of their own.
+func (w *work) podsInSubnet() bool {
+	return w.is.NetworkProfile.NetworkPlugin == pluginAzure && w.is.NetworkProfile.NetworkPluginMode != modeOverlay
+}
+
+// machines lists the instances that there are to be, with their addresses, in a steady order.
+func (p *Provider) machines(ctx context.Context, w *work) ([]machine, error) {
+	var all []machine
+	for _, pool := range w.is.AgentPools {
+		subnet := w.subnet(pool)
+		document, err := p.Resources.Get(ctx, subnet)
+		if err != nil {
+			return nil, fmt.Errorf("reading the subnet of pool %s: %w", pool.Name, err)
+		}
+		prefix, err := subnetPrefix(document)
+		if err != nil {
+			return nil, err
+		}
+		for _, number := range w.state.Pools[pool.Name].Instances {
+			m := machine{pool: pool, number: number, name: computerName(w.scaleSet(pool.Name).Name(), number), subnet: prefix}
+			if err := p.addresses(ctx, w, subnet, &m); err != nil {
+				return nil, fmt.Errorf("finding addresses for %s: %w", m.name, err)
+			}
+			all = append(all, m)
+		}
+	}
+	return all, nil
+}
+
+// addresses takes the node's own address and those of its pods.
+func (p *Provider) addresses(ctx context.Context, w *work, subnet armid.ID, m *machine) error {
+	own, err := p.Addresses.Allocate(ctx, subnet, addressOwner(w, m.name), 32)
+	if err != nil {
+		return err
+	}
+	m.address = own.Addr()
+	if w.podsInSubnet() {
+		m.pods, err = p.Addresses.Allocate(ctx, subnet, podsOwner(w, m.name), podBits(m.pool.MaxPods))
+		return err
+	}
+	m.pods, err = podRange(w.is.NetworkProfile.PodCIDR, w.state.Ranges[m.name])
+	return err
+}
+
+func addressOwner(w *work, node string) string { return w.state.Key + "/" + node }
+
+func podsOwner(w *work, node string) string { return addressOwner(w, node) + "/pods" }
+
+// podBits is the length of the smallest prefix that has maxPods addresses beside its first and last one, which no pod
+// is given.
+func podBits(maxPods int) int { return 32 - bits.Len(uint(maxPods+1)) }
+
+// podRange is the n-th /24 of the pod range.
+func podRange(cidr string, n int) (netip.Prefix, error) {
+	all, err := netip.ParsePrefix(cidr)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("reading the pod range: %w", err)
+	}
+	base := all.Masked().Addr().As4()
+	start := uint32(base[0])<<24 | uint32(base[1])<<16 | uint32(base[2])<<8 | uint32(base[3])
+	start += uint32(n) << 8
+	part := netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(start >> 24), byte(start >> 16), byte(start >> 8), byte(start)}), 24)
+	if all.Bits() > 24 || !all.Contains(part.Addr()) {
+		return netip.Prefix{}, invalidParameter("networkProfile.podCidr", "'%s' has no /24 left for another node", cidr)
+	}
+	return part, nil
+}
+
+// ensureNodes runs the nodes, a few at a time: a node's start is mostly waiting, but not only.
+func (p *Provider) ensureNodes(ctx context.Context, w *work) error {
+	machines, err := p.machines(ctx, w)
+	if err != nil {
+		return err
+	}
+	kubelet, err := p.kubelet(ctx, w)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(nodesAtOnce)
+	for _, m := range machines {
+		group.Go(func() error {
+			n, err := p.node(w, m, kubelet)
+			if err != nil {
+				return err
+			}
+			return p.Engine.EnsureNode(ctx, n)
+		})
+	}
+	return group.Wait()
+}
+
+const nodesAtOnce = 4
+
+func (p *Provider) node(w *work, m machine, kubelet identity) (clusters.Node, error) {
+	azure, err := p.azureJSON(w, m, kubelet)
+	if err != nil {
+		return clusters.Node{}, err
+	}
+	instance := w.scaleSet(m.pool.Name).Child("virtualMachines", fmt.Sprint(m.number))
+	return clusters.Node{
+		ClusterID: w.state.Key,
+		Name:      m.name,
+		Address:   m.address,
+		// The first address behind that of the subnet itself is its router's, as everywhere in Azure.
+		Gateway:        m.subnet.Addr().Next(),
+		PodAddresses:   m.pods,
+		ProviderID:     "azure://" + instance.String(),
+		Labels:         nodeLabels(w, m.pool),
+		Taints:         m.pool.NodeTaints,
+		MaxPods:        m.pool.MaxPods,
+		AzureJSON:      azure,
+		CACertificates: p.CACertificates,
+		Images:         p.Images,
+		PauseImage:     p.PauseImage,
+	}, nil
+}
+
+// platformURL is where nodes and pods find the resource manager and the token service in every VNet.
+const platformURL = "https://168.63.129.16/"
+
+// azureJSON is the node's cloud configuration, as AKS writes it: what runs on the node learns from it whom to ask and
+// as whom.
+func (p *Provider) azureJSON(w *work, m machine, kubelet identity) ([]byte, error) {
+	subnet := w.subnet(m.pool)
+	raw, err := json.MarshalIndent(map[string]any{
+		"cloud":                       "AzurePublicCloud",
+		"tenantId":                    p.TenantID,
+		"subscriptionId":              w.cluster.ID.Subscription(),
+		"resourceGroup":               w.is.NodeResourceGroup,
+		"location":                    w.cluster.Location,
+		"vmType":                      "vmss",
+		"aadClientId":                 managedIdentityClient,
+		"aadClientSecret":             managedIdentityClient,
+		"useManagedIdentityExtension": true,
+		"userAssignedIdentityID":      kubelet.ClientID,
+		"primaryScaleSetName":         w.scaleSet(m.pool.Name).Name(),
+		"vnetName":                    subnet.Parent().Name(),
+		"vnetResourceGroup":           subnet.ResourceGroup(),
+		"subnetName":                  subnet.Name(),
+		"useInstanceMetadata":         true,
+		"resourceManagerEndpoint":     platformURL,
+		"activeDirectoryEndpoint":     platformURL,
+	}, "", "    ")
+	if err != nil {
+		return nil, fmt.Errorf("writing azure.json: %w", err)
+	}
+	return raw, nil
+}
+
+// nodeLabels are the labels that AKS puts on nodes, as far as they say something here.
+func nodeLabels(w *work, pool pool) map[string]string {
+	mode := "user"
+	if pool.Mode == "System" {
+		mode = "system"
+	}
+	labels := map[string]string{
+		"agentpool":                        pool.Name,
+		"kubernetes.azure.com/agentpool":   pool.Name,
+		"kubernetes.azure.com/cluster":     w.is.NodeResourceGroup,
+		"kubernetes.azure.com/mode":        mode,
+		"kubernetes.azure.com/role":        "agent",
+		"kubernetes.azure.com/os-sku":      "Ubuntu",
+		"node.kubernetes.io/instance-type": pool.VMSize,
+		"topology.kubernetes.io/region":    w.cluster.Location,
+		"topology.kubernetes.io/zone":      "0",
+	}
+	for name, value := range pool.NodeLabels {
+		labels[name] = value
+	}
+	return labels
+}

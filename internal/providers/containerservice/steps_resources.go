@@ -1,0 +1,195 @@
+package containerservice
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/providers/authorization"
+)
+
+// contributorRole is what AKS grants the control plane on the node resource group.
+const contributorRole = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+
+func (w *work) nodeGroup() armid.ID {
+	return armid.ResourceGroup(w.cluster.ID.Subscription(), w.is.NodeResourceGroup)
+}
+
+// ensureNodeResourceGroup makes the group, or finds it as made by this cluster.
+func (p *Provider) ensureNodeResourceGroup(ctx context.Context, w *work) error {
+	group, err := p.Resources.Create(ctx, w.service(), &resource.Resource{
+		ID: w.nodeGroup(), Location: w.cluster.Location, Tags: w.cluster.Tags, ManagedBy: lowerGroupSegment(w.cluster.ID),
+	}, nil)
+	if err != nil {
+		return fmt.Errorf("making the node resource group: %w", err)
+	}
+	if !strings.EqualFold(group.ManagedBy, w.cluster.ID.String()) {
+		return nodeResourceGroupExists(w.is.NodeResourceGroup)
+	}
+	return nil
+}
+
+// The address ranges of a network that nobody brought, as AKS has them.
+var (
+	defaultSpace  = netip.MustParsePrefix("10.224.0.0/12")
+	defaultSubnet = netip.MustParsePrefix("10.224.0.0/16")
+)
+
+// ensureVNet makes a network in the node resource group for a cluster that was given none.
+func (p *Provider) ensureVNet(ctx context.Context, w *work) error {
+	if w.brought() {
+		return nil
+	}
+	subnet := w.subnet(w.is.AgentPools[0])
+	return p.Networks.EnsureVNet(ctx, w.service(), subnet.Parent(), w.cluster.Location, defaultSpace, subnet.Name(), defaultSubnet)
+}
+
+// brought reports whether the cluster is in a virtual network of the user's. All pools are in the same one.
+func (w *work) brought() bool {
+	for _, pool := range w.is.AgentPools {
+		if pool.VNetSubnetID != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// subnet is where a pool's nodes have their addresses.
+func (w *work) subnet(pool pool) armid.ID {
+	if id, err := armid.Parse(pool.VNetSubnetID); err == nil {
+		return id
+	}
+	return w.nodeGroup().Extension("Microsoft.Network", "virtualNetworks", defaultVNetName(w.state.Digits)).Child("subnets", defaultSubnetName)
+}
+
+func (w *work) vnet() armid.ID {
+	for _, pool := range w.is.AgentPools {
+		return w.subnet(pool).Parent()
+	}
+	return w.subnet(pool{}).Parent()
+}
+
+// ensureRole grants the control plane Contributor on the node resource group. Granting twice is granting once.
+func (p *Provider) ensureRole(ctx context.Context, w *work) error {
+	if _, err := p.Roles.Grant(ctx, authorization.Grant{
+		By: w.service(), Scope: w.nodeGroup(), Role: contributorRole, PrincipalID: controlPlanePrincipal(w.cluster),
+	}); err != nil {
+		return fmt.Errorf("granting Contributor on the node resource group: %w", err)
+	}
+	return nil
+}
+
+// ensureKubeletIdentity makes the nodes' identity, unless one was brought.
+func (p *Provider) ensureKubeletIdentity(ctx context.Context, w *work) error {
+	_, err := p.kubelet(ctx, w)
+	return err
+}
+
+func (p *Provider) kubelet(ctx context.Context, w *work) (identity, error) {
+	if known, ok := w.is.IdentityProfile[kubeletIdentity]; ok && known.ResourceID != "" {
+		return known, nil
+	}
+	id := w.nodeGroup().Extension("Microsoft.ManagedIdentity", "userAssignedIdentities", kubeletIdentityName(w.cluster.ID.Name()))
+	made, err := p.Identities.Ensure(ctx, w.service(), id, w.cluster.Location, w.cluster.Tags)
+	if err != nil {
+		return identity{}, fmt.Errorf("making the kubelet identity: %w", err)
+	}
+	return readIdentity(made)
+}
+
+func (w *work) scaleSet(pool string) armid.ID {
+	return w.nodeGroup().Extension("Microsoft.Compute", "virtualMachineScaleSets", scaleSetName(pool, w.state.Digits))
+}
+
+// ensureScaleSets makes a scale set for each pool, with the kubelet identity on it. Identities that others have put on
+// it since are left alone.
+func (p *Provider) ensureScaleSets(ctx context.Context, w *work) error {
+	kubelet, err := p.kubelet(ctx, w)
+	if err != nil {
+		return err
+	}
+	id, err := armid.Parse(kubelet.ResourceID)
+	if err != nil {
+		return fmt.Errorf("reading the kubelet identity's ID: %w", err)
+	}
+	entry := resource.UserAssignedIdentity{ClientID: kubelet.ClientID, PrincipalID: kubelet.ObjectID}
+	for _, pool := range w.is.AgentPools {
+		wanted, err := w.scaleSetDocument(pool)
+		if err != nil {
+			return err
+		}
+		wanted.Identity = &resource.Identity{Type: resource.IdentityUserAssigned}
+		wanted.Identity.Assign(id, entry)
+		if _, err := p.Resources.Create(ctx, w.service(), wanted, nil); err != nil {
+			return fmt.Errorf("making the scale set of pool %s: %w", pool.Name, err)
+		}
+		if _, err := p.Resources.Update(ctx, wanted.ID, func(r *resource.Resource) error {
+			r.SKU = wanted.SKU
+			keepIdentity(r, id, entry)
+			return nil
+		}); err != nil {
+			return fmt.Errorf("updating the scale set of pool %s: %w", pool.Name, err)
+		}
+	}
+	return nil
+}
+
+// keepIdentity puts the kubelet identity back where somebody took it away: without it the nodes can't work.
+func keepIdentity(r *resource.Resource, id armid.ID, entry resource.UserAssignedIdentity) {
+	switch {
+	case r.Identity == nil:
+		r.Identity = &resource.Identity{Type: resource.IdentityUserAssigned}
+	case r.Identity.HasUserAssigned():
+	case r.Identity.HasSystemAssigned():
+		r.Identity.Type = resource.IdentitySystemAssignedUserAssigned
+	default:
+		r.Identity.Type = resource.IdentityUserAssigned
+	}
+	r.Identity.Assign(id, entry)
+}
+
+func (w *work) scaleSetDocument(pool pool) (*resource.Resource, error) {
+	id := w.scaleSet(pool.Name)
+	sku, err := json.Marshal(map[string]any{"name": pool.VMSize, "tier": "Standard", "capacity": pool.Count})
+	if err != nil {
+		return nil, fmt.Errorf("writing the scale set's size: %w", err)
+	}
+	type object = map[string]any
+	properties, err := json.Marshal(object{
+		"overprovision":        false,
+		"singlePlacementGroup": false,
+		"upgradePolicy":        object{"mode": "Manual"},
+		"uniqueId":             derivedGUID(w.state.Key, id.Name()),
+		"virtualMachineProfile": object{
+			"osProfile": object{"computerNamePrefix": id.Name(), "adminUsername": "azureuser"},
+			"networkProfile": object{"networkInterfaceConfigurations": []object{{
+				"name": id.Name(),
+				"properties": object{
+					"primary": true, "enableIPForwarding": true,
+					"ipConfigurations": []object{{
+						"name":       "ipconfig1",
+						"properties": object{"primary": true, "subnet": object{"id": w.subnet(pool).String()}, "privateIPAddressVersion": "IPv4"},
+					}},
+				},
+			}}},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing the scale set's properties: %w", err)
+	}
+	tags := map[string]string{
+		"aks-managed-poolName":     pool.Name,
+		"aks-managed-orchestrator": "Kubernetes:" + w.is.KubernetesVersion,
+	}
+	for name, value := range w.cluster.Tags {
+		tags[name] = value
+	}
+	for name, value := range pool.Tags {
+		tags[name] = value
+	}
+	return &resource.Resource{ID: id, Location: w.cluster.Location, Tags: tags, SKU: sku, Properties: properties}, nil
+}
