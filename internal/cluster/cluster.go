@@ -45,6 +45,8 @@ type Options struct {
 	ForceNamespaced bool
 	// Linger is how long an identity stays on a scale set after its last pod.
 	Linger time.Duration
+	// Spacing is the least time between two changes of one scale set.
+	Spacing time.Duration
 	// DriftInterval is how often scale sets are read although nothing changed.
 	DriftInterval time.Duration
 	// Backoff and MostBackoff bound the pauses after failures of Azure.
@@ -141,7 +143,7 @@ func addScaleSets(ctx context.Context, mgr manager.Manager, o Options, instance 
 	sets := &scaleset.Reconciler{
 		Kube: mgr.GetClient(), Azure: o.Azure, Clock: o.Clock, Metrics: measured,
 		Recorder: mgr.GetEventRecorderFor(eventSource),
-		Instance: instance, Protected: o.Protected, Linger: o.Linger, Interval: o.DriftInterval,
+		Instance: instance, Protected: o.Protected, Linger: o.Linger, Spacing: o.Spacing, Interval: o.DriftInterval,
 		Backoff: o.Backoff, MostBackoff: o.MostBackoff, Writers: o.Writers, SignedInAs: o.SignedInAs,
 	}
 	err = mgr.GetFieldIndexer().IndexField(ctx, &aadpodid.AzureAssignedIdentity{}, scaleset.ByScaleSet,

@@ -6,8 +6,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // api is a real kube-apiserver on a real etcd, one for all tests of the package.
@@ -30,6 +33,8 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
+	log.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory: kube,
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd")},

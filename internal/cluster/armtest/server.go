@@ -30,6 +30,7 @@ type Server struct {
 	operations map[string]*operation
 	calls      []string
 	throttle   time.Duration
+	failures   map[string]*failure // by method
 	etags      int
 }
 
@@ -48,6 +49,11 @@ type set struct {
 	polls    int // polls that each operation takes
 }
 
+type failure struct {
+	left, status  int
+	code, message string
+}
+
 type operation struct {
 	remaining int
 	apply     func()
@@ -55,7 +61,7 @@ type operation struct {
 
 // New starts a fake that lives as long as the test.
 func New(t testing.TB) *Server {
-	s := &Server{sets: map[string]*set{}, identities: map[string]*Identity{}, operations: map[string]*operation{}}
+	s := &Server{sets: map[string]*set{}, identities: map[string]*Identity{}, operations: map[string]*operation{}, failures: map[string]*failure{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/operations/{id}", s.pollOperation)
 	mux.HandleFunc("/", s.resource)
@@ -108,6 +114,13 @@ func (s *Server) Throttle(after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.throttle = after
+}
+
+// Fail makes the next calls with a method fail.
+func (s *Server) Fail(method string, times, status int, code, message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failures[method] = &failure{times, status, code, message}
 }
 
 // Unassign takes an identity from a scale set behind everybody's back.
@@ -164,6 +177,11 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(s.throttle.Seconds())))
 		s.throttle = 0
 		fail(w, 429, "TooManyRequests", "The server rejected the request because too many requests have been received for this subscription.")
+		return
+	}
+	if f := s.failures[r.Method]; f != nil && f.left > 0 {
+		f.left--
+		fail(w, f.status, f.code, f.message)
 		return
 	}
 	v := s.sets[strings.ToLower(r.URL.Path)]

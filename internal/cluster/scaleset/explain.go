@@ -21,7 +21,6 @@ func (r *Reconciler) explain(a *aadpodid.AzureAssignedIdentity, identity string,
 	name := ref.Namespace + "/" + ref.Name
 	switch {
 	case there && clientID != "":
-		m.judged[a.UID] = a.ResourceVersion
 		r.tell(m, a, fmt.Sprintf("AzureIdentity %s says clientID %q, but %s has client ID %s. "+
 			"No token is given while they differ: correct spec.clientID or spec.resourceID.", name, ref.Spec.ClientID, ref.Spec.ResourceID, clientID))
 	case m.identities[identity].fault != nil:
@@ -108,15 +107,4 @@ func (r *Reconciler) event(a *aadpodid.AzureAssignedIdentity, kind, reason, text
 	if to == bindingAndAssigned {
 		r.Recorder.Event(a, kind, reason, text)
 	}
-}
-
-// knowsAll reports whether each live user that isn't Assigned was judged in its
-// present version: asking Azure again would give the same answer.
-func (m *memory) knowsAll(u *users) bool {
-	for _, a := range u.live {
-		if a.Status.Status != aadpodid.StateAssigned && m.judged[a.UID] != a.ResourceVersion {
-			return false
-		}
-	}
-	return true
 }

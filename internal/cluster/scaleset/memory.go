@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	aadpodid "github.com/lanyard-project/lanyard/api/v1"
 )
 
 // memory is what the passes over one scale set remember from one to the next.
@@ -21,9 +23,15 @@ type memory struct {
 	looked time.Time
 	// told is the last event about an object, by UID.
 	told map[types.UID]telling
-	// judged is the resource version at which the client ID of an assigned
-	// identity was found to be wrong: nothing to ask Azure before it changes.
+	// judged is the resource version of an assigned identity that a pass came to
+	// a conclusion about. As long as the cache shows that version, be it that
+	// the conclusion was no, or that the write hasn't come back yet, there is
+	// nothing new to ask Azure.
 	judged map[types.UID]string
+	// known is the state as of the last answer, and patched when it was changed
+	// last: a guess whether a pass would change something again so soon.
+	known   State
+	patched time.Time
 }
 
 func newMemory() *memory {
@@ -71,8 +79,10 @@ func (m *memory) forget(d demand, now time.Time) {
 	}
 	exists := map[types.UID]bool{}
 	for _, u := range d {
-		for _, a := range u.live {
-			exists[a.UID] = true
+		for _, list := range [][]*aadpodid.AzureAssignedIdentity{u.live, u.leaving} {
+			for _, a := range list {
+				exists[a.UID] = true
+			}
 		}
 	}
 	for uid := range m.judged {
@@ -85,4 +95,20 @@ func (m *memory) forget(d demand, now time.Time) {
 			delete(m.told, uid)
 		}
 	}
+}
+
+// knowsAll reports whether a pass has come to a conclusion about everybody, in
+// their present versions, who isn't what he should be.
+func (m *memory) knowsAll(u *users) bool {
+	open := u.leaving
+	if len(u.live) > 0 {
+		open = u.live
+	}
+	for _, a := range open {
+		done := len(u.live) > 0 && a.Status.Status == aadpodid.StateAssigned
+		if !done && m.judged[a.UID] != a.ResourceVersion {
+			return false
+		}
+	}
+	return true
 }

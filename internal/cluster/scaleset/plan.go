@@ -27,6 +27,9 @@ const (
 type users struct {
 	live    []*aadpodid.AzureAssignedIdentity
 	leaving []*aadpodid.AzureAssignedIdentity
+	// revoked reports that one more is about to be deleted: it gets no state
+	// any more, and until its deletion is there nothing is taken away for it.
+	revoked bool
 }
 
 // demand is what the cluster wants of one scale set, by identity.
@@ -48,24 +51,16 @@ func demandOf(assigned []*aadpodid.AzureAssignedIdentity) demand {
 			u = &users{}
 			d[id] = u
 		}
-		if a.DeletionTimestamp.IsZero() {
-			u.live = append(u.live, a)
-		} else {
+		switch {
+		case !a.DeletionTimestamp.IsZero():
 			u.leaving = append(u.leaving, a)
+		case a.Status.Status == aadpodid.StateUnassigned:
+			u.revoked = true
+		default:
+			u.live = append(u.live, a)
 		}
 	}
 	return d
-}
-
-// settled reports whether everybody who wants the identity has been told that
-// it is there.
-func (u *users) settled() bool {
-	for _, a := range u.live {
-		if a.Status.Status != aadpodid.StateAssigned {
-			return false
-		}
-	}
-	return true
 }
 
 // found reports whether the identity was on the scale set before us.
@@ -110,7 +105,7 @@ func (r *Reconciler) plan(d demand, state State, m *memory) (changes []Change, n
 	for id, u := range d {
 		_, there := state.ClientIDs[id]
 		add := !there && len(u.live) > 0
-		remove := there && len(u.live) == 0 && !u.found() && !r.Protected.Has(id, state.ClientIDs[id])
+		remove := there && len(u.live) == 0 && !u.revoked && !u.found() && !r.Protected.Has(id, state.ClientIDs[id])
 		if id == "" || (!add && !remove) {
 			continue
 		}

@@ -45,6 +45,10 @@ type Reconciler struct {
 	// Linger is how long an identity stays after its last user. Optional: by
 	// default it goes at once.
 	Linger time.Duration
+	// Spacing is the least time between two changes of one scale set. The first
+	// one after a quiet time goes at once; those that come in its wake are
+	// gathered into one. Optional.
+	Spacing time.Duration
 	// Interval is how often a scale set with users is read although nothing
 	// changed, to repair what others removed. Zero turns that off.
 	Interval time.Duration
@@ -82,6 +86,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, id ID) (reconcile.Result, er
 		r.explainAll(m, d, id)
 		return r.again(m.all.until), nil
 	}
+	if pause := m.patched.Add(r.Spacing); pause.After(now) {
+		if changes, _ := r.plan(d, m.known, m); len(changes) > 0 {
+			return r.again(pause), nil // more of them will have come by then
+		}
+	}
 	// 3. What is there, and what has to change?
 	state, next, err := r.converge(ctx, id, d, m)
 	// 4. Tell the cluster as much as is known, even after a failure.
@@ -118,6 +127,7 @@ func (r *Reconciler) converge(ctx context.Context, id ID, d demand, m *memory) (
 	if len(changes) > 0 {
 		state, err = r.change(ctx, id, state, changes, m)
 	}
+	m.known = state
 	_, next := r.plan(d, state, m)
 	return &state, soonest(next, r.nextLook(d, m)), err
 }
@@ -132,6 +142,7 @@ func (r *Reconciler) change(ctx context.Context, id ID, state State, changes []C
 	a := application{client: metered{r.Azure, r.Metrics}, id: id, state: state, refused: map[string]*Fault{}}
 	err := a.send(ctx, changes)
 	now := r.Clock.Now()
+	m.patched = now
 	for _, c := range changes {
 		if fault := a.refused[c.Identity]; fault != nil {
 			m.identities[c.Identity] = m.identities[c.Identity].after(fault, now, r.Backoff, r.MostBackoff)
@@ -179,7 +190,7 @@ func (r *Reconciler) mustAsk(d demand, m *memory) (bool, time.Time) {
 	now := r.Clock.Now()
 	next := r.nextLook(d, m)
 	for id, u := range d {
-		if id == "" || (len(u.live) > 0 && (u.settled() || m.knowsAll(u))) {
+		if id == "" || m.knowsAll(u) || (len(u.live) == 0 && u.revoked) {
 			continue
 		}
 		due := m.identities[id].until

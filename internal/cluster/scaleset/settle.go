@@ -18,6 +18,7 @@ import (
 func (r *Reconciler) settle(ctx context.Context, id ID, d demand, state State, m *memory) error {
 	writes, ctx := errgroup.WithContext(ctx)
 	writes.SetLimit(max(1, r.Writers))
+	var judged []*aadpodid.AzureAssignedIdentity
 	for identity, u := range d {
 		clientID, there := state.ClientIDs[identity]
 		found := there && !m.ours[identity]
@@ -26,21 +27,29 @@ func (r *Reconciler) settle(ctx context.Context, id ID, d demand, state State, m
 				break // names nothing that could be assigned; assign replaces it
 			}
 			verified := there && clientID != "" && strings.EqualFold(clientID, a.Spec.AzureIdentityRef.Spec.ClientID)
-			if verified {
-				delete(m.judged, a.UID)
-			} else {
+			if !verified {
 				r.explain(a, identity, id, clientID, there, m)
+			}
+			if there {
+				judged = append(judged, a)
 			}
 			writes.Go(func() error { return r.mark(ctx, a, verified, found) })
 		}
-		if len(u.live) > 0 || (there && !u.found() && !r.Protected.Has(identity, clientID)) {
+		if len(u.live) > 0 || u.revoked || (there && !u.found() && !r.Protected.Has(identity, clientID)) {
 			continue
 		}
 		for _, a := range u.leaving {
+			judged = append(judged, a)
 			writes.Go(func() error { return Release(ctx, r.Kube, a) })
 		}
 	}
-	return writes.Wait()
+	if err := writes.Wait(); err != nil {
+		return err // nothing counts as concluded that may not have been written
+	}
+	for _, a := range judged {
+		m.judged[a.UID] = a.ResourceVersion
+	}
+	return nil
 }
 
 // releaseShared lets those go whose identity stays for others, or never was

@@ -1,0 +1,382 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	aadpodid "github.com/lanyard-project/lanyard/api/v1"
+	"github.com/lanyard-project/lanyard/internal/cluster"
+	"github.com/lanyard-project/lanyard/internal/cluster/armtest"
+	"github.com/lanyard-project/lanyard/internal/cluster/scaleset"
+)
+
+// Upstream scenario 17 and issue 1139: one identity that doesn't exist kept
+// everybody's identities from being assigned.
+func TestOneBadIdentityDoesNotSpoilTheBatch(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 1)
+	for _, name := range []string{"a", "b", "d", "e"} {
+		l.bound(l.ns, name, "all")
+	}
+	l.boundOnly(l.ns, "c", "all")
+	l.pod(l.ns, "demo", "all", node)
+	l.mic()
+	prefix := "default/demo-" + l.ns + "-"
+	l.await(prefix+"a=Assigned", prefix+"b=Assigned", prefix+"c=Created", prefix+"d=Assigned", prefix+"e=Assigned")
+	l.awaitAzure(set, "a", "b", "d", "e")
+	l.awaitEvent("AzureIdentityBinding", "c-binding", "FailedIdentityOperation", "userassignedidentities/c exists")
+	l.awaitEvent("AzureAssignedIdentity", "demo-"+l.ns+"-c", "FailedIdentityOperation")
+	// It is tried again by itself once it could work.
+	l.arm.SetIdentity(resourceID("c"), &armtest.Identity{ClientID: "client-of-c"})
+	l.awaitAzure(set, "a", "b", "c", "d", "e")
+}
+
+func TestForbiddenThenGranted(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 0)
+	l.bound(l.ns, "web", "web")
+	l.arm.SetIdentity(resourceID("web"), &armtest.Identity{ClientID: "client-of-web", Forbidden: true})
+	l.mic(func(o *cluster.Options) { o.SignedInAs = "kubelet-client-id" })
+	l.pod(l.ns, "demo", "web", node)
+	l.await("default/demo-" + l.ns + "-web=Created")
+	l.awaitEvent("AzureIdentityBinding", "web-binding",
+		`az role assignment create --role "Managed Identity Operator" --assignee kubelet-client-id --scope /subscriptions/sub/`)
+	l.arm.SetIdentity(resourceID("web"), &armtest.Identity{ClientID: "client-of-web"})
+	l.await("default/demo-" + l.ns + "-web=Assigned")
+	l.awaitAzure(set, "web")
+}
+
+// aad-pod-identity tied no clientID to a resourceID: whoever may write an
+// AzureIdentity could name a stranger's client ID.
+func TestForeignClientIDIsNeverAssigned(t *testing.T) {
+	l := newLab(t)
+	node, _ := l.scaleSet("pool", 0)
+	l.bound(l.ns, "victim", "victim")
+	identity, _ := l.bound(l.ns, "thief", "thief")
+	change(l, identity, func(i *aadpodid.AzureIdentity) { i.Spec.ClientID = "client-of-victim" })
+	l.mic()
+	l.pod(l.ns, "victim", "victim", node)
+	l.pod(l.ns, "thief", "thief", node)
+	victim, thief := "default/victim-"+l.ns+"-victim", "default/thief-"+l.ns+"-thief"
+	l.await(victim+"=Assigned", thief+"=Created")
+	l.awaitEvent("AzureIdentityBinding", "thief-binding", `clientID "client-of-victim"`, "client-of-thief")
+	l.never("the thief got the victim's identity", func() bool { return slices.Contains(l.states(), thief+"=Assigned") })
+
+	change(l, identity, func(i *aadpodid.AzureIdentity) { i.Spec.ClientID = "client-of-thief" })
+	l.await(victim+"=Assigned", thief+"=Assigned")
+	change(l, identity, func(i *aadpodid.AzureIdentity) { i.Spec.ClientID = "client-of-victim" })
+	l.await(victim+"=Assigned", thief+"=Created")
+}
+
+// Upstream scenarios 13, 14, 16 and issue 533: identities were removed that mic
+// hadn't put there, the cluster's own among them.
+func TestIdentitiesOfOthersStay(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 1, resourceID("kubelet"), resourceID("Foreign"), resourceID("there-before"))
+	l.bound(l.ns, "kubelet", "web")
+	l.bound(l.ns, "there-before", "web")
+	l.bound(l.ns, "immutable", "web")
+	l.bound(l.ns, "ours", "web")
+	l.mic(func(o *cluster.Options) { o.Protected = scaleset.NewProtected("CLIENT-OF-KUBELET", "client-of-Immutable") })
+	pod := l.pod(l.ns, "demo", "web", node)
+	l.awaitAzure(set, "foreign", "immutable", "kubelet", "ours", "there-before")
+	prefix := "default/demo-" + l.ns + "-"
+	l.await(prefix+"kubelet=Assigned", prefix+"there-before=Assigned", prefix+"immutable=Assigned", prefix+"ours=Assigned")
+	l.delete(pod)
+	l.await()
+	l.awaitAzure(set, "foreign", "immutable", "kubelet", "there-before")
+}
+
+func TestRestartFindsEverythingInPlace(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 1)
+	l.bound(l.ns, "web", "web")
+	l.bound(l.ns, "db", "db")
+	stop := l.mic()
+	l.pod(l.ns, "keep", "web", node)
+	leave := l.pod(l.ns, "leave", "db", node)
+	keepName, leaveName := "default/keep-"+l.ns+"-web", "default/leave-"+l.ns+"-db"
+	l.await(keepName+"=Assigned", leaveName+"=Assigned")
+	stop()
+	patches := l.arm.Count("PATCH")
+
+	stop = l.mic()
+	l.never("the restart changed something", func() bool {
+		return l.arm.Count("PATCH") != patches || cmp.Diff([]string{keepName + "=Assigned", leaveName + "=Assigned"}, l.states()) != ""
+	})
+	stop()
+
+	// What happens while nobody watches is caught up with: also for the
+	// identity that an earlier process put there.
+	l.delete(leave)
+	l.pod(l.ns, "late", "web", node)
+	l.mic()
+	l.await(keepName+"=Assigned", "default/late-"+l.ns+"-web=Assigned")
+	l.awaitAzure(set, "web")
+}
+
+// The process dies between the PATCH and the write that says Assigned; the pod
+// is gone when the next one starts. Upstream leaked the identity.
+func TestCrashAfterThePatchLeaksNothing(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 0)
+	l.bound(l.ns, "web", "web")
+	crashing := &crashAfterPatch{Client: scaleset.NewARM(l.arm, l.arm.Options(), clock.RealClock{}), crash: make(chan struct{})}
+	stop := l.mic(func(o *cluster.Options) { o.Azure = crashing })
+	pod := l.pod(l.ns, "demo", "web", node)
+	<-crashing.crash
+	stop()
+	l.awaitAzure(set, "web")
+	l.await("default/demo-" + l.ns + "-web=Created")
+	l.delete(pod)
+	l.mic()
+	l.await()
+	l.awaitAzure(set)
+}
+
+type crashAfterPatch struct {
+	scaleset.Client
+	crash chan struct{}
+}
+
+func (c *crashAfterPatch) Patch(ctx context.Context, id scaleset.ID, seen scaleset.State, changes []scaleset.Change) (scaleset.State, error) {
+	if _, err := c.Client.Patch(ctx, id, seen, changes); err != nil {
+		return scaleset.State{}, err
+	}
+	close(c.crash)
+	<-ctx.Done()
+	return scaleset.State{}, errors.New("the process is gone")
+}
+
+func TestFailureOfTheWholeScaleSetIsRetried(t *testing.T) {
+	tests := []struct {
+		name, method, code string
+		status             int
+		wantAdvice         string
+	}{
+		{"may not read", "GET", "AuthorizationFailed", 403, `az role assignment create --role "Virtual Machine Contributor"`},
+		{"may not write", "PATCH", "AuthorizationFailed", 403, `az role assignment create --role "Virtual Machine Contributor"`},
+		{"conflict", "PATCH", "OperationNotAllowed", 409, "mic tries again"},
+		{"somebody else was quicker", "PATCH", "PreconditionFailed", 412, "mic tries again"},
+		{"Azure is ill", "PATCH", "InternalServerError", 500, "mic tries again"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			l := newLab(t)
+			node, set := l.scaleSet("pool", 0)
+			l.bound(l.ns, "web", "web")
+			l.bound(l.ns, "db", "web")
+			l.arm.Fail(tc.method, 2, tc.status, tc.code, "not now")
+			l.mic()
+			l.pod(l.ns, "demo", "web", node)
+			l.awaitEvent("AzureIdentityBinding", "web-binding", tc.wantAdvice, tc.code)
+			l.awaitAzure(set, "db", "web")
+			l.await("default/demo-"+l.ns+"-db=Assigned", "default/demo-"+l.ns+"-web=Assigned")
+		})
+	}
+}
+
+func TestThrottlingIsObeyed(t *testing.T) {
+	l := newLab(t)
+	node, _ := l.scaleSet("pool", 0)
+	l.bound(l.ns, "web", "web")
+	l.arm.Throttle(2 * time.Second)
+	l.mic()
+	start := time.Now()
+	l.pod(l.ns, "one", "web", node)
+	l.awaitEvent("AzureAssignedIdentity", "one-"+l.ns+"-web", "TooManyRequests", "Azure asked to wait 2s")
+	l.pod(l.ns, "two", "web", node) // news must not break the pause
+	l.await("default/one-"+l.ns+"-web=Assigned", "default/two-"+l.ns+"-web=Assigned")
+	if took := time.Since(start); took < 2*time.Second {
+		t.Errorf("Azure was asked again after %v, it wanted 2s", took)
+	}
+	if got := l.arm.Count("GET"); got != 2 {
+		t.Errorf("%d GETs, want the throttled one and one more: %v", got, l.arm.Calls())
+	}
+}
+
+func TestMissingScaleSetDelaysNoOther(t *testing.T) {
+	l := newLab(t)
+	node, _ := l.scaleSet("pool", 0)
+	gone := l.ns + "-gone"
+	l.node(gone, "/subscriptions/Sub/resourceGroups/MC_rg/providers/Microsoft.Compute/virtualMachineScaleSets/"+gone+"/virtualMachines/0")
+	l.bound(l.ns, "web", "web")
+	l.mic()
+	lost := l.pod(l.ns, "lost", "web", gone)
+	l.pod(l.ns, "demo", "web", node)
+	l.await("default/demo-"+l.ns+"-web=Assigned", "default/lost-"+l.ns+"-web=Created")
+	l.awaitEvent("AzureAssignedIdentity", "lost-"+l.ns+"-web", "ResourceNotFound", "is gone")
+	l.delete(lost)
+	l.await("default/demo-" + l.ns + "-web=Assigned")
+}
+
+// Upstream scenario 15 and issue 633.
+func TestDriftIsRepaired(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 1)
+	l.bound(l.ns, "web", "web")
+	l.mic(func(o *cluster.Options) { o.DriftInterval = 300 * time.Millisecond })
+	l.pod(l.ns, "demo", "web", node)
+	l.await("default/demo-" + l.ns + "-web=Assigned")
+	l.arm.Unassign(set, resourceID("web"))
+	l.awaitAzure(set, "web")
+	l.await("default/demo-" + l.ns + "-web=Assigned")
+}
+
+func TestLingerKeepsTheIdentityForTheNextPod(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 0)
+	l.bound(l.ns, "web", "web")
+	l.mic(func(o *cluster.Options) { o.Linger = 3 * time.Second })
+	pod := l.pod(l.ns, "first", "web", node)
+	l.await("default/first-" + l.ns + "-web=Assigned")
+	l.delete(pod)
+	l.await("default/first-" + l.ns + "-web=-Unassigned")
+	pod = l.pod(l.ns, "second", "web", node)
+	l.await("default/second-" + l.ns + "-web=Assigned")
+	l.delete(pod)
+	l.await()
+	l.awaitAzure(set)
+	if got := l.arm.Count("PATCH"); got != 2 {
+		t.Errorf("%d PATCHes, want one to add and one to remove: %v", got, l.arm.Calls())
+	}
+}
+
+func TestManyIdentitiesGoInBatches(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 0)
+	const count = 160
+	for i := range count {
+		l.bound(l.ns, fmt.Sprintf("id%03d", i), "all")
+	}
+	pod := l.pod(l.ns, "demo", "all", node)
+	l.mic(func(o *cluster.Options) { o.Spacing = 500 * time.Millisecond })
+	l.until(func() string {
+		return cmp.Diff(count, len(l.azure(set)))
+	})
+	l.delete(pod)
+	l.await()
+	l.awaitAzure(set)
+	// The fake refuses a PATCH of more than 150. How they are cut depends on
+	// how fast they come; it must not be one each.
+	if got := l.arm.Count("PATCH"); got > 30 {
+		t.Errorf("%d PATCHes for %d identities", got, count)
+	}
+}
+
+// aad-pod-identity's own objects are taken over: those in use without an
+// interruption, those that nobody uses are cleaned up in Azure as well.
+func TestObjectsOfThePredecessorAreTakenOver(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 0, resourceID("web"), resourceID("old"))
+	web, webBinding := l.bound(l.ns, "web", "web")
+	old, oldBinding := l.bound(l.ns, "old", "nobody")
+	l.pod(l.ns, "demo", "web", node)
+	l.create(predecessors("demo", l.ns, node, web, webBinding))
+	l.create(predecessors("gone", l.ns, node, old, oldBinding))
+	stateLost := make(chan struct{}, 1)
+	l.mic()
+	go func() {
+		for {
+			select {
+			case <-t.Context().Done():
+				return
+			case <-time.After(step):
+			}
+			var a aadpodid.AzureAssignedIdentity
+			key := types.NamespacedName{Namespace: "default", Name: "demo-" + l.ns + "-web"}
+			if err := l.kube.Get(t.Context(), key, &a); err == nil && a.Status.Status != "Assigned" {
+				stateLost <- struct{}{}
+				return
+			}
+		}
+	}()
+	l.await("default/demo-" + l.ns + "-web=Assigned")
+	l.awaitAzure(set, "web")
+	select {
+	case <-stateLost:
+		t.Error("the pod in use lost its identity for a while")
+	default:
+	}
+}
+
+func predecessors(pod, ns, node string, i *aadpodid.AzureIdentity, b *aadpodid.AzureIdentityBinding) *aadpodid.AzureAssignedIdentity {
+	a := &aadpodid.AzureAssignedIdentity{
+		ObjectMeta: namedIn("default", pod+"-"+ns+"-"+i.Name),
+		Spec: aadpodid.AzureAssignedIdentitySpec{
+			AzureIdentityRef: i.DeepCopy(), AzureBindingRef: b.DeepCopy(), Pod: pod, PodNamespace: ns, NodeName: node,
+		},
+		Status: aadpodid.AzureAssignedIdentityStatus{Status: "Assigned", AvailableReplicas: 1},
+	}
+	a.Spec.AzureIdentityRef.SetGroupVersionKind(aadpodid.GroupVersion.WithKind("AzureIdentity"))
+	a.Spec.AzureBindingRef.SetGroupVersionKind(aadpodid.GroupVersion.WithKind("AzureIdentityBinding"))
+	a.Labels = map[string]string{"nodename": node}
+	a.Finalizers = []string{"azureassignedidentity.finalizers.aadpodidentity.k8s.io"}
+	return a
+}
+
+func TestStandbyTakesOver(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 0)
+	l.bound(l.ns, "web", "web")
+	replica := func(port string) func(*cluster.Options) {
+		return func(o *cluster.Options) {
+			o.Election = cluster.Election{Name: "mic", Namespace: l.ns, Duration: 3 * time.Second}
+			o.ProbeAddress, o.Metrics = "127.0.0.1:"+port, prometheus.NewRegistry()
+		}
+	}
+	stop := l.mic(replica("28081"))
+	l.awaitBody("http://127.0.0.1:28081/healthz", "Active")
+	l.mic(replica("28082"))
+	l.awaitBody("http://127.0.0.1:28082/readyz", "ok")
+	l.awaitBody("http://127.0.0.1:28082/healthz", "Not Active")
+	pod := l.pod(l.ns, "demo", "web", node)
+	l.await("default/demo-" + l.ns + "-web=Assigned")
+	stop()
+	l.awaitBody("http://127.0.0.1:28082/healthz", "Active")
+	l.delete(pod)
+	l.await()
+	l.awaitAzure(set)
+}
+
+func (l *lab) awaitBody(url, want string) {
+	l.t.Helper()
+	l.until(func() string {
+		req, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			return err.Error()
+		}
+		resp, err := new(http.Client).Do(req)
+		if err != nil {
+			return err.Error()
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return err.Error()
+		}
+		return cmp.Diff(want, string(body))
+	})
+}
+
+func TestMalformedIdentityIsExplained(t *testing.T) {
+	l := newLab(t)
+	node, _ := l.scaleSet("pool", 0)
+	identity, _ := l.bound(l.ns, "web", "web")
+	change(l, identity, func(i *aadpodid.AzureIdentity) { i.Spec.ResourceID = "web" })
+	l.mic()
+	l.pod(l.ns, "demo", "web", node)
+	l.awaitEvent("AzureIdentity", "web", `spec.resourceID "web"`, "must look like")
+	l.await()
+}
