@@ -1,0 +1,44 @@
+package tokens
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind is why a token was refused; ARM has an answer of its own for each.
+type Kind int
+
+// The kinds of refusal.
+const (
+	Invalid       Kind = iota + 1 // malformed, forged, of a foreign issuer, or its key is unknown
+	Expired                       // Expires says when
+	NotYetValid                   // from a clock ahead of ours
+	WrongAudience                 // made for Audience, not for us
+	WrongTenant                   // made for Tenant, the resource belongs to another
+)
+
+// Error is a refused token. It holds no part of the token.
+type Error struct {
+	Kind     Kind
+	Reason   string // for the record, not for the caller
+	Audience string
+	Tenant   string
+	Issuer   string
+	Expires  time.Time
+	Now      time.Time
+}
+
+func (e *Error) Error() string {
+	switch e.Kind {
+	case Expired:
+		return fmt.Sprintf("the token expired at %s", e.Expires.UTC().Format(time.RFC3339))
+	case WrongAudience:
+		return fmt.Sprintf("the token is for %q", e.Audience)
+	case WrongTenant:
+		return fmt.Sprintf("the token is of tenant %s", e.Tenant)
+	default:
+		return "the token is invalid: " + e.Reason
+	}
+}
+
+func invalid(reason string) *Error { return &Error{Kind: Invalid, Reason: reason} }
