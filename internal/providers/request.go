@@ -13,12 +13,12 @@ import (
 
 // Caller is who makes a call, as proven by its token.
 type Caller struct {
-	TenantID string
-	ObjectID string   // the principal
-	AppID    string   // the application; empty for a user
-	Name     string   // user name, or ""
-	Type     string   // "Application", "ManagedIdentity" or "User", as systemData spells it
-	Groups   []string // object IDs of the groups that the token names
+	TenantID string   `json:"tenantId,omitempty"`
+	ObjectID string   `json:"objectId,omitempty"` // the principal
+	AppID    string   `json:"appId,omitempty"`    // the application; empty for a user
+	Name     string   `json:"name,omitempty"`     // user name, or ""
+	Type     string   `json:"type,omitempty"`     // "Application", "ManagedIdentity" or "User", as systemData spells it
+	Groups   []string `json:"groups,omitempty"`   // object IDs of the groups that the token names
 }
 
 // Client is how error texts name the caller: its user name, application or object ID.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
@@ -69,6 +70,12 @@ type Type struct {
 	AlwaysTags  bool // "tags":{} is shown even when empty
 	HideSystem  bool // systemData isn't shown
 	FlatErrors  bool // the provider's own errors have no "error" envelope (AKS)
+	ShowDeleted bool // DELETE answers with the resource that was
+	// ListVisible collections need no right of their own: they show what the caller
+	// may read.
+	ListVisible bool
+	// Public types can be read by every authenticated caller.
+	Public bool
 	// References are full types that this type's resources may refer to: a resource
 	// group deletes referrers first.
 	References []string
@@ -126,9 +133,13 @@ func (t *Type) Permission(verb string) string {
 // Can reports whether the type serves all of the verbs.
 func (t *Type) Can(v Verbs) bool { return t.Verbs == 0 || t.Verbs&v == v }
 
-// Wire returns how the type shows a document.
-func (t *Type) Wire() resource.WireOptions {
-	return resource.WireOptions{Type: t.wireType(), HideState: t.HideState, ETag: t.ShowETag, AlwaysTag: t.AlwaysTags, NoSystem: t.HideSystem}
+// Wire returns how the type shows a document with that ID.
+func (t *Type) Wire(id armid.ID) resource.WireOptions {
+	o := resource.WireOptions{Type: t.wireType(), HideState: t.HideState, ETag: t.ShowETag, AlwaysTag: t.AlwaysTags, NoSystem: t.HideSystem}
+	if t.GroupSegment != "" {
+		o.ID = strings.Replace(id.String(), "/resourceGroups/", "/"+t.GroupSegment+"/", 1)
+	}
+	return o
 }
 
 func (t *Type) wireType() string {

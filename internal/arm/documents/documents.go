@@ -12,7 +12,7 @@ import (
 )
 
 // Prefix is where all resources are.
-const Prefix = "/lanyard/resources"
+const Prefix = resource.KeyPrefix
 
 // chunk is how many items a scan reads at once.
 const chunk = 200
@@ -24,7 +24,7 @@ type Documents struct{ store *store.Store }
 func New(s *store.Store) *Documents { return &Documents{store: s} }
 
 // Key returns the store key of a resource.
-func Key(id armid.ID) string { return Prefix + id.Key() }
+func Key(id armid.ID) string { return resource.StoreKey(id) }
 
 // below returns the prefix of the keys below a scope.
 func below(scope armid.ID) string { return strings.TrimSuffix(Key(scope), "/") + "/" }

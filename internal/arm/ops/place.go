@@ -13,6 +13,12 @@ import (
 	"github.com/lanyard-project/lanyard/internal/store"
 )
 
+// CheckPlace fails unless the place of a resource exists and takes writes.
+func (e *Engine) CheckPlace(ctx context.Context, id armid.ID) error {
+	_, err := e.placeConds(ctx, id)
+	return err
+}
+
 // placeConds checks that the place of a resource exists and isn't being deleted:
 // subscription, resource group, parent. Its conditions keep that true until the
 // transaction.

@@ -113,6 +113,12 @@ func InvalidResourceLocation(name, current, group, wanted string) *Error {
 		name, current, group, wanted))
 }
 
+// InvalidResourceGroupLocation answers a write that would move a resource group.
+func InvalidResourceGroupLocation(current, wanted string) *Error {
+	return NewError(http.StatusConflict, "InvalidResourceGroupLocation", fmt.Sprintf(
+		"Invalid resource group location '%s'. The Resource group already exists in location '%s'.", wanted, current))
+}
+
 // InvalidResourceName answers a name that breaks its type's rules.
 func InvalidResourceName(name, rule string) *Error {
 	return NewError(http.StatusBadRequest, "InvalidResourceName",

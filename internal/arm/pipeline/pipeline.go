@@ -1,0 +1,202 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/lanyard-project/lanyard/internal/arm/documents"
+	"github.com/lanyard-project/lanyard/internal/arm/ops"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/arm/route"
+	"github.com/lanyard-project/lanyard/internal/providers"
+)
+
+// Options make a Pipeline.
+type Options struct {
+	Registry      *providers.Registry
+	Engine        *ops.Engine
+	Authenticator Authenticator
+	Authorizer    Authorizer
+	// DefaultTenant is where callers without a token are sent, when no subscription
+	// in the path says otherwise.
+	DefaultTenant string
+	Clock         clock.Clock
+	Log           *slog.Logger
+	// Record is told of every call; nil is fine.
+	Record func(Entry)
+	// PollAfter is the Retry-After of long-running operations; 0 means one second.
+	PollAfter time.Duration
+}
+
+// Pipeline answers ARM calls.
+type Pipeline struct {
+	Options
+	table     *route.Table
+	documents *documents.Documents
+	tenants   sync.Map // subscription key → tenant ID; subscriptions never change tenants
+}
+
+// New returns the pipeline over the registered types.
+func New(o Options) *Pipeline {
+	if o.PollAfter == 0 {
+		o.PollAfter = time.Second
+	}
+	if o.Record == nil {
+		o.Record = func(Entry) {}
+	}
+	return &Pipeline{Options: o, table: route.New(o.Registry), documents: o.Engine.Documents()}
+}
+
+// Call is one request.
+type Call struct {
+	Method string
+	Path   string
+	Query  url.Values
+	Header http.Header
+	// Body is read once the caller is authorised; the edge limits it.
+	Body io.Reader
+	// Origin is the base URL that the client knows us by ("https://localhost:8443").
+	Origin        string
+	RequestID     string
+	CorrelationID string
+}
+
+// call is a Call on its way, with what is known of it so far.
+type call struct {
+	Call
+	caller  providers.Caller
+	match   *route.Match
+	version string
+	entry   *Entry
+}
+
+// Handle answers a call. Errors are answers as well.
+func (p *Pipeline) Handle(ctx context.Context, in Call) rest.Response {
+	start := p.Clock.Now()
+	entry := Entry{Time: start.UTC(), RequestID: in.RequestID, CorrelationID: in.CorrelationID, Method: in.Method, Path: in.Path}
+	response, err := p.serve(ctx, &call{Call: in, entry: &entry})
+	if err != nil {
+		response = p.failure(ctx, err, &entry)
+	}
+	entry.Status = response.Status
+	entry.Duration = p.Clock.Since(start)
+	p.Record(entry)
+	return response
+}
+
+// serve is the fixed order of all calls.
+func (p *Pipeline) serve(ctx context.Context, c *call) (rest.Response, error) {
+	if err := p.authenticate(ctx, c); err != nil {
+		return rest.Response{}, err
+	}
+	if err := p.route(c); err != nil {
+		return rest.Response{}, err
+	}
+	if err := p.subscription(ctx, c); err != nil {
+		return rest.Response{}, err
+	}
+	if c.match.Operation != "" {
+		return p.operation(ctx, c)
+	}
+	if err := p.checkVersion(ctx, c); err != nil {
+		return rest.Response{}, err
+	}
+	if err := p.authorise(ctx, c); err != nil {
+		return rest.Response{}, err
+	}
+	switch c.match.Method {
+	case providers.Get:
+		return p.read(ctx, c)
+	case providers.List:
+		return p.list(ctx, c)
+	case providers.Put, providers.Patch:
+		return p.write(ctx, c)
+	case providers.Delete:
+		return p.delete(ctx, c)
+	case providers.Do:
+		return p.action(ctx, c)
+	}
+	return rest.Response{}, rest.MethodNotAllowed(c.Method)
+}
+
+// route finds what the call means.
+func (p *Pipeline) route(c *call) error {
+	for name, values := range c.Query {
+		if strings.EqualFold(name, "api-version") && len(values) > 0 {
+			c.version = values[0]
+		}
+	}
+	if c.version == "" {
+		return rest.MissingAPIVersion()
+	}
+	var err error
+	c.match, err = p.table.Match(c.Method, c.Path, c.version)
+	return err
+}
+
+// checkVersion refuses api-versions that the type doesn't have.
+func (p *Pipeline) checkVersion(ctx context.Context, c *call) error {
+	if c.match.Supports(c.version) {
+		return nil
+	}
+	location := ""
+	if group := c.match.At().ResourceGroupID(); !group.IsZero() {
+		stored, err := p.documents.Get(ctx, group)
+		if err != nil {
+			return err
+		}
+		if stored != nil {
+			location = stored.Location
+		}
+	}
+	return c.match.VersionError(c.version, location, providers.RegionNames())
+}
+
+// providerError marks an error as a provider's own: it has another shape for some
+// types, and clients are told that it isn't the gateway's.
+type providerError struct {
+	error
+	flat bool
+}
+
+func (e *providerError) Unwrap() error { return e.error }
+
+// byProvider marks what a provider's function returned.
+func byProvider(t *providers.Type, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &providerError{error: err, flat: t.FlatErrors}
+}
+
+// failure turns an error into the answer.
+func (p *Pipeline) failure(ctx context.Context, err error, entry *Entry) rest.Response {
+	answer := *rest.AsError(err)
+	if answer.Status >= http.StatusInternalServerError && ctx.Err() == nil {
+		p.Log.Error("serving an ARM call", "request", entry.RequestID, "method", entry.Method, "path", entry.Path, "error", err)
+	}
+	entry.Code = answer.Code
+	response := rest.Response{Status: answer.Status, Header: answer.Header.Clone(), Body: &answer}
+	var own *providerError
+	if errors.As(err, &own) {
+		answer.Flat = answer.Flat || own.flat
+	} else {
+		response = response.With("x-ms-failure-cause", "gateway")
+	}
+	if answer.RetryAfter > 0 {
+		response = response.WithRetryAfter(answer.RetryAfter)
+	}
+	if entry.Method == http.MethodHead {
+		response.Body = nil
+	}
+	return response
+}

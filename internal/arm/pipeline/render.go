@@ -1,0 +1,66 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/providers"
+)
+
+// render shows a resource as its type does.
+func render(ctx context.Context, t *providers.Type, r *resource.Resource, version string) (json.RawMessage, error) {
+	shown := r.Clone()
+	if t.Render != nil {
+		if err := t.Render(ctx, shown, version); err != nil {
+			return nil, byProvider(t, err)
+		}
+	}
+	if t.Document != nil {
+		document, err := t.Document(ctx, shown, version)
+		return document, byProvider(t, err)
+	}
+	return shown.Wire(t.Wire(r.ID))
+}
+
+// respond answers with a resource.
+func respond(ctx context.Context, c *call, status int, r *resource.Resource) (rest.Response, error) {
+	document, err := render(ctx, c.match.Type, r, c.version)
+	if err != nil {
+		return rest.Response{}, err
+	}
+	response := rest.Response{Status: status, Body: document}
+	if c.match.Type.ShowETag {
+		response = response.With("ETag", resource.ETag(r.Revision))
+	}
+	return response, nil
+}
+
+// precondition holds the call's If-Match and If-None-Match against the resource
+// as it is, nil meaning that there is none.
+func precondition(header http.Header, id string, old *resource.Resource) error {
+	if want := header.Get("If-Match"); want != "" && !matches(want, old) {
+		return rest.PreconditionFailed(id)
+	}
+	if not := header.Get("If-None-Match"); not != "" && matches(not, old) {
+		return rest.PreconditionFailed(id)
+	}
+	return nil
+}
+
+// matches reports whether the resource is among a header's entity tags.
+func matches(header string, r *resource.Resource) bool {
+	if r == nil {
+		return false
+	}
+	for tag := range strings.SplitSeq(header, ",") {
+		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+		if tag == "*" || strings.Trim(tag, `"`) == strings.Trim(resource.ETag(r.Revision), `"`) {
+			return true
+		}
+	}
+	return false
+}
