@@ -1,0 +1,105 @@
+package images
+
+import (
+	"archive/tar"
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// madeAt is the time of everything in an image.
+func madeAt() time.Time { return time.Unix(0, 0).UTC() }
+
+// mountPoints are folders that the container runtime and the kubelet mount
+// over. With a read-only root they can't be made later.
+func mountPoints() []string {
+	return []string{"dev", "etc", "proc", "run", "sys", "tmp", "var", "var/run"}
+}
+
+// layer packs the image's files into an uncompressed tar.
+func (i Image) layer() ([]byte, error) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for _, dir := range i.folders() {
+		header := tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: madeAt()}
+		if dir == "tmp" {
+			header.Mode = 0o1777
+		}
+		if err := w.WriteHeader(&header); err != nil {
+			return nil, fmt.Errorf("packing the folder %s: %w", dir, err)
+		}
+	}
+	for _, f := range i.Files {
+		content, err := f.read()
+		if err != nil {
+			return nil, fmt.Errorf("packing %s: %w", f.Path, err)
+		}
+		if f.Path == i.Entrypoint[0] {
+			if err := standsAlone(content); err != nil {
+				return nil, fmt.Errorf("packing %s: %w", f.Path, err)
+			}
+		}
+		if err := add(w, f, content); err != nil {
+			return nil, fmt.Errorf("packing %s: %w", f.Path, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("closing the layer: %w", err)
+	}
+	return buf.Bytes(), nil
+}
+
+// folders are the mount points and the folders of all files, parents first.
+func (i Image) folders() []string {
+	dirs := mountPoints()
+	for _, f := range i.Files {
+		for dir := path.Dir(f.Path); dir != "/"; dir = path.Dir(dir) {
+			dirs = append(dirs, strings.TrimPrefix(dir, "/"))
+		}
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
+func (f File) read() ([]byte, error) {
+	if f.Source == "" {
+		return f.Content, nil
+	}
+	return os.ReadFile(f.Source)
+}
+
+func add(w *tar.Writer, f File, content []byte) error {
+	mode := f.Mode
+	if mode == 0 {
+		mode = 0o644
+	}
+	header := tar.Header{
+		Typeflag: tar.TypeReg, Name: strings.TrimPrefix(f.Path, "/"),
+		Mode: int64(mode.Perm()), Size: int64(len(content)), ModTime: madeAt(),
+	}
+	if err := w.WriteHeader(&header); err != nil {
+		return err
+	}
+	_, err := w.Write(content)
+	return err
+}
+
+// standsAlone refuses a program that needs a loader: the image has none, and
+// the kernel's message for that is "no such file or directory".
+func standsAlone(program []byte) error {
+	file, err := elf.NewFile(bytes.NewReader(program))
+	if err != nil {
+		return fmt.Errorf("reading the program: %w", err)
+	}
+	for _, p := range file.Progs {
+		if p.Type == elf.PT_INTERP {
+			return fmt.Errorf("the program is linked dynamically, build it with CGO_ENABLED=0")
+		}
+	}
+	return nil
+}
