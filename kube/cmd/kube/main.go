@@ -24,6 +24,8 @@ import (
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
+	kubectl "k8s.io/kubectl/pkg/cmd"
+	"k8s.io/kubectl/pkg/cmd/util"
 
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
@@ -49,6 +51,13 @@ func programs() map[string]program {
 		// The kubelet installs its own signal handling on the context that it
 		// is given, so it gets the plain background one, as upstream's main.
 		"kubelet": command(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
+		"kubectl": func(args []string) int {
+			os.Args = args
+			if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
+				util.CheckErr(err) // pretty-prints the error and exits
+			}
+			return 0
+		},
 	}
 }
 
