@@ -1,0 +1,3 @@
+// Package command is the tree of lanyard's commands: it reads flags and calls
+// the packages that do the work.
+package command

@@ -1,0 +1,248 @@
+package local
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lanyard-project/lanyard/internal/secret"
+)
+
+// Cloud is one lanyardd and all that it runs, kept below one folder.
+type Cloud struct {
+	// Dir holds all state: lanyardd's data, logs, images, the environment file.
+	Dir string
+	// Build is the folder of the built programs (see Programs).
+	Build string
+	// Listen is the loopback address of the front, "127.0.0.1:8443".
+	Listen string
+}
+
+// Administrator is the credential that lanyardd made at its first start: an
+// Owner service principal of its one subscription.
+type Administrator struct {
+	TenantID       string        `json:"tenantId"`
+	SubscriptionID string        `json:"subscriptionId"`
+	ClientID       string        `json:"clientId"`
+	ClientSecret   secret.String `json:"clientSecret"`
+}
+
+// Origin is the URL of the front, the same for ARM and for the token service.
+func (c *Cloud) Origin() string {
+	_, port, _ := strings.Cut(c.Listen, ":")
+	return "https://localhost:" + port
+}
+
+// CAFile is the certificate authority that clients have to trust.
+func (c *Cloud) CAFile() string { return filepath.Join(c.DataDir(), "tls", "ca.crt") }
+
+// DataDir is lanyardd's data folder.
+func (c *Cloud) DataDir() string { return filepath.Join(c.Dir, "data") }
+
+// LogFile is where lanyardd's own log goes.
+func (c *Cloud) LogFile() string { return filepath.Join(c.Dir, "lanyardd.log") }
+
+// ImagesDir holds the image archives that every node imports.
+func (c *Cloud) ImagesDir() string { return filepath.Join(c.Dir, "images") }
+
+// RunDir holds sockets, which need short paths; it goes away with Down.
+func (c *Cloud) RunDir() string {
+	sum := sha256.Sum256([]byte(c.Dir))
+	return fmt.Sprintf("/run/lanyard-%x", sum[:4])
+}
+
+func (c *Cloud) credentialFile() string { return filepath.Join(c.Dir, "administrator.json") }
+func (c *Cloud) pidFile() string        { return filepath.Join(c.Dir, "lanyardd.pid") }
+
+// Start starts lanyardd in the background and returns when it answers. An
+// instance that already runs is left as it is.
+func (c *Cloud) Start(ctx context.Context) error {
+	for _, dir := range []string{c.Dir, c.DataDir(), c.ImagesDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	if pid := c.pid(); pid != 0 {
+		return c.waitHealthy(ctx, nil)
+	}
+	log, err := os.OpenFile(c.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	command := exec.Command(filepath.Join(c.Build, "bin", "lanyardd"), append([]string{"serve"}, c.flags()...)...)
+	command.Stdout, command.Stderr = log, log
+	// A session of its own: a Ctrl-C at the terminal is for the launcher, which
+	// takes lanyardd down in order.
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("starting lanyardd: %w", err)
+	}
+	if err := os.WriteFile(c.pidFile(), []byte(strconv.Itoa(command.Process.Pid)), 0o600); err != nil {
+		return err
+	}
+	exited := make(chan error, 1)
+	go func() { exited <- command.Wait() }()
+	return c.waitHealthy(ctx, exited)
+}
+
+func (c *Cloud) flags() []string {
+	flags := []string{
+		"--data-dir=" + c.DataDir(), "--run-dir=" + c.RunDir(), "--kube-dir=" + filepath.Join(c.Build, "kube"),
+		"--images-dir=" + c.ImagesDir(), "--listen=" + c.Listen, "--origin=" + c.Origin(), "--admin-credential-file=" + c.credentialFile(),
+		"--pause-image=" + PauseImage,
+	}
+	for _, file := range c.imageFiles() {
+		flags = append(flags, "--node-image="+file)
+	}
+	return flags
+}
+
+// waitHealthy returns when the front answers, or why it never will.
+func (c *Cloud) waitHealthy(ctx context.Context, exited <-chan error) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		if client, err := c.Client(); err == nil {
+			if response, err := get(ctx, client, c.Origin()+"/readyz"); err == nil {
+				response.Body.Close()
+				if response.StatusCode == http.StatusOK {
+					return nil
+				}
+			}
+		}
+		select {
+		case err := <-exited:
+			_ = os.Remove(c.pidFile())
+			return fmt.Errorf("lanyardd ended at its start (%v); the end of %s says: %s", err, c.LogFile(), c.logTail())
+		case <-ctx.Done():
+			return fmt.Errorf("lanyardd didn't become ready; the end of %s says: %s", c.LogFile(), c.logTail())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Client is an HTTP client that trusts the cloud's own CA and nothing else.
+func (c *Cloud) Client() (*http.Client, error) {
+	pem, err := os.ReadFile(c.CAFile())
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", c.CAFile())
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true}}, nil
+}
+
+// Administrator reads the credential that lanyardd made at its first start.
+func (c *Cloud) Administrator() (Administrator, error) {
+	data, err := os.ReadFile(c.credentialFile())
+	if err != nil {
+		return Administrator{}, err
+	}
+	var a Administrator
+	return a, json.Unmarshal(data, &a)
+}
+
+// Kill ends lanyardd at once, as a crash would, and leaves its clusters running.
+func (c *Cloud) Kill() error {
+	pid := c.pid()
+	if pid == 0 {
+		return errors.New("lanyardd isn't running")
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	return c.waitGone(pid)
+}
+
+// Down stops lanyardd and everything that it started, and removes the state.
+// Calling it again, or after a crash, is fine.
+func (c *Cloud) Down(ctx context.Context) error {
+	if pid := c.pid(); pid != 0 {
+		_ = syscall.Kill(pid, syscall.SIGTERM)
+		if err := c.waitGone(pid); err != nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	if _, err := os.Stat(c.DataDir()); err == nil {
+		teardown := exec.CommandContext(ctx, filepath.Join(c.Build, "bin", "lanyardd"), "teardown", "--data-dir="+c.DataDir(), "--run-dir="+c.RunDir(), "--kube-dir="+filepath.Join(c.Build, "kube"))
+		if output, err := teardown.CombinedOutput(); err != nil {
+			return fmt.Errorf("tearing down the clusters: %w: %s", err, lastLine(output))
+		}
+	}
+	for _, path := range []string{c.DataDir(), c.ImagesDir(), c.credentialFile(), c.pidFile(), filepath.Join(c.Dir, "env"), filepath.Join(c.Dir, "kubeconfig")} {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pid is the process ID of a running lanyardd of this folder, else 0.
+func (c *Cloud) pid() int {
+	data, err := os.ReadFile(c.pidFile())
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return 0
+	}
+	// The number alone proves nothing after a reboot: the command line has to be ours.
+	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || !strings.Contains(string(cmdline), c.DataDir()) {
+		return 0
+	}
+	return pid
+}
+
+func (c *Cloud) waitGone(pid int) error {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if state := processState(pid); state == "" || state == "Z" {
+			_ = os.Remove(c.pidFile())
+			return nil
+		}
+	}
+	return fmt.Errorf("process %d doesn't end", pid)
+}
+
+// processState is the state letter in /proc/<pid>/stat, "" when there is no such process.
+func processState(pid int) string {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(data), ") ")
+	state, _, _ := strings.Cut(rest, " ")
+	return state
+}
+
+func (c *Cloud) logTail() string {
+	data, err := os.ReadFile(c.LogFile())
+	if err != nil {
+		return err.Error()
+	}
+	return lastLine(data)
+}
+
+func get(ctx context.Context, client *http.Client, url string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(request)
+}

@@ -1,0 +1,46 @@
+package local
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// EnvFile is the file of shell exports that WriteEnv writes.
+func (c *Cloud) EnvFile() string { return filepath.Join(c.Dir, "env") }
+
+// WriteEnv writes shell exports under the names that the clients themselves
+// read: Azure SDKs (AZURE_*), Terraform azurerm (ARM_*), TLS trust of Go,
+// OpenSSL and Python programs, and kubectl. The file holds a secret: 0600.
+func (c *Cloud) WriteEnv(kubeconfig string) error {
+	admin, err := c.Administrator()
+	if err != nil {
+		return err
+	}
+	host := strings.TrimPrefix(c.Origin(), "https://")
+	vars := [][2]string{
+		{"AZURE_TENANT_ID", admin.TenantID},
+		{"AZURE_SUBSCRIPTION_ID", admin.SubscriptionID},
+		{"AZURE_CLIENT_ID", admin.ClientID},
+		{"AZURE_CLIENT_SECRET", admin.ClientSecret.Reveal()},
+		{"AZURE_AUTHORITY_HOST", c.Origin() + "/"},
+		{"ARM_ENDPOINT", c.Origin()},
+		{"ARM_METADATA_HOSTNAME", host},
+		{"ARM_METADATA_HOST", host},
+		{"ARM_TENANT_ID", admin.TenantID},
+		{"ARM_SUBSCRIPTION_ID", admin.SubscriptionID},
+		{"ARM_CLIENT_ID", admin.ClientID},
+		{"ARM_CLIENT_SECRET", admin.ClientSecret.Reveal()},
+		{"SSL_CERT_FILE", c.CAFile()},
+		{"REQUESTS_CA_BUNDLE", c.CAFile()},
+	}
+	if kubeconfig != "" {
+		vars = append(vars, [2]string{"KUBECONFIG", kubeconfig})
+	}
+	var b strings.Builder
+	for _, v := range vars {
+		fmt.Fprintf(&b, "export %s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
+	}
+	return os.WriteFile(c.EnvFile(), []byte(b.String()), 0o600)
+}

@@ -1,0 +1,62 @@
+package local
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/lanyard-project/lanyard/internal/clusters/images"
+)
+
+const (
+	// PauseImage holds a pod's namespaces.
+	PauseImage = "registry.k8s.io/pause:3.10"
+	// MICImage and NMIImage are what the chart's default values name.
+	MICImage = "ghcr.io/lanyard-project/mic:dev"
+	NMIImage = "ghcr.io/lanyard-project/nmi:dev"
+	// DemoImage is the name that seed 003's demo.yaml asks for. Our nodes serve
+	// our own program under it.
+	DemoImage = "mcr.microsoft.com/oss/azure/aad-pod-identity/demo:v1.6.3"
+
+	// platformOrigin is lanyardd's front as nodes and pods reach it.
+	platformOrigin = "https://168.63.129.16"
+)
+
+// nonRoot is the user of images that need no privilege.
+const nonRoot = "65532:65532"
+
+// imageFiles are the archives that every node imports, by file name.
+func (c *Cloud) imageFiles() []string {
+	var files []string
+	for _, name := range []string{"pause", "mic", "nmi", "demo"} {
+		files = append(files, filepath.Join(c.ImagesDir(), name+".tar"))
+	}
+	return files
+}
+
+// PackImages packs our binaries. The demo image knows this cloud as an image
+// for Azure knows Azure: by its endpoint and by the authority that it trusts,
+// which is why lanyardd has to have started once.
+func (c *Cloud) PackImages() error {
+	authority, err := os.ReadFile(c.CAFile())
+	if err != nil {
+		return err
+	}
+	mic := images.Program(MICImage, filepath.Join(c.Build, "bin", "mic"))
+	mic.User = nonRoot
+	demo := images.Program(DemoImage, filepath.Join(c.Build, "bin", "demo"))
+	demo.User = nonRoot
+	demo.Files = append(demo.Files, images.Certificates(authority))
+	demo.Env = append(demo.Env, "ARM_ENDPOINT="+platformOrigin)
+	for name, image := range map[string]images.Image{
+		"pause": images.Program(PauseImage, filepath.Join(c.Build, "kube", "pause")),
+		"mic":   mic,
+		"nmi":   images.Program(NMIImage, filepath.Join(c.Build, "bin", "nmi")),
+		"demo":  demo,
+	} {
+		if _, err := images.PackFile(filepath.Join(c.ImagesDir(), name+".tar"), image); err != nil {
+			return fmt.Errorf("packing %s: %w", image.Ref, err)
+		}
+	}
+	return nil
+}

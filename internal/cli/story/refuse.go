@@ -1,0 +1,109 @@
+package story
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lanyard-project/lanyard/internal/cli/local"
+)
+
+func (s *Story) refuse(ctx context.Context) error {
+	other, err := s.azure.createIdentity(ctx, identityResourceGroup, otherIdentityName)
+	if err != nil {
+		return err
+	}
+	s.env.otherClientID = other.clientID
+	for _, c := range []struct {
+		pod, binding, clientID string
+		hostNetwork            bool
+		why                    string
+		want                   []string
+	}{
+		{"no-label", "", "", false, "a pod without the label", []string{"HTTP 400", "Identity not found"}},
+		{"wrong-client", podIdentityName, other.clientID, false, "a pod that asks for another identity's client ID", []string{"HTTP 400", "Identity not found"}},
+		{"host-network", podIdentityName, s.env.identityClientID, true, "a pod in the node's own network, which can't be told from the node", []string{"HTTP 403"}},
+	} {
+		answer, err := s.ask(ctx, c.pod, c.binding, c.clientID, c.hostNetwork)
+		if err != nil {
+			return err
+		}
+		n := s.Narrator
+		n.Say("%s", answer)
+		for _, want := range c.want {
+			if !strings.Contains(answer, want) {
+				return fmt.Errorf("%s was answered with %q, which doesn't say %q", c.why, answer, want)
+			}
+		}
+		n.Tick("%s is refused", c.why)
+	}
+	return s.refuseUntilGranted(ctx)
+}
+
+// refuseUntilGranted shows an assignment that can't be made: the kubelet
+// identity may not assign the identity until it gets the role there.
+func (s *Story) refuseUntilGranted(ctx context.Context) error {
+	n := s.Narrator
+	late, err := s.azure.createIdentity(ctx, identityResourceGroup, lateIdentityName)
+	if err != nil {
+		return err
+	}
+	if err := s.kube.apply(ctx, identityManifest(lateIdentityName, late.id, late.clientID)); err != nil {
+		return err
+	}
+	answer, err := s.ask(ctx, "too-early", lateIdentityName, late.clientID, false)
+	if err != nil {
+		return err
+	}
+	n.Say("%s", answer)
+	if !strings.Contains(answer, "HTTP 503") || !strings.Contains(answer, "Retry-After=") {
+		return fmt.Errorf("while the assignment is under way the answer is %q, not 503 with Retry-After", answer)
+	}
+	n.Tick("while an assignment is under way: 503 with Retry-After (the kubelet identity may not assign this one yet)")
+	n.Command(fmt.Sprintf(`az role assignment create --role "%s" --assignee "$KUBELET_CLIENT_ID" --scope %s`, roleManagedIdentityOperator, late.id))
+	if _, err := s.azure.assign(ctx, roleManagedIdentityOperator, s.env.kubeletObjectID, late.id); err != nil {
+		return err
+	}
+	started := time.Now()
+	for attempt := 1; ; attempt++ {
+		answer, err := s.ask(ctx, fmt.Sprintf("granted-%d", attempt), lateIdentityName, late.clientID, false)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(answer, "HTTP 200") {
+			n.Say("%s", answer)
+			break
+		}
+		if time.Since(started) > 90*time.Second {
+			return fmt.Errorf("after the grant a pod with the identity still gets %q", answer)
+		}
+	}
+	n.Tick("after the grant a pod gets its token (%.1f s later)", time.Since(started).Seconds())
+	return nil
+}
+
+// ask runs a pod that makes one token request and returns what it printed.
+func (s *Story) ask(ctx context.Context, pod, binding, clientID string, hostNetwork bool) (string, error) {
+	label := ""
+	if binding != "" {
+		label = " --labels=aadpodidbinding=" + binding
+	}
+	s.Narrator.Command(fmt.Sprintf("kubectl run %s -n %s%s --image=%s --restart=Never -- --raw --clientid=%s", pod, namespace, label, local.DemoImage, clientID))
+	if err := s.kube.apply(ctx, askManifest(pod, binding, clientID, hostNetwork)); err != nil {
+		return "", err
+	}
+	ended := func(out string) bool { return out == "Succeeded" || out == "Failed" }
+	if _, err := s.kube.waitFor(ctx, 2*time.Minute, "the end of pod "+pod, ended, "get", "pod", pod, "-n", namespace, "-o", "jsonpath={.status.phase}"); err != nil {
+		return "", err
+	}
+	out, err := s.kube.run(ctx, "", "logs", pod, "-n", namespace)
+	if err != nil {
+		return "", err
+	}
+	// The pod has served its purpose; when it goes, its identity goes with it.
+	if _, err := s.kube.run(ctx, "", "delete", "pod", pod, "-n", namespace, "--now", "--wait=false"); err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(out), nil
+}
