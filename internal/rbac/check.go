@@ -58,6 +58,22 @@ func (x *Index) Permissions(principalIDs []string, scope armid.ID) []Permission 
 	return out
 }
 
+// Touches reports whether any of the principals has a role at the scope, above it
+// or below it. A role that doesn't exist (any more) and a condition count as well:
+// this is about what a principal may know of, not about what it may do.
+func (x *Index) Touches(principalIDs []string, scope armid.ID) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	for _, id := range principalIDs {
+		for _, grants := range x.grants[strings.ToLower(id)] {
+			if at := grants[0].assignment.Scope; at.Under(scope) || scope.Under(at) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // appendLower lower-cases ASCII, which is all that an action may hold. Unlike
 // strings.ToLower it doesn't allocate when the buffer suffices.
 func appendLower(dst []byte, s string) []byte {

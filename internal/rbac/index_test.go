@@ -176,6 +176,21 @@ func TestPermissionsOfTheCaller(t *testing.T) {
 	}
 }
 
+func TestTouches(t *testing.T) {
+	x := builtinIndex(t)
+	x.Put(assign(1, nodeGroup, reader, principal))
+	for scope, want := range map[string]bool{
+		"/": true, sub: true, nodeGroup: true, scaleSet: true, nodeGroup + "2": false, sub + "b": false,
+	} {
+		if got := x.Touches([]string{principal}, armid.MustParse(scope)); got != want {
+			t.Errorf("%s: got %v, want %v", scope, got, want)
+		}
+	}
+	if x.Touches([]string{"p2"}, armid.MustParse(sub)) {
+		t.Error("another principal has nothing here")
+	}
+}
+
 // TestIndexAgainstOracle compares with the definition of RBAC written down as
 // plainly as possible: every assignment, every level, regular expressions.
 func TestIndexAgainstOracle(t *testing.T) {

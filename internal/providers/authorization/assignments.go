@@ -1,0 +1,195 @@
+package authorization
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/rbac"
+	"github.com/lanyard-project/lanyard/internal/store"
+)
+
+// maxPerSubscription is Azure's limit of assignments at and below a subscription.
+const maxPerSubscription = 4000
+
+func (p *Provider) roleAssignments() *providers.Type {
+	return &providers.Type{
+		Namespace: namespace,
+		Name:      "roleAssignments",
+		APIVersions: []string{
+			"2014-10-01-preview", "2015-07-01", "2017-10-01-preview", "2018-01-01-preview", "2018-09-01-preview",
+			"2020-03-01-preview", "2020-04-01-preview", "2020-08-01-preview", "2020-10-01-preview", "2022-04-01",
+		},
+		Levels:      providers.AtAnyScope,
+		Verbs:       providers.CanGet | providers.CanList | providers.CanPut | providers.CanDelete,
+		HideState:   true,
+		HideSystem:  true,
+		ShowDeleted: true,
+		Prepare:     prepare,
+		Admit:       p.admit,
+		Remove:      p.remove,
+		Committed:   p.committed,
+		List:        p.listAssignments,
+	}
+}
+
+// prepare refuses what is malformed, and changes of what an assignment is about.
+func prepare(_ context.Context, r *providers.Request) error {
+	q, err := readRequest(r.Next)
+	if err != nil {
+		return err
+	}
+	if r.Old != nil {
+		old, err := resource.Read[properties](r.Old)
+		if err != nil {
+			return err
+		}
+		if !strings.EqualFold(old.PrincipalID, q.PrincipalID) || rbac.RoleGUID(old.RoleDefinitionID) != rbac.RoleGUID(q.RoleDefinitionID) {
+			return updateNotPermitted()
+		}
+	}
+	return nil
+}
+
+func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
+	q, err := readRequest(r.Next)
+	if err != nil {
+		return err
+	}
+	role := rbac.RoleGUID(q.RoleDefinitionID)
+	if _, ok := p.index.Role(role); !ok {
+		return roleDoesNotExist(400, role)
+	}
+	if q.PrincipalType == "" {
+		if q.PrincipalType, err = p.principalType(ctx, r.Old, q.PrincipalID); err != nil {
+			return err
+		}
+	}
+	if r.Old == nil {
+		if p.count(r.Next.ID.SubscriptionID()) >= maxPerSubscription {
+			return assignmentLimit()
+		}
+		claim, err := p.claim(ctx, r.Next.ID, role, q.PrincipalID)
+		if err != nil {
+			return err
+		}
+		if claim.holder != "" {
+			return assignmentExists()
+		}
+		r.Ops = append(r.Ops, claim.op)
+		r.Conds = append(r.Conds, claim.conds...)
+	}
+	return q.complete(r.Next, r.Old, r.Caller.ObjectID, r.Now)
+}
+
+// principalType asks the directory, unless the assignment knows already: its
+// principal may be gone since.
+func (p *Provider) principalType(ctx context.Context, old *resource.Resource, principalID string) (string, error) {
+	if old != nil {
+		props, err := resource.Read[properties](old)
+		return props.PrincipalType, err
+	}
+	kind, err := p.cfg.Principals.PrincipalType(ctx, strings.ToLower(principalID))
+	if err != nil {
+		return "", fmt.Errorf("looking up principal %s: %w", principalID, err)
+	}
+	if kind == "" {
+		return "", principalNotFound(principalID, p.cfg.TenantID)
+	}
+	return kind, nil
+}
+
+// claim is the right to be the one assignment of a role to a principal at a scope.
+type claim struct {
+	holder string // the key of the assignment that has it already, or ""
+	op     store.Op
+	conds  []store.Cond
+}
+
+// claim looks who holds the claim. A claim is only as good as the assignment
+// that it names: one whose assignment went with its resource group is taken over.
+func (p *Provider) claim(ctx context.Context, id armid.ID, roleGUID, principalID string) (claim, error) {
+	key := claimKey(id.Parent(), roleGUID, principalID)
+	c := claim{op: store.Put(key, []byte(resource.StoreKey(id)))}
+	item, err := p.cfg.Store.Get(ctx, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		c.conds = []store.Cond{store.Absent(key)}
+		return c, nil
+	case err != nil:
+		return claim{}, fmt.Errorf("reading who holds the assignment: %w", err)
+	}
+	holder := string(item.Value)
+	_, err = p.cfg.Store.Get(ctx, holder)
+	switch {
+	case err == nil:
+		c.holder = holder
+		return c, nil
+	case errors.Is(err, store.ErrNotFound):
+		c.conds = []store.Cond{store.Unchanged(key, item.Revision), store.Absent(holder)}
+		return c, nil
+	}
+	return claim{}, fmt.Errorf("reading who holds the assignment: %w", err)
+}
+
+// remove gives the claim back with the assignment.
+func (p *Provider) remove(_ context.Context, r *providers.Request) error {
+	props, err := resource.Read[properties](r.Old)
+	if err != nil {
+		return err
+	}
+	r.Ops = append(r.Ops, store.Delete(claimKey(r.Old.ID.Parent(), rbac.RoleGUID(props.RoleDefinitionID), props.PrincipalID)))
+	return nil
+}
+
+// count is the number of assignments at and below a subscription.
+func (p *Provider) count(subscription armid.ID) int {
+	if subscription.IsZero() {
+		return 0
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	n := 0
+	for _, r := range p.assignments {
+		if r.ID.Under(subscription) {
+			n++
+		}
+	}
+	return n
+}
+
+// listAssignments answers from memory. Without a filter a list holds what is at
+// the scope, above it and below it.
+func (p *Provider) listAssignments(_ context.Context, r *providers.Request) ([]*resource.Resource, error) {
+	f, err := parseFilter(r.Query.Get("$filter"), "atScope", "assignedTo", "principalId")
+	if err != nil {
+		return nil, err
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	var out []*resource.Resource
+	for _, key := range slices.Sorted(maps.Keys(p.assignments)) {
+		a := p.assignments[key]
+		scope := a.ID.Parent()
+		if !r.Scope.Under(scope) && (f.has("atScope") || !scope.Under(r.Scope)) {
+			continue
+		}
+		if principal, ok := f.principal(); ok {
+			props, err := resource.Read[properties](a)
+			if err != nil {
+				return nil, err
+			}
+			if !strings.EqualFold(props.PrincipalID, principal) {
+				continue
+			}
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}

@@ -1,0 +1,53 @@
+package authorization
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+)
+
+func invalidAssignmentID(name string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "InvalidRoleAssignmentId",
+		fmt.Sprintf("The role assignment ID '%s' is not valid. The role assignment ID must be a GUID.", name))
+}
+
+func badRequestFormat() *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "BadRequestFormat", "The request was incorrectly formatted.")
+}
+
+// undashed is how the service prints GUIDs in its errors.
+func undashed(guid string) string { return strings.ReplaceAll(guid, "-", "") }
+
+func roleDoesNotExist(status int, guid string) *rest.Error {
+	return rest.NewError(status, "RoleDefinitionDoesNotExist",
+		fmt.Sprintf("The specified role definition with ID '%s' does not exist.", undashed(guid)))
+}
+
+func principalNotFound(principalID, tenantID string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "PrincipalNotFound", fmt.Sprintf(
+		"Principal %s does not exist in the directory %s. Check that you have the correct principal ID. If you are creating this principal and then immediately assigning a role, this error might be related to a replication delay. In this case, set the role assignment principalType property to a value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
+		principalID, tenantID))
+}
+
+// assignmentExists has the text that az compares; newer services add the ID of
+// the other assignment.
+func assignmentExists() *rest.Error {
+	return rest.NewError(http.StatusConflict, "RoleAssignmentExists", "The role assignment already exists.")
+}
+
+func updateNotPermitted() *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "RoleAssignmentUpdateNotPermitted",
+		"Tenant ID, application ID, principal ID, and scope are not allowed to be updated.")
+}
+
+func assignmentLimit() *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "RoleAssignmentLimitExceeded",
+		"The role assignment limit for the subscription has been reached.")
+}
+
+func assignmentNotFound(guid string) *rest.Error {
+	return rest.NewError(http.StatusNotFound, "RoleAssignmentNotFound",
+		fmt.Sprintf("The role assignment '%s' is not found.", undashed(guid)))
+}

@@ -1,0 +1,69 @@
+package compute
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
+	"github.com/lanyard-project/lanyard/internal/store"
+	"k8s.io/utils/clock"
+)
+
+const (
+	namespace    = "Microsoft.Compute"
+	scaleSetType = namespace + "/virtualMachineScaleSets"
+	instanceType = scaleSetType + "/virtualMachines"
+)
+
+// Config says what the provider works with.
+type Config struct {
+	Store     *store.Store
+	Resources providers.Resources
+	Directory managedidentity.Directory
+	TenantID  string
+	Log       *slog.Logger
+	Clock     clock.Clock
+}
+
+// Provider serves scale sets. It is safe for concurrent use.
+type Provider struct {
+	cfg      Config
+	machines *machines
+}
+
+// New returns the provider, whose machines are unknown until Load.
+func New(cfg Config) *Provider { return &Provider{cfg: cfg, machines: newMachines(cfg)} }
+
+// Load reads the machines that exist.
+func (p *Provider) Load(ctx context.Context) error { return p.machines.mirror.Load(ctx) }
+
+// Run follows what other processes write until ctx ends.
+func (p *Provider) Run(ctx context.Context) error { return p.machines.mirror.Follow(ctx) }
+
+// Types returns the provider's resource types.
+func (p *Provider) Types() []*providers.Type {
+	return []*providers.Type{p.scaleSets(), p.instances(), virtualMachines()}
+}
+
+// apiVersions are those of Microsoft.Compute since scale sets have their present
+// shape.
+func apiVersions() []string {
+	return []string{
+		"2018-06-01", "2018-10-01", "2019-03-01", "2019-07-01", "2019-12-01", "2020-06-01", "2020-12-01",
+		"2021-03-01", "2021-04-01", "2021-07-01", "2021-11-01", "2022-03-01", "2022-08-01", "2022-11-01",
+		"2023-03-01", "2023-07-01", "2023-09-01", "2024-03-01", "2024-07-01", "2024-11-01", "2025-04-01",
+	}
+}
+
+// virtualMachines lists single machines: there are none.
+func virtualMachines() *providers.Type {
+	return &providers.Type{
+		Namespace:          namespace,
+		Name:               "virtualMachines",
+		APIVersions:        apiVersions(),
+		Levels:             providers.AtGroup,
+		Verbs:              providers.ReadOnly,
+		ListBySubscription: true,
+	}
+}

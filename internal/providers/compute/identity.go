@@ -1,0 +1,195 @@
+package compute
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
+	"github.com/lanyard-project/lanyard/internal/store"
+)
+
+// mentioned is an identity that a request's body names.
+type mentioned struct {
+	text   string
+	id     armid.ID
+	remove bool // its value is null
+}
+
+// mentionedIdentities reads the identity block of a body in the order in which
+// it is written. A decoder into a map would not see an ID that comes twice.
+func mentionedIdentities(body json.RawMessage) ([]mentioned, error) {
+	members := map[string]json.RawMessage{}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &members); err != nil {
+			return nil, rest.InvalidRequestContent(err.Error())
+		}
+	}
+	var block struct {
+		UserAssigned json.RawMessage `json:"userAssignedIdentities"`
+	}
+	for name, raw := range members {
+		if strings.EqualFold(name, "identity") {
+			if err := json.Unmarshal(raw, &block); err != nil {
+				return nil, rest.InvalidRequestContent(err.Error())
+			}
+		}
+	}
+	if len(block.UserAssigned) == 0 || string(block.UserAssigned) == "null" {
+		return nil, nil
+	}
+	var out []mentioned
+	d := json.NewDecoder(bytes.NewReader(block.UserAssigned))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, rest.InvalidRequestContent("identity.userAssignedIdentities must be an object")
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, rest.InvalidRequestContent(err.Error())
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, rest.InvalidRequestContent(err.Error())
+		}
+		m := mentioned{text: fmt.Sprint(key), remove: string(value) == "null"}
+		if m.id, err = armid.Parse(m.text); err != nil || !managedidentity.IsIdentity(m.id) {
+			return nil, invalidIdentityID(m.text)
+		}
+		if seen[m.id.Key()] {
+			return nil, duplicateIdentity(m.text)
+		}
+		seen[m.id.Key()] = true
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// identityTypes are the spellings that clients use, blanks left out.
+var identityTypes = map[string]string{
+	"none":                        resource.IdentityNone,
+	"systemassigned":              resource.IdentitySystemAssigned,
+	"userassigned":                resource.IdentityUserAssigned,
+	"systemassigned,userassigned": resource.IdentitySystemAssignedUserAssigned,
+	"userassigned,systemassigned": resource.IdentitySystemAssignedUserAssigned,
+}
+
+// prepareIdentity checks the identity block and names each identity that the
+// request gives the resource as a linked scope.
+func prepareIdentity(r *providers.Request) error {
+	given, err := mentionedIdentities(r.Body)
+	if err != nil {
+		return err
+	}
+	if r.Next.Identity == nil {
+		return nil
+	}
+	known, ok := identityTypes[strings.ToLower(strings.ReplaceAll(r.Next.Identity.Type, " ", ""))]
+	if !ok {
+		return invalidIdentityType(r.Next.Identity.Type)
+	}
+	identity := r.Next.Identity
+	identity.Type = known
+	for _, m := range given {
+		if m.remove {
+			continue
+		}
+		if !identity.HasUserAssigned() {
+			return identityTypeMismatch(known)
+		}
+		r.Link(managedidentity.AssignAction, m.id)
+	}
+	for key, value := range identity.UserAssigned {
+		if value == nil {
+			delete(identity.UserAssigned, key) // "remove" in a PUT, which replaces all anyway
+		}
+	}
+	if identity.HasUserAssigned() == (len(identity.UserAssigned) == 0) {
+		return identityTypeMismatch(identity.Type)
+	}
+	return keepSystemAssigned(r)
+}
+
+// keepSystemAssigned takes the principal from the server's own record: a client
+// may echo it, but not choose it.
+func keepSystemAssigned(r *providers.Request) error {
+	identity, old := r.Next.Identity, &resource.Identity{}
+	if r.Old != nil && r.Old.Identity != nil {
+		old = r.Old.Identity
+	}
+	if identity.PrincipalID != "" && old.PrincipalID != "" && !strings.EqualFold(identity.PrincipalID, old.PrincipalID) {
+		return foreignPrincipal(identity.PrincipalID, old.PrincipalID)
+	}
+	identity.PrincipalID, identity.TenantID = "", ""
+	if identity.HasSystemAssigned() && old.HasSystemAssigned() {
+		identity.PrincipalID, identity.TenantID = old.PrincipalID, old.TenantID
+	}
+	return nil
+}
+
+// admitIdentity resolves the identities that the request gives, makes or drops
+// the resource's own, and lets the write fail if one of them goes meanwhile.
+func (p *Provider) admitIdentity(ctx context.Context, r *providers.Request) error {
+	given, err := mentionedIdentities(r.Body)
+	if err != nil {
+		return err
+	}
+	for _, m := range given {
+		if m.remove {
+			continue
+		}
+		if err := p.assign(ctx, r, m.id); err != nil {
+			return err
+		}
+	}
+	switch had, has := r.Old != nil && r.Old.Identity.HasSystemAssigned(), r.Next.Identity.HasSystemAssigned(); {
+	case has && !had:
+		return p.makeOwn(ctx, r)
+	case had && !has:
+		return p.dropOwn(ctx, r)
+	}
+	return nil
+}
+
+func (p *Provider) assign(ctx context.Context, r *providers.Request, id armid.ID) error {
+	identity, err := p.cfg.Resources.Get(ctx, id)
+	if rest.IsNotFound(err) {
+		return failedIdentityOperation(r.Next.ID, id)
+	}
+	if err != nil {
+		return err
+	}
+	principal, err := managedidentity.PrincipalOf(identity)
+	if err != nil {
+		return err
+	}
+	r.Next.Identity.Assign(id, resource.UserAssignedIdentity{ClientID: principal.ClientID, PrincipalID: principal.ObjectID})
+	r.Conds = append(r.Conds, store.Exists(resource.StoreKey(id)))
+	return nil
+}
+
+func (p *Provider) makeOwn(ctx context.Context, r *providers.Request) error {
+	principal, conds, ops, err := p.cfg.Directory.MakePrincipal(ctx, r.Next.ID, false)
+	if err != nil {
+		return fmt.Errorf("making the principal of %s: %w", r.Next.ID, err)
+	}
+	r.Next.Identity.PrincipalID, r.Next.Identity.TenantID = principal.ObjectID, principal.TenantID
+	r.Conds, r.Ops = append(r.Conds, conds...), append(r.Ops, ops...)
+	return nil
+}
+
+func (p *Provider) dropOwn(ctx context.Context, r *providers.Request) error {
+	conds, ops, err := p.cfg.Directory.DropPrincipal(ctx, r.Old.ID)
+	if err != nil {
+		return fmt.Errorf("removing the principal of %s: %w", r.Old.ID, err)
+	}
+	r.Conds, r.Ops = append(r.Conds, conds...), append(r.Ops, ops...)
+	return nil
+}

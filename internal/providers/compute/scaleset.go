@@ -1,0 +1,176 @@
+package compute
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+
+	"github.com/google/uuid"
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/providers"
+)
+
+func (p *Provider) scaleSets() *providers.Type {
+	return &providers.Type{
+		Namespace:          namespace,
+		Name:               "virtualMachineScaleSets",
+		APIVersions:        apiVersions(),
+		Levels:             providers.AtGroup,
+		Tracked:            true,
+		HideSystem:         true,
+		NamePattern:        regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?$`),
+		NameRule:           "The name can be up to 64 characters long and must begin and end with a letter, a number or '_'.",
+		ListBySubscription: true,
+		References:         []string{"Microsoft.ManagedIdentity/userAssignedIdentities", "Microsoft.Network/virtualNetworks"},
+		Prepare:            prepareScaleSet,
+		Admit:              p.admitScaleSet,
+		Remove:             p.removeScaleSet,
+		Committed:          p.machines.committed,
+		Actions: []providers.Action{{
+			Name: "instanceView", Method: "GET", Permission: scaleSetType + "/instanceView/read", Run: p.scaleSetView,
+		}},
+	}
+}
+
+// scaleSetProperties are what we understand of a scale set: what it refers to.
+type scaleSetProperties struct {
+	UniqueID       string `json:"uniqueId"`
+	TimeCreated    string `json:"timeCreated"`
+	MachineProfile struct {
+		NetworkProfile struct {
+			Interfaces []struct {
+				Properties struct {
+					SecurityGroup *reference `json:"networkSecurityGroup"`
+					Addresses     []struct {
+						Properties struct {
+							Subnet   *reference  `json:"subnet"`
+							Backends []reference `json:"loadBalancerBackendAddressPools"`
+						} `json:"properties"`
+					} `json:"ipConfigurations"`
+				} `json:"properties"`
+			} `json:"networkInterfaceConfigurations"`
+		} `json:"networkProfile"`
+	} `json:"virtualMachineProfile"`
+}
+
+type reference struct {
+	ID string `json:"id"`
+}
+
+func prepareScaleSet(_ context.Context, r *providers.Request) error {
+	if err := prepareIdentity(r); err != nil {
+		return err
+	}
+	if err := linkNetwork(r); err != nil {
+		return err
+	}
+	return setDefaults(r.Next, map[string]any{
+		"upgradePolicy": map[string]any{"mode": "Manual"}, "orchestrationMode": "Uniform", "overprovision": true, "singlePlacementGroup": true,
+	})
+}
+
+// linkNetwork names what the request's own body joins. A PATCH that doesn't
+// carry these properties needs no right on them.
+func linkNetwork(r *providers.Request) error {
+	sent := &resource.Resource{}
+	members := map[string]json.RawMessage{}
+	if len(r.Body) > 0 {
+		if err := json.Unmarshal(r.Body, &members); err != nil {
+			return rest.InvalidRequestContent(err.Error())
+		}
+	}
+	sent.Properties = members["properties"]
+	props, err := resource.Read[scaleSetProperties](sent)
+	if err != nil {
+		return rest.InvalidRequestContent(err.Error())
+	}
+	join := func(to *reference, path, action string) error {
+		if to == nil || to.ID == "" {
+			return nil
+		}
+		id, err := armid.Parse(to.ID)
+		if err != nil {
+			return rest.LinkedInvalidPropertyID(to.ID, "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations."+path)
+		}
+		r.Link(action, id)
+		return nil
+	}
+	for _, nic := range props.MachineProfile.NetworkProfile.Interfaces {
+		if err := join(nic.Properties.SecurityGroup, "networkSecurityGroup.id", "Microsoft.Network/networkSecurityGroups/join/action"); err != nil {
+			return err
+		}
+		for _, address := range nic.Properties.Addresses {
+			if err := join(address.Properties.Subnet, "ipConfigurations.subnet.id", "Microsoft.Network/virtualNetworks/subnets/join/action"); err != nil {
+				return err
+			}
+			for i := range address.Properties.Backends {
+				if err := join(&address.Properties.Backends[i], "ipConfigurations.loadBalancerBackendAddressPools.id", "Microsoft.Network/loadBalancers/backendAddressPools/join/action"); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// setDefaults writes the properties that the document doesn't have.
+func setDefaults(r *resource.Resource, defaults map[string]any) error {
+	has, err := resource.Read[map[string]any](r)
+	if err != nil {
+		return rest.InvalidRequestContent(err.Error())
+	}
+	for name := range has {
+		delete(defaults, name)
+	}
+	return r.Merge(defaults)
+}
+
+func (p *Provider) admitScaleSet(ctx context.Context, r *providers.Request) error {
+	if err := p.admitIdentity(ctx, r); err != nil {
+		return err
+	}
+	fixed := scaleSetProperties{UniqueID: uuid.NewString(), TimeCreated: r.Now.UTC().Format("2006-01-02T15:04:05.0000000Z07:00")}
+	if r.Old != nil {
+		var err error
+		if fixed, err = resource.Read[scaleSetProperties](r.Old); err != nil {
+			return err
+		}
+	}
+	return r.Next.Merge(map[string]any{"uniqueId": fixed.UniqueID, "timeCreated": fixed.TimeCreated})
+}
+
+// removeScaleSet takes the set's own principal with it; its instances go as all
+// children do.
+func (p *Provider) removeScaleSet(ctx context.Context, r *providers.Request) error {
+	if !r.Old.Identity.HasSystemAssigned() {
+		return nil
+	}
+	return p.dropOwn(ctx, r)
+}
+
+// scaleSetView counts the set's instances by state: all of them run.
+func (p *Provider) scaleSetView(ctx context.Context, r *providers.Request) (rest.Response, error) {
+	instances, err := p.cfg.Resources.List(ctx, r.Old.ID, instanceType)
+	if err != nil {
+		return rest.Response{}, err
+	}
+	var view struct {
+		VirtualMachine struct {
+			Summary []statusCount `json:"statusesSummary"`
+		} `json:"virtualMachine"`
+		Statuses []status `json:"statuses"`
+	}
+	view.VirtualMachine.Summary = []statusCount{}
+	if n := len(instances); n > 0 {
+		view.VirtualMachine.Summary = append(view.VirtualMachine.Summary, statusCount{"ProvisioningState/succeeded", n})
+	}
+	view.Statuses = []status{provisioned(r.Old)}
+	return rest.OK(view), nil
+}
+
+type statusCount struct {
+	Code  string `json:"code"`
+	Count int    `json:"count"`
+}

@@ -1,0 +1,65 @@
+package managedidentity
+
+import (
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/providers"
+)
+
+const namespace = "Microsoft.ManagedIdentity"
+
+// Type is the full type of user-assigned identities, and AssignAction what one
+// needs on an identity to give it to a resource.
+const (
+	Type         = namespace + "/userAssignedIdentities"
+	AssignAction = Type + "/assign/action"
+)
+
+// Config says what the provider works with.
+type Config struct {
+	Directory Directory
+	Resources providers.Resources
+}
+
+// Provider serves managed identities. It is safe for concurrent use.
+type Provider struct {
+	cfg Config
+}
+
+// New returns the provider.
+func New(cfg Config) *Provider { return &Provider{cfg: cfg} }
+
+// Types returns the provider's resource types.
+func (p *Provider) Types() []*providers.Type {
+	return []*providers.Type{p.userAssigned(), p.systemAssigned()}
+}
+
+// apiVersions are all that the provider ever had.
+func apiVersions() []string {
+	return []string{
+		"2015-08-31-preview", "2018-11-30", "2021-09-30-preview", "2022-01-31-preview", "2023-01-31", "2023-07-31-preview",
+		"2024-11-30", "2025-01-31-preview", "2025-05-31-preview", "2026-04-30",
+	}
+}
+
+// properties are an identity's, given by the server.
+type properties struct {
+	TenantID    string `json:"tenantId"`
+	PrincipalID string `json:"principalId"`
+	ClientID    string `json:"clientId"`
+}
+
+func (p Principal) properties() properties {
+	return properties{TenantID: p.TenantID, PrincipalID: p.ObjectID, ClientID: p.ClientID}
+}
+
+// PrincipalOf reads the principal that a user-assigned identity's resource names.
+func PrincipalOf(identity *resource.Resource) (Principal, error) {
+	props, err := resource.Read[properties](identity)
+	return Principal{TenantID: props.TenantID, ObjectID: props.PrincipalID, ClientID: props.ClientID}, err
+}
+
+// IsIdentity reports whether the ID is that of a user-assigned identity.
+func IsIdentity(id armid.ID) bool {
+	return id.Is(Type) && id.ResourceGroup() != "" && id.Parent().Equal(id.ResourceGroupID())
+}

@@ -1,0 +1,69 @@
+package network
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+)
+
+func invalidCIDR(prefix, owner string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "InvalidCIDRNotation", fmt.Sprintf(
+		"The address prefix %s in resource %s has an invalid CIDR notation. For more information on CIDR notations, please see https://aka.ms/InvalidCIDRNotation.", prefix, owner))
+}
+
+func hostBits(prefix, owner string, should netip.Prefix) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "InvalidCIDRNotation", fmt.Sprintf(
+		"The address prefix %s in resource %s has an invalid CIDR notation. For the given prefix length, the address prefix should be %s.", prefix, owner, should))
+}
+
+func reservedSpace(prefix netip.Prefix, owner string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "AddressPrefixNotAllowed", fmt.Sprintf(
+		"The address prefix %s in resource %s overlaps with addresses that are reserved by the platform (168.63.129.16, 169.254.0.0/16, loopback, multicast). Please choose another address space.", prefix, owner))
+}
+
+func missingSpace(vnet string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "InvalidRequestFormat",
+		fmt.Sprintf("Cannot parse the request. Virtual network %s must have at least one address prefix in properties.addressSpace.addressPrefixes.", vnet))
+}
+
+func missingPrefix(subnet string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "InvalidRequestFormat",
+		fmt.Sprintf("Cannot parse the request. Subnet %s must have properties.addressPrefix.", subnet))
+}
+
+func spacesOverlap(vnet string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "NetcfgOverlappingAddressSpace",
+		fmt.Sprintf("Address prefixes of virtual network '%s' overlap.", vnet))
+}
+
+func subnetInvalid(subnet, vnet string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "NetcfgInvalidSubnet",
+		fmt.Sprintf("Subnet '%s' is not valid in virtual network '%s'.", subnet, vnet))
+}
+
+func subnetsOverlap(subnet, vnet string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "NetcfgSubnetRangesOverlap", fmt.Sprintf(
+		"Subnet '%s' is not valid because its IP address range overlaps with that of an existing subnet in virtual network '%s'.", subnet, vnet))
+}
+
+func subnetInUse(subnet, owner string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "InUseSubnetCannotBeDeleted", fmt.Sprintf(
+		"Subnet %s is in use by %s and cannot be deleted. In order to delete the subnet, delete all the resources within the subnet. See aka.ms/deletesubnet.", subnet, owner))
+}
+
+func prefixInUse(prefix netip.Prefix, subnet string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "InUsePrefixCannotBeDeleted",
+		fmt.Sprintf("IpPrefix %s on Subnet %s has active allocations and cannot be deleted.", prefix, subnet))
+}
+
+func subnetFull(subnet string, bits int) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "SubnetIsFull", fmt.Sprintf(
+		"Subnet %s does not have enough capacity for a /%d address block.", subnet, bits))
+}
+
+func duplicateSubnet(subnet, vnet string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "InvalidRequestFormat",
+		fmt.Sprintf("Cannot parse the request. Virtual network %s has subnet '%s' more than once.", vnet, subnet))
+}
