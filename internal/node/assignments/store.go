@@ -16,7 +16,6 @@ type Store struct {
 	objects map[string]Object // by UID
 	byPod   map[podKey][]grant.Assigned
 	usable  map[string]grant.Identity
-	served  map[podKey]bool
 	synced  bool
 	changed chan struct{}
 }
@@ -27,17 +26,15 @@ type podKey struct{ namespace, name string }
 func NewStore(node string, gone func(grant.Identity)) *Store {
 	return &Store{
 		node: node, gone: gone, objects: map[string]Object{},
-		byPod: map[podKey][]grant.Assigned{}, served: map[podKey]bool{}, changed: make(chan struct{}),
+		byPod: map[podKey][]grant.Assigned{}, changed: make(chan struct{}),
 	}
 }
 
-// Of gives a pod's assignments, and whether it has had a usable one since it is on this node. The slice is not to be
-// changed.
-func (s *Store) Of(namespace, name string) (assigned []grant.Assigned, served bool) {
+// Of gives a pod's assignments. The slice is not to be changed.
+func (s *Store) Of(namespace, name string) []grant.Assigned {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	key := podKey{namespace, name}
-	return s.byPod[key], s.served[key]
+	return s.byPod[podKey{namespace, name}]
 }
 
 // Changed is closed at the next change. Take it before looking, so that no change slips through.
@@ -59,13 +56,6 @@ func (s *Store) Len() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return len(s.objects)
-}
-
-// Forget drops the memory of a pod that left the node: a new pod of its name starts afresh.
-func (s *Store) Forget(namespace, name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.served, podKey{namespace, name})
 }
 
 // Replace is the result of a full reading.
@@ -113,7 +103,6 @@ func (s *Store) rebuild() (gone []grant.Identity) {
 		byPod[key] = append(byPod[key], a)
 		if a.State == grant.StateAssigned {
 			usable[strings.ToLower(a.Identity.ResourceID+" "+a.Identity.ClientID)] = a.Identity
-			s.served[key] = true
 		}
 	}
 	for key, identity := range s.usable {

@@ -16,8 +16,8 @@ type Pod struct {
 	Age             time.Duration
 	// Known reports whether the API server has described it yet.
 	Known bool
-	// Served reports whether an assignment has been seen for this pod before. A pod that had one and has none now was
-	// revoked, it isn't waiting for its first.
+	// Served reports whether this very pod has got a token before. If it has no assignment now, it was revoked; it isn't
+	// waiting for its first.
 	Served bool
 }
 

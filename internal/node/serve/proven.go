@@ -26,7 +26,7 @@ type Facts interface {
 
 // Assignments says what pods may have.
 type Assignments interface {
-	Of(namespace, name string) (assigned []grant.Assigned, served bool)
+	Of(namespace, name string) []grant.Assigned
 	Changed() <-chan struct{}
 	Synced() bool
 }
@@ -62,6 +62,7 @@ type Options struct {
 type Proven struct {
 	Options
 	limits    *limits
+	served    *served
 	documents *documents
 }
 
@@ -71,6 +72,7 @@ func NewProven(options Options) *Proven {
 	return &Proven{
 		Options:   options,
 		limits:    newLimits(options.Clock, options.PerSecond, waitersPerPod),
+		served:    newServed(),
 		documents: newDocuments(options.Clock),
 	}
 }
@@ -99,6 +101,9 @@ func (p *Proven) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	request, e := p.Rules.Parse(r)
 	if e != nil {
+		if r.ContentLength != 0 {
+			w.Header().Set("Connection", "close") // answer without reading a body that may never come
+		}
 		note.fail(w, ResultInvalid, e, "")
 		return
 	}

@@ -48,6 +48,7 @@ func (p *Proven) token(ctx context.Context, w http.ResponseWriter, note *record,
 			request.Token.BypassCache = false
 			continue // what was decided may no longer hold; the token is in the cache now
 		}
+		p.served.add(note.sandbox.UID)
 		note.clientID = token.ClientID
 		if decision.Outcome == grant.Node {
 			note.reason = decision.Reason
@@ -85,11 +86,10 @@ func (p *Proven) look(note *record, selector imds.Selector) grant.Decision {
 		return grant.Decide(grant.Pod{Namespace: sandbox.Namespace, Name: sandbox.Name}, nil, selector, p.Policy)
 	}
 	note.account = fact.ServiceAccount
-	assigned, served := p.Assignments.Of(sandbox.Namespace, sandbox.Name)
 	return grant.Decide(grant.Pod{
 		Namespace: sandbox.Namespace, Name: sandbox.Name, ServiceAccount: fact.ServiceAccount, Label: fact.Label,
-		Age: p.Clock.Since(fact.Created), Known: true, Served: served,
-	}, assigned, selector, p.Policy)
+		Age: p.Clock.Since(fact.Created), Known: true, Served: p.served.has(sandbox.UID),
+	}, p.Assignments.Of(sandbox.Namespace, sandbox.Name), selector, p.Policy)
 }
 
 // await returns when something changed, or with the answer to give up with.

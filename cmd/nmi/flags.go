@@ -1,0 +1,155 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lanyard-project/lanyard/internal/node/agent"
+)
+
+type options struct {
+	config   agent.Config
+	warnings []string
+	version  bool
+}
+
+// obsolete are flags of aad-pod-identity's NMI that mean nothing here, with what took their place.
+func obsolete() map[string]string {
+	const watch = "assignments are watched, so nothing is polled; see --assignment-timeout"
+	return map[string]string{
+		"nmi-listen-address":           "the agent listens on an address of its own, see --agent-address",
+		"ipt-update-interval-sec":      "the redirect is one nft table that stays; there are no iptables chains to refresh",
+		"enableScaleFeatures":          "only this node's objects are ever watched",
+		"enableProfile":                "there is no profiler to switch on",
+		"MICNamespace":                 "mic is named by its service account, see --node-identity-service-account",
+		"set-retry-after-header":       "503 always comes with Retry-After",
+		"enable-conntrack-deletion":    "connections older than the redirect are cut by its rules",
+		"allow-network-plugin-kubenet": "pods behind a bridge are refused, because they can't be proven",
+		"kubelet-config":               "the network is told by the runtime's record of each pod",
+		"retry-attempts-for-created":   watch,
+		"retry-attempts-for-assigned":  watch,
+		"find-identity-retry-interval": watch,
+		"log-format":                   "the log is JSON",
+		"custom-user-agent":            "the agent speaks to the node's metadata service only",
+		"metadata-header-required":     "the Metadata header is always required",
+	}
+}
+
+// boolean are the obsolete flags that took no value.
+func boolean(name string) bool {
+	return slices.Contains([]string{
+		"enableScaleFeatures", "enableProfile", "set-retry-after-header", "enable-conntrack-deletion",
+		"allow-network-plugin-kubenet", "metadata-header-required",
+	}, name)
+}
+
+type list []string
+
+func (l *list) String() string         { return strings.Join(*l, ",") }
+func (l *list) Set(value string) error { *l = append(*l, value); return nil }
+
+// numbers are ports while they are flags.
+type numbers struct {
+	metadataIP, agentAddress                      string
+	metadataPort, port, strangers, probe, metrics uint
+	probeAddress, metricsAddress                  string
+}
+
+func parse(arguments []string, output io.Writer) (options, error) {
+	var o options
+	var n numbers
+	set := flag.NewFlagSet("nmi", flag.ContinueOnError)
+	set.SetOutput(output)
+	declare(set, &o, &n)
+	for name, instead := range obsolete() {
+		usage := "obsolete: " + instead
+		warn := func(string) error {
+			o.warnings = append(o.warnings, fmt.Sprintf("flag --%s has no effect any more: %s", name, instead))
+			return nil
+		}
+		if boolean(name) {
+			set.BoolFunc(name, usage, warn)
+		} else {
+			set.Func(name, usage, warn)
+		}
+	}
+	if err := set.Parse(arguments); err != nil {
+		return o, err
+	}
+	if set.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", set.Arg(0))
+	}
+	return o, n.apply(&o.config)
+}
+
+func declare(set *flag.FlagSet, o *options, n *numbers) {
+	c := &o.config
+	set.BoolVar(&o.version, "version", false, "print the version and end")
+	set.StringVar(&c.Node, "node", os.Getenv("NODE_NAME"), "name of the node (NODE_NAME)")
+	set.StringVar(&c.Mode, "operation-mode", "standard", "standard, or managed")
+	set.StringVar(&n.metadataIP, "metadata-ip", "169.254.169.254", "address at which pods ask")
+	set.UintVar(&n.metadataPort, "metadata-port", 80, "port at which pods ask")
+	set.StringVar(&n.agentAddress, "agent-address", "169.254.25.79", "address of the agent, put on the node's loopback interface")
+	set.UintVar(&n.port, "nmi-port", 2579, "the agent's port for pods that are proven")
+	set.UintVar(&n.strangers, "unproven-port", 2580, "the agent's port for everybody else, who is refused")
+	set.UintVar(&n.probe, "http-probe-port", 8085, "port of /healthz and /readyz; 0 for none")
+	set.StringVar(&n.probeAddress, "http-probe-address", "", "address of /healthz and /readyz; empty for all")
+	set.UintVar(&n.metrics, "prometheus-port", 9090, "port of /metrics; 0 for none")
+	set.StringVar(&n.metricsAddress, "prometheus-address", "127.0.0.1", "address of /metrics; empty for all")
+	set.StringVar(&c.RuntimeSocket, "runtime-endpoint", "unix:///run/containerd/containerd.sock", "the container runtime's CRI socket")
+	set.StringVar(&c.Upstream, "metadata-endpoint", "", "URL of the node's metadata service, if not at the metadata address")
+	set.StringVar(&c.Kube.Server, "kube-api", "", "URL of the API server; empty for the cluster's own")
+	set.StringVar(&c.Kube.TokenFile, "kube-token-file", "", "file of the service account's token; empty for the pod's own")
+	set.StringVar(&c.Kube.CAFile, "kube-ca-file", "", "file of the API server's certificate authority; empty for the pod's own")
+	set.Var((*list)(&c.NodeAccounts), "node-identity-service-account",
+		"namespace/name of a service account whose pods may use the node's own identities (mic's); repeatable")
+	set.BoolVar(&c.ForceNamespaced, "forceNamespaced", os.Getenv("FORCENAMESPACED") == "true",
+		"let pods use identities of their own namespace only (FORCENAMESPACED)")
+	set.BoolVar(&c.BlockInstance, "block-instance-metadata", false, "refuse /metadata/instance")
+	set.DurationVar(&c.Patience, "assignment-timeout", 20*time.Second, "how long a request waits for its identity to be assigned")
+	set.DurationVar(&c.Young, "young-pod", 2*time.Minute, "age up to which a labelled pod without any assigned identity is waited for")
+	set.Float64Var(&c.PerSecond, "requests-per-second", 100, "requests that one pod may make; 0 for no limit")
+	set.StringVar(&c.Cgroups.Mount, "cgroup-mount", "", "where the cgroup version 2 hierarchy is mounted; empty looks it up")
+	set.StringVar(&c.Cgroups.Kubepods, "kubepods-cgroup", "",
+		"the pods' common cgroup; empty derives it from the agent's own; \"none\" leaves pods in the node's network alone")
+}
+
+// apply turns addresses and ports into what the agent takes.
+func (n numbers) apply(c *agent.Config) error {
+	for _, port := range []uint{n.metadataPort, n.port, n.strangers, n.probe, n.metrics} {
+		if port > 65535 {
+			return fmt.Errorf("%d is not a port", port)
+		}
+	}
+	metadata, err := netip.ParseAddr(n.metadataIP)
+	if err != nil {
+		return fmt.Errorf("reading --metadata-ip: %w", err)
+	}
+	if c.Agent, err = netip.ParseAddr(n.agentAddress); err != nil {
+		return fmt.Errorf("reading --agent-address: %w", err)
+	}
+	c.Metadata = netip.AddrPortFrom(metadata, uint16(n.metadataPort))
+	c.Port, c.StrangerPort = uint16(n.port), uint16(n.strangers)
+	if n.probe != 0 {
+		c.Probe = n.probeAddress + ":" + strconv.FormatUint(uint64(n.probe), 10)
+	}
+	if n.metrics != 0 {
+		c.Metrics = n.metricsAddress + ":" + strconv.FormatUint(uint64(n.metrics), 10)
+	}
+	return nil
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
+}

@@ -1,0 +1,59 @@
+// Command nmi is Lanyard's node agent: it stands between a node's pods and the metadata service, proves which pod asks and
+// gives it tokens for exactly the identities that are assigned to it.
+//
+// "nmi rules" installs the redirect and ends; run as an init container, it makes sure that pods are refused from then on,
+// whatever becomes of the agent. "nmi remove-rules" takes it away again.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/lanyard-project/lanyard/internal/node/agent"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	default:
+		fmt.Fprintln(os.Stderr, "nmi:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, arguments []string, output io.Writer) error {
+	command := ""
+	if len(arguments) > 0 && (arguments[0] == "rules" || arguments[0] == "remove-rules") {
+		command, arguments = arguments[0], arguments[1:]
+	}
+	options, err := parse(arguments, output)
+	if err != nil {
+		return err
+	}
+	if options.version {
+		fmt.Fprintln(output, "nmi", version())
+		return nil
+	}
+	log := slog.New(slog.NewJSONHandler(output, nil))
+	for _, warning := range options.warnings {
+		log.Warn(warning)
+	}
+	switch command {
+	case "rules":
+		return agent.InstallRules(options.config, log)
+	case "remove-rules":
+		return agent.RemoveRules(options.config, log)
+	default:
+		return agent.Run(ctx, options.config, log)
+	}
+}

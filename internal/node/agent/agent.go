@@ -1,0 +1,203 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/utils/clock"
+
+	"github.com/lanyard-project/lanyard/internal/imds"
+	"github.com/lanyard-project/lanyard/internal/node/assignments"
+	"github.com/lanyard-project/lanyard/internal/node/attest"
+	"github.com/lanyard-project/lanyard/internal/node/grant"
+	"github.com/lanyard-project/lanyard/internal/node/kube"
+	"github.com/lanyard-project/lanyard/internal/node/pods"
+	"github.com/lanyard-project/lanyard/internal/node/serve"
+	"github.com/lanyard-project/lanyard/internal/node/source"
+	"github.com/lanyard-project/lanyard/internal/node/tokencache"
+)
+
+// Run is the agent's life. It returns when the context ends, or with what made it impossible to go on.
+func Run(ctx context.Context, c Config, log *slog.Logger) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	bindings, err := openRules(c, log) // before anything else: fail closed
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	parts, err := assemble(ctx, c, bindings, log)
+	if err != nil {
+		return err
+	}
+	proven, err := attest.Listen(ctx, netip.AddrPortFrom(c.Agent, c.Port))
+	if err != nil {
+		return err
+	}
+	strangers, err := attest.Listen(ctx, netip.AddrPortFrom(c.Agent, c.StrangerPort))
+	if err != nil {
+		return err
+	}
+	longest := c.Patience + 30*time.Second
+	serveOn(ctx, group, serve.NewServer(parts.proven, longest, log), proven)
+	serveOn(ctx, group, serve.NewServer(parts.stranger, longest, log), strangers)
+	if err := listenOn(ctx, group, c.Probe, serve.Health(parts.checks), log); err != nil {
+		return err
+	}
+	metrics := http.NewServeMux()
+	metrics.Handle("GET /metrics", promhttp.HandlerFor(parts.registry, promhttp.HandlerOpts{}))
+	if err := listenOn(ctx, group, c.Metrics, metrics, log); err != nil {
+		return err
+	}
+	for _, run := range parts.loops {
+		group.Go(func() error { return run(ctx) })
+	}
+	log.Info("agent started", "node", c.Node, "metadata", c.Metadata, "address", c.Agent, "port", c.Port)
+	return group.Wait()
+}
+
+// parts are what runs.
+type parts struct {
+	registry *prometheus.Registry
+	proven   *serve.Proven
+	stranger *serve.Stranger
+	checks   []serve.Check
+	loops    []func(context.Context) error
+}
+
+func assemble(ctx context.Context, c Config, gate pods.Gate, log *slog.Logger) (*parts, error) {
+	clk := clock.RealClock{}
+	p := &parts{registry: prometheus.NewRegistry()}
+	meters := newMeters(p.registry)
+
+	sandboxes := pods.NewSandboxes(gate, log)
+	conn, err := pods.Dial(c.RuntimeSocket)
+	if err != nil {
+		return nil, err
+	}
+	runtime := pods.NewRuntime(conn, pods.Kernel{}, sandboxes, clk, log)
+	p.loops = append(p.loops, func(ctx context.Context) error {
+		defer conn.Close()
+		return runtime.Run(ctx)
+	})
+
+	cache := tokencache.New(ctx, clk, tokencache.Options{Observe: meters.cacheResult})
+	entitlements := assignments.NewStore(c.Node, func(identity grant.Identity) { cache.Drop(serve.IdentityKey(identity)) })
+	facts := pods.NewFacts()
+	if err := p.watch(c, facts, entitlements, log); err != nil {
+		return nil, err
+	}
+
+	upstream := c.Upstream
+	if upstream == "" {
+		upstream = "http://" + c.Metadata.String()
+	}
+	prover := &attest.Prover{Sandboxes: sandboxes, Refresh: runtime.Refresh, Clock: clk, Patience: time.Second}
+	metrics := serve.NewMetrics(p.registry)
+	audit := log.With("log", "audit")
+	accounts := make(map[string]bool, len(c.NodeAccounts))
+	for _, account := range c.NodeAccounts {
+		accounts[account] = true
+	}
+	p.proven = serve.NewProven(serve.Options{
+		Prover: prover, Facts: facts, Assignments: entitlements, Cache: cache, Metrics: metrics, Audit: audit, Clock: clk,
+		Source:   source.NewIMDS(upstream, clk, meters.sourceStatus),
+		Policy:   grant.Policy{ForceNamespaced: c.ForceNamespaced, NodeAccounts: accounts, Young: c.Young},
+		Rules:    rules(c.Metadata),
+		Patience: c.Patience, PerSecond: c.PerSecond, BlockInstance: c.BlockInstance,
+	})
+	p.stranger = serve.NewStranger(prover, metrics, audit, clk, strangersPerSecond)
+	p.checks = []serve.Check{
+		{Name: "the container runtime's pods are known", OK: sandboxes.Synced},
+		{Name: "the API server's pods are known", OK: facts.Synced},
+		{Name: "the assigned identities are known", OK: entitlements.Synced},
+	}
+	meters.watch(p.registry, sandboxes, entitlements, cache)
+	return p, nil
+}
+
+const strangersPerSecond = 50
+
+// watch prepares the two watches on the API server.
+func (p *parts) watch(c Config, facts *pods.Facts, entitlements *assignments.Store, log *slog.Logger) error {
+	clk := clock.RealClock{}
+	client, err := kube.NewClient(c.Kube, clk)
+	if err != nil {
+		return err
+	}
+	podWatcher := &kube.Watcher[pods.Object]{
+		Client: client, Sink: facts, Clock: clk, Log: log,
+		Collection: kube.Collection{Path: "/api/v1/pods", FieldSelector: "spec.nodeName=" + c.Node},
+	}
+	assignmentWatcher := &kube.Watcher[assignments.Object]{
+		Client: client, Sink: entitlements, Clock: clk, Log: log,
+		Collection: kube.Collection{Path: assignments.Path, LabelSelector: "nodename=" + c.Node},
+	}
+	p.loops = append(p.loops,
+		func(ctx context.Context) error { podWatcher.Run(ctx); return nil },
+		func(ctx context.Context) error { assignmentWatcher.Run(ctx); return nil })
+	return nil
+}
+
+// rules are those of the metadata service, as pods that lived with the predecessor know them.
+func rules(metadata netip.AddrPort) imds.Rules {
+	port := ":" + strconv.Itoa(int(metadata.Port()))
+	var hosts []string
+	for _, host := range []string{
+		metadata.Addr().String(),
+		"[" + netip.AddrFrom16(metadata.Addr().As16()).String() + "]", // ::ffff:169.254.169.254
+		fmt.Sprintf("[::ffff:%x:%x]", metadata.Addr().AsSlice()[:2], metadata.Addr().AsSlice()[2:]),
+	} {
+		hosts = append(hosts, host, host+port)
+	}
+	return imds.Rules{Hosts: hosts, MissingHeaderCode: imds.CodeInvalidRequest, DefaultAPIVersion: "2018-02-01"}
+}
+
+// serveOn serves until the context ends.
+func serveOn(ctx context.Context, group *errgroup.Group, server *http.Server, listener net.Listener) {
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		const grace = 2 * time.Second
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		if err := server.Shutdown(stop); err != nil {
+			return server.Close()
+		}
+		return nil
+	})
+}
+
+// listenOn serves probes or metrics; an empty address is none.
+func listenOn(ctx context.Context, group *errgroup.Group, address string, handler http.Handler, log *slog.Logger) error {
+	if address == "" {
+		return nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", address, err)
+	}
+	serveOn(ctx, group, &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}, listener)
+	return nil
+}

@@ -1,0 +1,102 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/lanyard-project/lanyard/internal/node/kube"
+	"github.com/lanyard-project/lanyard/internal/node/redirect"
+)
+
+// Config is what an operator sets.
+type Config struct {
+	Node          string
+	Mode          string // "standard"
+	Metadata      netip.AddrPort
+	Agent         netip.Addr
+	Port          uint16 // proven
+	StrangerPort  uint16 // unproven
+	RuntimeSocket string
+	Kube          kube.Config
+	Probe         string // address to listen on; empty for none
+	Metrics       string
+	// Upstream is the node's metadata service; empty is the metadata address.
+	Upstream string
+	// NodeAccounts are "namespace/name" of service accounts whose pods may use the node's own identities.
+	NodeAccounts    []string
+	ForceNamespaced bool
+	BlockInstance   bool
+	Patience        time.Duration
+	Young           time.Duration
+	PerSecond       float64
+	Cgroups         Cgroups
+}
+
+// Cgroups says how to find the groups that the redirect tells sockets by.
+type Cgroups struct {
+	// Mount is where the version 2 hierarchy is mounted; empty looks it up.
+	Mount string
+	// Kubepods is the pods' common group; empty derives it from the agent's own, and None does without.
+	Kubepods string
+}
+
+// None, as the kubepods group, leaves sockets of the node's network alone.
+const None = "none"
+
+// Validate reports the first thing that is wrong, in a sentence for the operator.
+func (c Config) Validate() error {
+	switch {
+	case c.Mode == "managed":
+		return errors.New("operation mode managed is not available yet: use standard, which needs mic in the cluster")
+	case c.Mode != "standard":
+		return fmt.Errorf("operation mode %q is not known: it is standard or managed", c.Mode)
+	case c.Node == "":
+		return errors.New("the node's name is missing: set --node or NODE_NAME")
+	case c.Patience <= 0 || c.Young <= 0:
+		return errors.New("times to wait have to be positive")
+	}
+	for _, account := range c.NodeAccounts {
+		namespace, name, ok := strings.Cut(account, "/")
+		if !ok || namespace == "" || name == "" || strings.ContainsAny(account, "*? ") || strings.Contains(name, "/") {
+			return fmt.Errorf("service account %q is not an exact namespace/name", account)
+		}
+	}
+	return nil
+}
+
+// redirectConfig resolves what the redirect needs. found says whether the pods' group was looked for with success: in a
+// cgroup namespace of its own, a container can't see it.
+func (c Config) redirectConfig() (config redirect.Config, err error) {
+	config = redirect.Config{Metadata: c.Metadata, Agent: c.Agent, Proven: c.Port, Unproven: c.StrangerPort}
+	if c.Cgroups.Kubepods == None {
+		return config, nil
+	}
+	mount := c.Cgroups.Mount
+	if mount == "" {
+		if mount, err = redirect.CgroupMount(); err != nil {
+			return config, err
+		}
+	}
+	own, err := redirect.OwnCgroup()
+	if err != nil {
+		return config, err
+	}
+	kubepods := c.Cgroups.Kubepods
+	if kubepods == "" {
+		var ok bool
+		if kubepods, ok = redirect.KubepodsAbove(own); !ok {
+			return config, fmt.Errorf("the pods' cgroup can't be told from the agent's own (%s): "+
+				"run in the host's cgroup namespace, or name it with --kubepods-cgroup", own)
+		}
+	}
+	if config.Kubepods, err = redirect.FindCgroup(mount, kubepods); err != nil {
+		return config, err
+	}
+	if strings.HasPrefix(own+"/", strings.TrimSuffix(config.Kubepods.Path, "/")+"/") {
+		config.Self, err = redirect.FindCgroup(mount, own)
+	}
+	return config, err
+}

@@ -1,0 +1,54 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/lanyard-project/lanyard/internal/node/redirect"
+)
+
+// InstallRules puts the redirect in place and does nothing else: pods that ask before the agent runs are refused.
+func InstallRules(c Config, log *slog.Logger) error {
+	config, err := c.redirectConfig()
+	if err != nil {
+		return fmt.Errorf("preparing the redirect: %w", err)
+	}
+	if err := redirect.Install(config); err != nil {
+		return err
+	}
+	log.Info("redirect installed", "metadata", config.Metadata, "agent", config.Agent, "kubepods", config.Kubepods.Path)
+	if config.Kubepods.Level == 0 {
+		log.Warn("pods in the node's network are not held back: they reach the metadata service as the node")
+	}
+	return nil
+}
+
+// openRules takes over a redirect that is in place, or installs it.
+func openRules(c Config, log *slog.Logger) (*redirect.Bindings, error) {
+	config, err := c.redirectConfig()
+	if err != nil {
+		return nil, fmt.Errorf("preparing the redirect: %w", err)
+	}
+	bindings, err := redirect.Open(config)
+	if err == nil {
+		log.Info("redirect taken over", "agent", config.Agent)
+		return bindings, nil
+	}
+	if !errors.Is(err, redirect.ErrNotInstalled) {
+		return nil, err
+	}
+	if err := InstallRules(c, log); err != nil {
+		return nil, err
+	}
+	return redirect.Open(config)
+}
+
+// RemoveRules takes the redirect away, for an uninstaller.
+func RemoveRules(c Config, log *slog.Logger) error {
+	if err := redirect.Remove(redirect.Config{Agent: c.Agent}); err != nil {
+		return err
+	}
+	log.Warn("redirect removed: pods reach the metadata service as the node")
+	return nil
+}

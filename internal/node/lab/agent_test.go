@@ -1,0 +1,207 @@
+package lab_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lanyard-project/lanyard/internal/node/redirect"
+)
+
+// group is a cgroup below one that the test made.
+func group(t testing.TB, names ...string) *os.File {
+	t.Helper()
+	mount, err := redirect.CgroupMount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(mount, fmt.Sprintf("lanyard-lab-%d", os.Getpid()))
+	path := filepath.Join(append([]string{root}, names...)...)
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for p := path; strings.HasPrefix(p, root); p = filepath.Dir(p) {
+			_ = os.Remove(p) // another test's group may still be below
+		}
+	})
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	return file
+}
+
+// process is a process in the node's network.
+type process struct {
+	*exec.Cmd
+	output *log
+	ended  chan struct{}
+}
+
+type log struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.String()
+}
+
+func (w *world) start(cgroup *os.File, environment []string, name string, arguments ...string) *process {
+	w.t.Helper()
+	p := &process{Cmd: exec.Command(name, arguments...), output: &log{}, ended: make(chan struct{})}
+	p.Stdout, p.Stderr = p.output, p.output
+	p.Env = append(os.Environ(), environment...)
+	p.SysProcAttr = &syscall.SysProcAttr{}
+	if cgroup != nil {
+		p.SysProcAttr.UseCgroupFD, p.SysProcAttr.CgroupFD = true, int(cgroup.Fd())
+	}
+	w.node.do(func() { w.node.must(p.Start(), "starting "+name) })
+	if w.t.Failed() {
+		w.t.FailNow()
+	}
+	go func() {
+		_ = p.Wait()
+		close(p.ended)
+	}()
+	w.t.Cleanup(p.kill)
+	return p
+}
+
+func (p *process) kill() {
+	_ = p.Process.Kill()
+	<-p.ended
+}
+
+func (w *world) arguments(more ...string) []string {
+	return append([]string{
+		"--node=node1", "--runtime-endpoint=unix://" + w.runtime.socket, "--kube-api=" + w.api.url,
+		"--kube-token-file=" + w.api.tokenFile, "--kube-ca-file=" + w.api.caFile,
+		"--node-identity-service-account=my-app/mic", "--assignment-timeout=3s",
+	}, more...)
+}
+
+// agent starts nmi as a pod in the node's network and waits until it is ready.
+func (w *world) agent(more ...string) *process {
+	w.t.Helper()
+	p := w.start(group(w.t, "node1", "kubepods", "agent"), nil, binary(w.t), w.arguments(more...)...)
+	w.t.Cleanup(func() {
+		if w.t.Failed() {
+			w.t.Logf("nmi's log:\n%s", p.output)
+		}
+	})
+	w.eventually("the agent is ready", func() bool {
+		select {
+		case <-p.ended:
+			w.t.Fatalf("nmi ended:\n%s", p.output)
+		default:
+		}
+		status, _, err := fetch(w.node, nil, "http://127.0.0.1:8085/readyz")
+		return err == nil && status == http.StatusOK
+	})
+	return p
+}
+
+func (w *world) eventually(what string, condition func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// client makes connections from inside a namespace.
+func client(n *namespace, local *net.TCPAddr) *http.Client {
+	return &http.Client{Timeout: 8 * time.Second, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+			dialer := &net.Dialer{Timeout: 1500 * time.Millisecond}
+			if local != nil {
+				dialer.LocalAddr = local
+			}
+			n.do(func() { conn, err = dialer.DialContext(ctx, network, address) })
+			return conn, err
+		},
+	}}
+}
+
+func ask(c *http.Client, target string) (int, string, error) {
+	request, err := http.NewRequest(http.MethodGet, target, nil) //nolint:noctx // the client has a timeout
+	if err != nil {
+		return 0, "", err
+	}
+	request.Header.Set("Metadata", "true")
+	response, err := c.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(body), err
+}
+
+func fetch(n *namespace, local *net.TCPAddr, target string) (int, string, error) {
+	c := client(n, local)
+	defer c.CloseIdleConnections()
+	return ask(c, target)
+}
+
+const tokenURL = "http://" + metadataIP + "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fmanagement.azure.com%2F"
+
+// whose gives the name of the identity that a token in an answer is for.
+func whose(body string) string {
+	var document struct {
+		Token string `json:"access_token"`
+	}
+	if json.Unmarshal([]byte(body), &document) != nil || document.Token == "" {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(document.Token, ".")[1])
+	if err != nil {
+		return ""
+	}
+	var claims struct{ Name string }
+	_ = json.Unmarshal(payload, &claims)
+	return claims.Name
+}
+
+// wantToken asks from a pod and insists on an identity's token.
+func (p *pod) wantToken(query, name string) {
+	p.t.Helper()
+	status, body, err := fetch(p.namespace, p.connectionLocal, tokenURL+query)
+	if err != nil || status != http.StatusOK || whose(body) != name {
+		p.t.Errorf("%s got %d, token of %q, %v, %s; want a token of %q", p.name, status, whose(body), err, body, name)
+	}
+}
+
+// wantRefusal asks from a pod and insists on an error.
+func (p *pod) wantRefusal(query string, status int, text string) {
+	p.t.Helper()
+	got, body, err := fetch(p.namespace, p.connectionLocal, tokenURL+query)
+	if err != nil || got != status || !strings.Contains(body, text) || whose(body) != "" {
+		p.t.Errorf("%s got %d %s, %v; want %d …%s…", p.name, got, body, err, status, text)
+	}
+}

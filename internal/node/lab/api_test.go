@@ -1,0 +1,183 @@
+package lab_test
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+const assignmentsPath = "/apis/aadpodidentity.k8s.io/v1/azureassignedidentities"
+
+// fakeAPI plays the API server: two collections with list and watch.
+type fakeAPI struct {
+	url, caFile, tokenFile string
+
+	mu       sync.Mutex
+	version  int
+	objects  map[string]map[string]map[string]any // path, name, object
+	watchers map[chan map[string]any]string
+	refused  bool
+}
+
+func newAPI(t testing.TB, node *namespace, folder string) *fakeAPI {
+	a := &fakeAPI{
+		objects:  map[string]map[string]map[string]any{"/api/v1/pods": {}, assignmentsPath: {}},
+		watchers: map[chan map[string]any]string{}, version: 1,
+		caFile: filepath.Join(folder, "ca.crt"), tokenFile: filepath.Join(folder, "token"),
+	}
+	server := httptest.NewUnstartedServer(a)
+	node.do(func() {
+		_ = server.Listener.Close()
+		var err error
+		server.Listener, err = net.Listen("tcp4", "127.0.0.1:0") //nolint:noctx // a test
+		node.must(err, "listening as the API server")
+	})
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(func() {
+		a.drop()
+		server.CloseClientConnections()
+		server.Close()
+	})
+	a.url = server.URL
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	for file, content := range map[string][]byte{a.caFile: ca, a.tokenFile: []byte("account-token\n")} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return a
+}
+
+func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	objects, ok := a.objects[r.URL.Path]
+	if !ok || a.refused || r.Header.Get("Authorization") != "Bearer account-token" {
+		a.mu.Unlock()
+		http.Error(w, `{"message":"no"}`, http.StatusForbidden)
+		return
+	}
+	if r.URL.Query().Get("watch") == "" {
+		list := map[string]any{"metadata": map[string]any{"resourceVersion": fmt.Sprint(a.version)}, "items": []any{}}
+		for _, object := range objects {
+			list["items"] = append(list["items"].([]any), object)
+		}
+		_ = json.NewEncoder(w).Encode(list)
+		a.mu.Unlock()
+		return
+	}
+	if r.URL.Query().Get("resourceVersion") != fmt.Sprint(a.version) {
+		// it keeps no history: who missed something has to list again
+		_ = json.NewEncoder(w).Encode(map[string]any{"type": "ERROR", "object": map[string]any{"code": 410, "message": "too old"}})
+		a.mu.Unlock()
+		return
+	}
+	events := make(chan map[string]any, 1000)
+	a.watchers[events] = r.URL.Path
+	a.mu.Unlock()
+	w.WriteHeader(http.StatusOK)
+	w.(http.Flusher).Flush()
+	for {
+		select {
+		case event, open := <-events:
+			if !open {
+				return
+			}
+			_ = json.NewEncoder(w).Encode(event)
+			w.(http.Flusher).Flush()
+		case <-r.Context().Done():
+			a.mu.Lock()
+			delete(a.watchers, events)
+			a.mu.Unlock()
+			return
+		}
+	}
+}
+
+// drop ends all watches.
+func (a *fakeAPI) drop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for watcher := range a.watchers {
+		close(watcher)
+		delete(a.watchers, watcher)
+	}
+}
+
+func (a *fakeAPI) refuse(refused bool) {
+	a.mu.Lock()
+	a.refused = refused
+	a.mu.Unlock()
+	a.drop()
+}
+
+func (a *fakeAPI) put(path, name string, object map[string]any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.version++
+	object["metadata"].(map[string]any)["resourceVersion"] = fmt.Sprint(a.version)
+	_, known := a.objects[path][name]
+	a.objects[path][name] = object
+	a.send(path, map[bool]string{false: "ADDED", true: "MODIFIED"}[known], object)
+}
+
+func (a *fakeAPI) remove(path, name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.version++
+	object := a.objects[path][name]
+	object["metadata"].(map[string]any)["resourceVersion"] = fmt.Sprint(a.version)
+	delete(a.objects[path], name)
+	a.send(path, "DELETED", object)
+}
+
+func (a *fakeAPI) send(path, kind string, object map[string]any) {
+	for watcher, watched := range a.watchers {
+		if watched == path {
+			watcher <- map[string]any{"type": kind, "object": object}
+			continue
+		}
+		bookmark := map[string]any{"metadata": map[string]any{"resourceVersion": fmt.Sprint(a.version)}}
+		watcher <- map[string]any{"type": "BOOKMARK", "object": bookmark}
+	}
+}
+
+func (a *fakeAPI) putPod(p *pod) {
+	labels := map[string]any{}
+	if p.label != "" {
+		labels["aadpodidbinding"] = p.label
+	}
+	a.put("/api/v1/pods", p.uid, map[string]any{
+		"metadata": map[string]any{
+			"name": p.name, "namespace": "my-app", "uid": p.uid, "labels": labels,
+			"creationTimestamp": time.Now().UTC().Format(time.RFC3339),
+		},
+		"spec": map[string]any{"serviceAccountName": p.account, "nodeName": "node1"},
+	})
+}
+
+// assign gives a pod an identity, in a state.
+func (a *fakeAPI) assign(p *pod, i identity, state string) string {
+	name := p.name + "-my-app-" + i.name
+	a.put(assignmentsPath, name, map[string]any{
+		"metadata": map[string]any{"name": name, "namespace": "default", "uid": "uid-" + name, "creationTimestamp": nil},
+		"spec": map[string]any{
+			"azureIdentityRef": map[string]any{
+				"metadata": map[string]any{"name": i.name, "namespace": "my-app", "creationTimestamp": nil},
+				"spec":     map[string]any{"type": 0, "resourceID": i.resourceID(), "clientID": i.clientID},
+			},
+			"azureBindingRef": map[string]any{"metadata": map[string]any{"name": "b"}, "spec": map[string]any{"azureIdentity": i.name, "selector": p.label}},
+			"pod":             p.name, "podNamespace": "my-app", "nodename": "node1",
+		},
+		"status": map[string]any{"status": state},
+	})
+	return name
+}

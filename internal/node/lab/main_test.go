@@ -1,0 +1,75 @@
+package lab_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// The test binary starts itself again for processes that have to live in another namespace or cgroup.
+const (
+	roleVariable   = "LANYARD_LAB_ROLE"
+	targetVariable = "LANYARD_LAB_TARGET"
+	roleGet        = "get"
+	roleNoop       = "noop"
+)
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleVariable) {
+	case roleGet:
+		get(os.Getenv(targetVariable))
+		os.Exit(0)
+	case roleNoop:
+		noop(os.Getenv(targetVariable))
+		os.Exit(0)
+	}
+	code := m.Run()
+	if built != "" {
+		_ = os.RemoveAll(filepath.Dir(built))
+	}
+	os.Exit(code)
+}
+
+// get prints status and body of one metadata request.
+func get(url string) {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
+	request, err := http.NewRequest(http.MethodGet, url, nil) //nolint:noctx // the client has a timeout
+	if err != nil {
+		fmt.Println("error", err)
+		return
+	}
+	request.Header.Set("Metadata", "true")
+	response, err := client.Do(request)
+	if err != nil {
+		fmt.Println("error", err)
+		return
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	fmt.Println(response.StatusCode, string(body), err)
+}
+
+var built string
+
+// binary builds nmi once.
+func binary(t testing.TB) string {
+	t.Helper()
+	if built == "" {
+		folder, err := os.MkdirTemp("", "lanyard-lab")
+		if err != nil {
+			t.Fatal(err)
+		}
+		built = filepath.Join(folder, "nmi")
+		build := exec.Command("go", "build", "-o", built, "github.com/lanyard-project/lanyard/cmd/nmi")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if output, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("building nmi: %v\n%s", err, output)
+		}
+	}
+	return built
+}

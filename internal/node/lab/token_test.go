@@ -1,0 +1,152 @@
+package lab_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	demo  = identity{name: "demo", clientID: "11111111-aaaa-4000-8000-000000000001", objectID: "11111111-aaaa-4000-8000-0000000000ff"}
+	other = identity{name: "other", clientID: "22222222-bbbb-4000-8000-000000000002", objectID: "22222222-bbbb-4000-8000-0000000000ff"}
+)
+
+func TestPodGetsItsIdentity(t *testing.T) {
+	w := newWorld(t)
+	w.metadata.attach(demo)
+	w.metadata.attach(other)
+	w.agent()
+	p := w.pod("web", "10.77.1.2", "demo")
+	w.api.assign(p, demo, "Assigned")
+
+	p.wantToken("", "demo")
+	p.wantToken("&client_id="+demo.clientID, "demo")
+	p.wantToken("&client_id="+strings.ToUpper(demo.clientID), "demo")
+	p.wantToken("&msi_res_id="+url.QueryEscape(strings.ToUpper(demo.resourceID())), "demo")
+	p.wantToken("&object_id="+strings.ToUpper(demo.objectID), "demo")
+	if _, tokens := w.metadata.visits(); tokens != 1 {
+		t.Errorf("the metadata service minted %d tokens for one identity and resource, want 1", tokens)
+	}
+	p.wantRefusal("&client_id="+other.clientID, 400, "Identity not found (the requested identity is not assigned to pod my-app/web)")
+	p.wantRefusal("&object_id="+other.objectID, 400, "Identity not found")
+
+	unlabelled := w.pod("plain", "10.77.1.3", "")
+	unlabelled.wantRefusal("", 400, "Identity not found (pod my-app/plain has no label aadpodidbinding)")
+	unlabelled.wantRefusal("&client_id="+demo.clientID, 400, "Identity not found")
+
+	w.api.assign(p, other, "Assigned")
+	w.eventually("two identities are an ambiguity", func() bool {
+		status, body, _ := fetch(p.namespace, nil, tokenURL)
+		return status == http.StatusBadRequest && strings.Contains(body, "Multiple user assigned identities exist")
+	})
+	p.wantToken("&client_id="+other.clientID, "other")
+
+	for target, want := range map[string]string{
+		"/metadata/instance/compute/name?api-version=2021-02-01&format=text": "aks-node-0",
+		"/metadata/instance?api-version=2017-08-01":                          `"name":"aks-node-0"`,
+		"/metadata/identity/info?api-version=2018-02-01":                     `{"tenantId":"tenant"}`,
+		"/metadata/versions": `"2018-02-01"`,
+	} {
+		if status, body, err := fetch(p.namespace, nil, "http://"+metadataIP+target); status != 200 || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s %v, want …%s…", target, status, body, err, want)
+		}
+	}
+	if strangers := w.metadata.visitors(); len(strangers) > 0 {
+		t.Errorf("pods reached the metadata service from %v", strangers)
+	}
+}
+
+func TestWaitingPodSucceedsWhenTheAssignmentArrives(t *testing.T) {
+	w := newWorld(t)
+	w.metadata.attach(demo)
+	w.agent()
+	p := w.pod("early", "10.77.1.2", "demo")
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		w.api.assign(p, demo, "Created")
+		time.Sleep(500 * time.Millisecond)
+		w.api.assign(p, demo, "Assigned")
+	}()
+	started := time.Now()
+	p.wantToken("", "demo")
+	if took := time.Since(started); took < 750*time.Millisecond || took > 1200*time.Millisecond {
+		t.Errorf("the token came after %s, the assignment after 800 ms", took)
+	}
+
+	late := w.pod("late", "10.77.1.3", "demo")
+	status, body, err := fetch(late.namespace, nil, tokenURL)
+	if status != http.StatusServiceUnavailable || !strings.Contains(body, "being assigned") {
+		t.Errorf("an assignment that doesn't come: %d %s %v, want 503", status, body, err)
+	}
+}
+
+func TestRevokedWithinASecond(t *testing.T) {
+	w := newWorld(t)
+	w.metadata.attach(demo)
+	w.agent()
+	p := w.pod("web", "10.77.1.2", "demo")
+	name := w.api.assign(p, demo, "Assigned")
+	kept := client(p.namespace, nil) // its connection stays open
+	if status, body, err := ask(kept, tokenURL); status != http.StatusOK {
+		t.Fatalf("before: %d %s %v", status, body, err)
+	}
+	w.api.remove(assignmentsPath, name)
+	time.Sleep(100 * time.Millisecond)
+	started := time.Now()
+	status, body, err := ask(kept, tokenURL)
+	if status != http.StatusBadRequest || !strings.Contains(body, "Identity not found") || time.Since(started) > time.Second {
+		t.Errorf("after: %d %s %v in %s, want 400 at once", status, body, err, time.Since(started))
+	}
+	// the token is forgotten too
+	w.api.assign(p, demo, "Assigned")
+	w.eventually("assigned again", func() bool { status, _, _ := ask(kept, tokenURL); return status == http.StatusOK })
+	if _, tokens := w.metadata.visits(); tokens != 2 {
+		t.Errorf("%d tokens were minted, want 2: the first had to be dropped", tokens)
+	}
+}
+
+func TestClientIDMustBelongToTheResourceID(t *testing.T) {
+	w := newWorld(t)
+	w.metadata.attach(demo)
+	w.metadata.attach(other)
+	w.agent()
+	p := w.pod("thief", "10.77.1.2", "demo")
+	w.api.assign(p, identity{name: "demo", clientID: other.clientID}, "Assigned") // demo's resource ID
+	p.wantRefusal("", 400, "is not the client ID of its resourceID")
+	p.wantRefusal("&client_id="+other.clientID, 400, "Identity not found")
+}
+
+func TestNodeIdentityGoesByServiceAccountAlone(t *testing.T) {
+	w := newWorld(t)
+	w.metadata.attach(other)
+	w.agent()
+	mic := w.plug("anything", "10.77.1.2")
+	mic.account = "mic"
+	w.api.putPod(mic)
+	w.runtime.start(mic)
+	w.known(mic)
+	mic.wantToken("", "the-node")
+	mic.wantToken("&client_id="+other.clientID, "other")
+
+	// the predecessor took every pod of a ReplicaSet called "mic…" for its own
+	lookalike := w.pod("mic-7d9f", "10.77.1.3", "")
+	lookalike.wantRefusal("&client_id="+other.clientID, 400, "Identity not found")
+}
+
+func TestTokenOutlivesItsSource(t *testing.T) {
+	w := newWorld(t)
+	w.metadata.attach(demo)
+	w.agent()
+	p := w.pod("web", "10.77.1.2", "demo")
+	w.api.assign(p, demo, "Assigned")
+	p.wantToken("", "demo")
+	w.metadata.setBroken(true)
+	w.api.refuse(true)
+	p.wantToken("", "demo")
+	p.wantToken("&bypass_cache=true", "demo")
+	w.metadata.setBroken(false)
+	w.api.refuse(false)
+	w.api.putPod(p)
+}
