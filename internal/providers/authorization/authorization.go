@@ -104,11 +104,6 @@ func (p *Provider) Decide(caller providers.Caller, action string, scope armid.ID
 	return p.index.Check(append(principals, caller.Groups...), action, scope, data)
 }
 
-// Allows decides about a principal that isn't the caller: a cluster's identity.
-func (p *Provider) Allows(_ context.Context, principalID, action string, scope armid.ID) bool {
-	return p.Decide(providers.Caller{ObjectID: principalID}, action, scope, false).Allowed
-}
-
 // Sees reports whether the caller has any role at the scope, above or below it:
 // then it may know that the subscription exists.
 func (p *Provider) Sees(_ context.Context, caller providers.Caller, scope armid.ID) bool {

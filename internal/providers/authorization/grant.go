@@ -75,12 +75,6 @@ func (p *Provider) Grant(ctx context.Context, g Grant) (*resource.Resource, erro
 	}
 }
 
-// EnsureAssignment is Grant for a service principal, under a given name.
-func (p *Provider) EnsureAssignment(ctx context.Context, by providers.Caller, scope armid.ID, name, roleDefinition, principalID string) error {
-	_, err := p.Grant(ctx, Grant{By: by, Scope: scope, Name: name, Role: roleDefinition, PrincipalID: principalID})
-	return err
-}
-
 // held reads the assignment that holds a claim, and makes sure that it counts.
 func (p *Provider) held(ctx context.Context, key string) (*resource.Resource, error) {
 	item, err := p.cfg.Store.Get(ctx, key)
