@@ -120,9 +120,9 @@ func roleBindings() []rbacv1.ClusterRoleBinding {
 	}
 }
 
-// nodeReady waits until the node has registered itself and is Ready, and gives
-// it the labels that it may not give itself.
-func (c *client) nodeReady(ctx context.Context, n Node) error {
+// nodeReady waits until the node has registered itself and has said since its
+// start that it is Ready, and gives it the labels that it may not give itself.
+func (c *client) nodeReady(ctx context.Context, n Node, started time.Time) error {
 	labelled := false
 	return until(ctx, "node "+n.Name+" is Ready", func(ctx context.Context) (bool, error) {
 		got, err := c.CoreV1().Nodes().Get(ctx, n.Name, metav1.GetOptions{})
@@ -135,7 +135,7 @@ func (c *client) nodeReady(ctx context.Context, n Node) error {
 			}
 			labelled = true
 		}
-		return isReady(got)
+		return isReady(got, started)
 	})
 }
 
@@ -160,8 +160,9 @@ func (c *client) label(ctx context.Context, got *corev1.Node, labels map[string]
 }
 
 // isReady looks at the condition and at the taint that keeps pods away a
-// moment longer.
-func isReady(n *corev1.Node) (bool, error) {
+// moment longer. What the node said before it was started, it said in another
+// life.
+func isReady(n *corev1.Node, started time.Time) (bool, error) {
 	for _, t := range n.Spec.Taints {
 		if t.Key == corev1.TaintNodeNotReady {
 			return false, fmt.Errorf("it is tainted %s", t.Key)
@@ -169,7 +170,8 @@ func isReady(n *corev1.Node) (bool, error) {
 	}
 	for _, c := range n.Status.Conditions {
 		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue, fmt.Errorf("its condition is %s: %s", c.Reason, c.Message)
+			fresh := !c.LastHeartbeatTime.Time.Before(started.Truncate(time.Second))
+			return fresh && c.Status == corev1.ConditionTrue, fmt.Errorf("its condition is %s: %s", c.Reason, c.Message)
 		}
 	}
 	return false, fmt.Errorf("it has reported no condition")

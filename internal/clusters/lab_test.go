@@ -147,8 +147,19 @@ func (l *lab) pack(ref, program string) string {
 	return out
 }
 
-// listen serves every path inside the VNet with the caller's address.
-func (l *lab) listen(ctx context.Context, vnetID, address string) {
+// timed runs a step that has to succeed and says how long it took.
+func (l *lab) timed(step string, do func() error) {
+	l.t.Helper()
+	start := time.Now()
+	if err := do(); err != nil {
+		l.t.Fatalf("%s: %v", step, err)
+	}
+	l.t.Logf("%s: %v", step, time.Since(start).Round(time.Millisecond))
+}
+
+// listen serves every path inside the VNet with the caller's address, until
+// the test ends or the returned function is called.
+func (l *lab) listen(ctx context.Context, vnetID, address string) func() {
 	l.t.Helper()
 	listener, err := l.engine.Listen(ctx, vnetID, "tcp4", address)
 	if err != nil {
@@ -160,12 +171,19 @@ func (l *lab) listen(ctx context.Context, vnetID, address string) {
 	})}
 	done := make(chan struct{})
 	go func() { defer close(done); server.Serve(listener) }()
-	l.t.Cleanup(func() { server.Close(); <-done })
+	end := func() { server.Close(); <-done }
+	l.t.Cleanup(end)
+	return end
 }
 
-// relay serves the cluster's API server on a loopback port and returns a
-// client that goes through it.
-func (l *lab) relay(ctx context.Context, clusterID string) (*rest.Config, *kubernetes.Clientset) {
+// relay is a client that goes through the machine's loopback interface.
+type relay struct {
+	config *rest.Config
+	client *kubernetes.Clientset
+}
+
+// relay serves the cluster's API server on a loopback port.
+func (l *lab) relay(ctx context.Context, clusterID string) relay {
 	l.t.Helper()
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -192,7 +210,7 @@ func (l *lab) relay(ctx context.Context, clusterID string) (*rest.Config, *kuber
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return config, set
+	return relay{config: config, client: set}
 }
 
 func (l *lab) controlPlane(id, vnetID string) clusters.ControlPlane {

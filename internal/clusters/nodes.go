@@ -22,7 +22,7 @@ type Node struct {
 	Address netip.Addr
 	Gateway netip.Addr
 	// PodAddresses are the addresses of the subnet that the node gives to its
-	// pods; Address is not among them.
+	// pods, but for three of them; Address is not among them.
 	PodAddresses netip.Prefix
 	ProviderID   string
 	Labels       map[string]string
@@ -114,7 +114,7 @@ func (e *Engine) ensureNode(ctx context.Context, n Node) error {
 	if err != nil {
 		return err
 	}
-	if err := api.nodeReady(ctx, n); err != nil {
+	if err := api.nodeReady(ctx, n, m.Started); err != nil {
 		logs := e.nodeDisk(n.ClusterID, n.Name).Path("/var/log/lanyard")
 		return fmt.Errorf("%w; kubelet's last words: %s", err, lastWords(filepath.Join(logs, "kubelet.log")))
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -66,6 +67,7 @@ func enter(dir string) error {
 	if err != nil {
 		return err
 	}
+	who.Started = time.Now()
 	if err := who.write(filepath.Join(dir, pidFile)); err != nil {
 		return fmt.Errorf("writing who this machine is: %w", err)
 	}

@@ -27,6 +27,8 @@ type Machine struct {
 	ID string
 	// PID is its init, as this process's /proc numbers it.
 	PID int
+	// Started is when.
+	Started time.Time
 }
 
 // Path is a path inside the machine, as seen from outside.
@@ -112,7 +114,7 @@ func (h *Host) Running(ctx context.Context, id string) (Machine, bool, error) {
 		// The init writes who it is right after it got the lock.
 		who, err := readIdentity(filepath.Join(dir, pidFile))
 		if err == nil && who.alive() {
-			return Machine{ID: id, PID: who.PID}, true, nil
+			return Machine{ID: id, PID: who.PID, Started: who.Started}, true, nil
 		}
 		select {
 		case <-ctx.Done():

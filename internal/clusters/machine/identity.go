@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 )
@@ -17,6 +18,8 @@ type identity struct {
 	PID       int
 	StartTime string
 	Boot      string
+	// Started is when the process said so itself, for people and comparisons.
+	Started time.Time
 }
 
 // identify reads who a process is from the given proc entry ("self" or an ID).
@@ -68,5 +71,5 @@ func readIdentity(path string) (identity, error) {
 // alive reports whether the process still is who it was.
 func (id identity) alive() bool {
 	now, err := identify(fmt.Sprint(id.PID))
-	return err == nil && now == id
+	return err == nil && now.PID == id.PID && now.StartTime == id.StartTime && now.Boot == id.Boot
 }

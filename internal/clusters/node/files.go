@@ -121,7 +121,8 @@ func (n *Node) proxyConfig() object {
 }
 
 // cniConfig gives pods addresses of the node's share of the subnet, routed and
-// not bridged, with the node itself as their gateway.
+// not bridged. The share's first address is the node's as their gateway; with
+// the last one, that makes three addresses that no pod has.
 func (n *Node) cniConfig() object {
 	s := n.settings
 	return object{
@@ -134,7 +135,7 @@ func (n *Node) cniConfig() object {
 					"type": "host-local",
 					// Below /run: no pod outlives a restart of the node.
 					"dataDir": "/run/cni/ipam",
-					"ranges":  [][]object{{{"subnet": s.PodAddresses.Masked().String(), "gateway": s.Address.String()}}},
+					"ranges":  [][]object{{{"subnet": s.PodAddresses.Masked().String()}}},
 					"routes":  []object{{"dst": "0.0.0.0/0"}},
 				},
 			},

@@ -1,6 +1,6 @@
 // The probe is the only program of the test's pods: "serve" answers HTTP on
 // port 8080 with the caller's address, "get URL…" prints what each URL answers
-// and then stays, "hold" only stays.
+// and stays, "cat FILE" prints a file and stays, "say WORD" prints and ends.
 package main
 
 import (
@@ -26,18 +26,30 @@ func main() {
 			fmt.Fprint(w, host)
 		}))
 	case "get":
-		client := &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 		for _, url := range os.Args[2:] {
-			resp, err := client.Get(url)
-			if err != nil {
-				fmt.Printf("%s = error\n", url)
-				continue
-			}
-			body, _ := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			fmt.Printf("%s = %s\n", url, body)
+			fmt.Printf("%s = %s\n", url, get(url))
 		}
 		fmt.Println("done")
+	case "cat":
+		b, err := os.ReadFile(os.Args[2])
+		fmt.Printf("%s %v\ndone\n", b, err)
+	case "say":
+		fmt.Println(os.Args[2])
+		return
 	}
 	<-ctx.Done()
+}
+
+// get tries for a while: kube-proxy may be younger than the pod.
+func get(url string) string {
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	for range 8 {
+		if resp, err := client.Get(url); err == nil {
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			return fmt.Sprintf("%d %s", resp.StatusCode, body)
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+	return "unreachable"
 }
