@@ -1,0 +1,128 @@
+package resources
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/providers"
+)
+
+// Registration states.
+const (
+	registered   = "Registered"
+	unregistered = "Unregistered"
+)
+
+// registrationState is kept in a registration's document once it was changed.
+type registrationState struct {
+	State string `json:"registrationState"`
+}
+
+func (p *Provider) registrations() *providers.Type {
+	return &providers.Type{
+		Namespace: namespace, Name: "providers", ActionType: "Microsoft.Resources/subscriptions/providers",
+		APIVersions: apiVersions(), Levels: providers.AtTenant | providers.AtSubscription, Verbs: providers.ReadOnly,
+		Get: p.getRegistration, List: p.listRegistrations, Document: p.registrationDocument,
+		Actions: []providers.Action{
+			{Name: "register", Permission: "{name}/register/action", Run: p.setRegistration(registered)},
+			{Name: "unregister", Permission: "{name}/unregister/action", Run: p.setRegistration(unregistered)},
+		},
+	}
+}
+
+// getRegistration reads a namespace's registration, which needs no document.
+func (p *Provider) getRegistration(ctx context.Context, r *providers.Request) (*resource.Resource, error) {
+	display, ok := p.registry.Namespace(r.ID.Name())
+	if !ok {
+		return nil, rest.InvalidResourceNamespace(r.ID.Name())
+	}
+	id := r.ID.Parent().Provider(display)
+	if id.SubscriptionID().IsZero() {
+		return &resource.Resource{ID: id}, nil
+	}
+	stored, err := p.resources.Get(ctx, id)
+	if rest.IsNotFound(err) {
+		return &resource.Resource{ID: id}, nil
+	}
+	return stored, err
+}
+
+func (p *Provider) listRegistrations(ctx context.Context, r *providers.Request) ([]*resource.Resource, error) {
+	var out []*resource.Resource
+	for _, name := range p.registry.Namespaces() {
+		one := *r
+		one.ID = r.Scope.Provider(name)
+		registration, err := p.getRegistration(ctx, &one)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, registration)
+	}
+	return out, nil
+}
+
+func (p *Provider) setRegistration(state string) func(context.Context, *providers.Request) (rest.Response, error) {
+	return func(ctx context.Context, r *providers.Request) (rest.Response, error) {
+		next := r.Old.Clone()
+		if err := next.SetInternal(registrationState{State: state}); err != nil {
+			return rest.Response{}, err
+		}
+		r.Next = next
+		document, err := p.registrationDocument(ctx, next, r.APIVersion)
+		return rest.OK(document), err
+	}
+}
+
+type registeredType struct {
+	ResourceType string   `json:"resourceType"`
+	Locations    []string `json:"locations"`
+	APIVersions  []string `json:"apiVersions"`
+	Capabilities string   `json:"capabilities"`
+}
+
+func (p *Provider) registrationDocument(_ context.Context, r *resource.Resource, _ string) (json.RawMessage, error) {
+	kept, err := resource.ReadInternal[registrationState](r)
+	if err != nil {
+		return nil, err
+	}
+	state, policy := registered, "RegistrationRequired"
+	if kept.State != "" {
+		state = kept.State
+	}
+	if strings.EqualFold(r.ID.Name(), namespace) || strings.EqualFold(r.ID.Name(), "Microsoft.Authorization") {
+		policy = "RegistrationFree"
+	}
+	types := []registeredType{}
+	for _, t := range p.registry.Types(r.ID.Name()) {
+		types = append(types, describe(t))
+	}
+	document := struct {
+		ID                 string           `json:"id"`
+		Namespace          string           `json:"namespace"`
+		RegistrationPolicy string           `json:"registrationPolicy,omitempty"`
+		ResourceTypes      []registeredType `json:"resourceTypes"`
+		RegistrationState  string           `json:"registrationState,omitempty"`
+	}{r.ID.String(), r.ID.Name(), policy, types, state}
+	if r.ID.Parent().Is(armid.TenantType) {
+		document.RegistrationPolicy, document.RegistrationState = "", ""
+	}
+	return json.Marshal(document)
+}
+
+func describe(t *providers.Type) registeredType {
+	d := registeredType{ResourceType: t.Name, Locations: []string{}, APIVersions: slices.Clone(t.APIVersions), Capabilities: "None"}
+	slices.Sort(d.APIVersions)
+	slices.Reverse(d.APIVersions)
+	if t.Tracked {
+		d.Capabilities = "SupportsTags, SupportsLocation"
+		for _, region := range providers.Regions() {
+			d.Locations = append(d.Locations, region.DisplayName)
+		}
+	}
+	return d
+}
