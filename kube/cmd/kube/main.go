@@ -9,15 +9,10 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"maps"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	_ "time/tzdata" // CronJobs name time zones and the node may have no zone files
 
+	"github.com/lanyard-project/lanyard/kube/multicall"
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
@@ -34,12 +29,8 @@ import (
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
-// program runs one of the programs to its end. args[0] is the program's name;
-// the result is the exit status.
-type program func(args []string) int
-
-func programs() map[string]program {
-	return map[string]program{
+func programs() map[string]multicall.Program {
+	return map[string]multicall.Program{
 		"etcd": func(args []string) int {
 			etcdmain.Main(args) // exits by itself on an error
 			return 0
@@ -63,7 +54,7 @@ func programs() map[string]program {
 
 // command defers a constructor until its program was chosen: constructors
 // register flags, metrics and feature gates that are shared by the process.
-func command(construct func() *cobra.Command) program {
+func command(construct func() *cobra.Command) multicall.Program {
 	return func(args []string) int {
 		// cobra and the flag packages read the process's own argument list.
 		os.Args = args
@@ -71,34 +62,11 @@ func command(construct func() *cobra.Command) program {
 	}
 }
 
-// choose finds the program that args names, by argv[0] or by the first
-// argument, and returns it with the arguments that it shall see.
-func choose(all map[string]program, args []string) (program, []string, bool) {
-	if len(args) == 0 {
-		return nil, nil, false
-	}
-	name := filepath.Base(args[0])
-	if run, ok := all[name]; ok {
-		return run, append([]string{name}, args[1:]...), true
-	}
-	if len(args) > 1 {
-		if run, ok := all[args[1]]; ok {
-			return run, args[1:], true
-		}
-	}
-	return nil, nil, false
-}
-
-func usage(w io.Writer, all map[string]program) {
-	fmt.Fprintf(w, "usage: kube PROGRAM [ARGUMENT]..., or call it by the program's name\nprograms: %s\n",
-		strings.Join(slices.Sorted(maps.Keys(all)), ", "))
-}
-
 func main() {
 	all := programs()
-	run, args, ok := choose(all, os.Args)
+	run, args, ok := multicall.Choose(all, os.Args)
 	if !ok {
-		usage(os.Stderr, all)
+		multicall.Usage(os.Stderr, all)
 		os.Exit(2)
 	}
 	os.Exit(run(args))

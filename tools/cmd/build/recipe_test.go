@@ -17,7 +17,7 @@ func TestPick(t *testing.T) {
 		{"by name", []string{"helm"}, []string{"helm"}, false},
 		{"in the list's order", []string{"helm", "kube"}, nil, false},
 		{"once", []string{"tools", "helm"}, []string{"helm", "controller-gen", "golangci-lint"}, false},
-		{"unknown", []string{"helm", "kubectl"}, nil, true},
+		{"unknown", []string{"helm", "kubeadm"}, nil, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
