@@ -1,0 +1,148 @@
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"gopkg.in/natefinch/lumberjack.v2"
+	"k8s.io/utils/clock"
+)
+
+// complainEvery bounds how often a failing record is logged.
+const complainEvery = time.Minute
+
+// Options say where the record goes. The zero limits mean the defaults.
+type Options struct {
+	Path     string // of the current file; older ones lie beside it with a time in their names
+	MaxMB    int    // a file's size (default 64)
+	MaxFiles int    // how many older files are kept (default 10)
+	Clock    clock.PassiveClock
+	Log      *slog.Logger
+}
+
+// Log is the record. It is safe for concurrent use; a nil Log records nothing.
+type Log struct {
+	options Options
+	file    io.WriteCloser
+
+	mu         sync.Mutex
+	complained time.Time
+}
+
+// Open opens or makes the file.
+func Open(o Options) (*Log, error) {
+	if o.MaxMB == 0 {
+		o.MaxMB = 64
+	}
+	if o.MaxFiles == 0 {
+		o.MaxFiles = 10
+	}
+	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
+		return nil, fmt.Errorf("opening the record: %w", err)
+	}
+	file := &lumberjack.Logger{Filename: o.Path, MaxSize: o.MaxMB, MaxBackups: o.MaxFiles, Compress: true}
+	// The first write tells now, not at the first request, whether the place is good.
+	if _, err := file.Write(nil); err != nil {
+		return nil, fmt.Errorf("opening the record: %w", err)
+	}
+	return &Log{options: o, file: file}, nil
+}
+
+// Close closes the file.
+func (l *Log) Close() error {
+	if l == nil {
+		return nil
+	}
+	return l.file.Close()
+}
+
+// Decision is an answer of the ARM pipeline.
+type Decision struct {
+	CorrelationID string `json:"correlationId,omitempty"`
+	RequestID     string `json:"requestId,omitempty"`
+	TenantID      string `json:"tenantId,omitempty"`
+	Caller        string `json:"caller,omitempty"` // object ID; empty if the token was refused
+	AppID         string `json:"appId,omitempty"`
+	TokenID       string `json:"tokenId,omitempty"`
+	Method        string `json:"method"`
+	Path          string `json:"path"`
+	Action        string `json:"action,omitempty"`
+	Scope         string `json:"scope,omitempty"`
+	Allowed       bool   `json:"allowed"`
+	Assignment    string `json:"assignment,omitempty"` // the role assignment that allowed it
+	Status        int    `json:"status"`
+	Code          string `json:"code,omitempty"`
+	Reason        string `json:"reason,omitempty"`
+	Remote        string `json:"remote,omitempty"`
+}
+
+// Token is an answer of the token service or the metadata service.
+type Token struct {
+	CorrelationID string    `json:"correlationId,omitempty"`
+	TraceID       string    `json:"traceId,omitempty"`
+	Via           string    `json:"via"` // "token endpoint", "metadata"
+	TenantID      string    `json:"tenantId,omitempty"`
+	AppID         string    `json:"appId,omitempty"`
+	ObjectID      string    `json:"objectId,omitempty"`
+	Resource      string    `json:"resource,omitempty"` // the audience, or what was asked for
+	Credential    string    `json:"credential,omitempty"`
+	Host          string    `json:"host,omitempty"` // the machine that asked
+	Issued        bool      `json:"issued"`
+	Cached        bool      `json:"cached,omitempty"`
+	TokenID       string    `json:"tokenId,omitempty"`
+	KeyID         string    `json:"keyId,omitempty"`
+	Expires       time.Time `json:"expires,omitzero"`
+	Code          int       `json:"code,omitempty"` // AADSTS
+	Reason        string    `json:"reason,omitempty"`
+	Remote        string    `json:"remote,omitempty"`
+}
+
+// Decision records an answer of the pipeline.
+func (l *Log) Decision(d Decision) {
+	l.write(struct {
+		Time time.Time `json:"time"`
+		Kind string    `json:"kind"`
+		Decision
+	}{l.now(), "decision", d})
+}
+
+// Token records an issued or refused token.
+func (l *Log) Token(t Token) {
+	l.write(struct {
+		Time time.Time `json:"time"`
+		Kind string    `json:"kind"`
+		Token
+	}{l.now(), "token", t})
+}
+
+func (l *Log) now() time.Time {
+	if l == nil {
+		return time.Time{}
+	}
+	return l.options.Clock.Now().UTC()
+}
+
+func (l *Log) write(entry any) {
+	if l == nil {
+		return
+	}
+	line, err := json.Marshal(entry)
+	if err == nil {
+		_, err = l.file.Write(append(line, '\n'))
+	}
+	if err == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := l.options.Clock.Now(); now.Sub(l.complained) >= complainEvery {
+		l.complained = now
+		l.options.Log.Error("writing the record failed", "path", l.options.Path, "error", err)
+	}
+}
