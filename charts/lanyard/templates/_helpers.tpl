@@ -1,0 +1,46 @@
+{{- define "lanyard.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 59 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "lanyard.fullname" -}}
+{{- default (include "lanyard.name" .) .Values.fullnameOverride | trunc 59 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "lanyard.namespace" -}}
+{{- default .Release.Namespace .Values.namespace -}}
+{{- end -}}
+
+{{- define "lanyard.labels" -}}
+app.kubernetes.io/name: {{ include "lanyard.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "lanyard.selector" -}}
+app.kubernetes.io/name: {{ include "lanyard.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "lanyard.image" -}}
+{{- $part := index .root.Values .component -}}
+{{ .root.Values.image.repository }}/{{ $part.image }}:{{ default .root.Chart.AppVersion $part.tag }}
+{{- end -}}
+
+{{- define "lanyard.forceNamespaced" -}}
+{{- if eq (toString .Values.forceNamespaced) "true" -}}true{{- end -}}
+{{- end -}}
+
+{{- define "lanyard.electionNamespace" -}}
+{{- default (include "lanyard.namespace" .) .Values.mic.leaderElection.namespace -}}
+{{- end -}}
+
+{{- define "lanyard.electionName" -}}
+{{- default "aad-pod-identity-mic" .Values.mic.leaderElection.name -}}
+{{- end -}}
+
+{{- define "lanyard.nmiProbePort" -}}
+{{- default 8085 .Values.nmi.probePort -}}
+{{- end -}}

@@ -1,0 +1,215 @@
+package chart_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+const root = "../../.."
+
+// render runs Helm as an installer does, against a cluster of version 1.34.
+func render(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	helm, err := filepath.Abs(filepath.Join(root, "build", "tools", "helm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(helm); err != nil {
+		t.Fatalf("this test needs Helm at build/tools/helm: run make tools")
+	}
+	args = append([]string{"template", "lanyard", filepath.Join(root, "charts", "lanyard"), "--namespace", "default", "--kube-version", "1.34.0"}, args...)
+	cmd := exec.CommandContext(t.Context(), helm, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return stderr.String(), err
+	}
+	return string(out), nil
+}
+
+func TestRenderedChart(t *testing.T) {
+	for name, args := range map[string][]string{
+		"default":     nil,
+		"predecessor": {"--values", "testdata/predecessor.values.yaml"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := render(t, args...)
+			if err != nil {
+				t.Fatal(got)
+			}
+			golden := filepath.Join("testdata", name+".golden.yaml")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("the chart renders differently; if that is meant, run this test with -update (-golden +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestBadValuesAreRefused(t *testing.T) {
+	for name, tc := range map[string]struct{ set, want string }{
+		"service principal secret": {"adminsecret.clientID=c", "adminsecret isn't supported"},
+		"managed mode":             {"operationMode=managed", "operationMode"},
+		"misspelt key":             {"mic.replcas=3", "replcas"},
+		"no replicas":              {"mic.replicas=0", "replicas"},
+		"duration without unit":    {"mic.identityLinger=5", "identityLinger"},
+		"account without a name":   {"nmi.nodeIdentityServiceAccounts={kube-system}", "nodeIdentityServiceAccounts"},
+		"identity without client":  {"azureIdentities.web.type=0", "clientID"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := render(t, "--set", tc.set); err == nil || !strings.Contains(got, tc.want) {
+				t.Errorf("rendering with %s: %v, want an error about %q:\n%s", tc.set, err, tc.want, got)
+			}
+		})
+	}
+}
+
+func TestChartCarriesTheGeneratedCRDs(t *testing.T) {
+	generated, err := filepath.Glob(filepath.Join(root, "config", "crd", "*.yaml"))
+	if err != nil || len(generated) != 4 {
+		t.Fatalf("generated CRDs: %v, %v", generated, err)
+	}
+	for _, path := range generated {
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(root, "charts", "lanyard", "crds", filepath.Base(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("%s differs from config/crd: run make generate (-config +chart):\n%s", filepath.Base(path), diff)
+		}
+	}
+}
+
+// documents returns the rendered objects of a kind.
+func documents[T any](t *testing.T, rendered, kind string) []T {
+	t.Helper()
+	var found []T
+	for _, text := range strings.Split(rendered, "\n---\n") {
+		var head struct{ Kind string }
+		if err := yaml.Unmarshal([]byte(text), &head); err != nil {
+			t.Fatal(err)
+		}
+		if head.Kind != kind {
+			continue
+		}
+		var o T
+		if err := yaml.UnmarshalStrict([]byte(text), &o); err != nil {
+			t.Fatalf("reading %s: %v\n%s", kind, err, text)
+		}
+		found = append(found, o)
+	}
+	return found
+}
+
+// aad-pod-identity issue 248: nmi could read every Secret of the cluster.
+func TestNobodyReadsSecrets_Issue248(t *testing.T) {
+	rendered, err := render(t, "--values", "testdata/predecessor.values.yaml")
+	if err != nil {
+		t.Fatal(rendered)
+	}
+	var rules []rbacv1.PolicyRule
+	for _, r := range documents[rbacv1.ClusterRole](t, rendered, "ClusterRole") {
+		rules = append(rules, r.Rules...)
+	}
+	for _, r := range documents[rbacv1.Role](t, rendered, "Role") {
+		rules = append(rules, r.Rules...)
+	}
+	if len(rules) == 0 {
+		t.Fatal("no rules found")
+	}
+	for _, r := range rules {
+		for _, list := range [][]string{r.Resources, r.Verbs, r.APIGroups} {
+			if slices.Contains(list, "secrets") || slices.Contains(list, "*") {
+				t.Errorf("rule %v reaches too far", r)
+			}
+		}
+	}
+}
+
+func TestAgentHasNetAdminOnlyAndInstallsTheRedirectFirst(t *testing.T) {
+	rendered, err := render(t)
+	if err != nil {
+		t.Fatal(rendered)
+	}
+	sets := documents[appsv1.DaemonSet](t, rendered, "DaemonSet")
+	if len(sets) != 1 {
+		t.Fatalf("%d DaemonSets", len(sets))
+	}
+	pod := sets[0].Spec.Template.Spec
+	if !pod.HostNetwork || len(pod.InitContainers) != 1 || pod.InitContainers[0].Args[0] != "rules" {
+		t.Errorf("pod %+v", pod)
+	}
+	for _, c := range append(pod.InitContainers, pod.Containers...) {
+		s := c.SecurityContext
+		if s.Privileged != nil || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem ||
+			!cmp.Equal([]string{"NET_ADMIN"}, toStrings(s.Capabilities.Add)) || !cmp.Equal([]string{"ALL"}, toStrings(s.Capabilities.Drop)) {
+			t.Errorf("container %s: %+v", c.Name, s)
+		}
+		for _, m := range c.VolumeMounts {
+			if !m.ReadOnly {
+				t.Errorf("container %s may write to %s", c.Name, m.MountPath)
+			}
+		}
+	}
+}
+
+func toStrings[T ~string](in []T) []string {
+	var out []string
+	for _, s := range in {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+// The programs themselves say whether they understand the arguments.
+func TestProgramsTakeTheArguments(t *testing.T) {
+	bin := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/mic", "./cmd/nmi")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building: %v\n%s", err, out)
+	}
+	for _, values := range [][]string{nil, {"--values", "testdata/predecessor.values.yaml"}} {
+		rendered, err := render(t, values...)
+		if err != nil {
+			t.Fatal(rendered)
+		}
+		mic := documents[appsv1.Deployment](t, rendered, "Deployment")[0].Spec.Template.Spec
+		nmi := documents[appsv1.DaemonSet](t, rendered, "DaemonSet")[0].Spec.Template.Spec
+		for program, lists := range map[string][][]string{
+			"mic": {mic.Containers[0].Args}, "nmi": {nmi.InitContainers[0].Args, nmi.Containers[0].Args},
+		} {
+			for _, args := range lists {
+				if out, err := exec.CommandContext(t.Context(), filepath.Join(bin, program), append(args, "--version")...).CombinedOutput(); err != nil {
+					t.Errorf("%s %v: %v\n%s", program, args, err, out)
+				}
+			}
+		}
+	}
+}
