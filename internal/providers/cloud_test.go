@@ -1,0 +1,285 @@
+package providers_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/google/uuid"
+	"k8s.io/utils/clock"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/ops"
+	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/authorization"
+	"github.com/lanyard-project/lanyard/internal/providers/compute"
+	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
+	"github.com/lanyard-project/lanyard/internal/providers/network"
+	"github.com/lanyard-project/lanyard/internal/store"
+	"github.com/lanyard-project/lanyard/internal/store/storetest"
+)
+
+// The cloud of these tests: the real pipeline, engine, store and providers
+// behind TLS. Only who a token stands for, and the directory of principals, are
+// simple stand-ins.
+
+const (
+	tenant       = "aaaaaaaa-0000-0000-0000-000000000001"
+	subscription = "bbbbbbbb-0000-0000-0000-000000000002"
+	ownerID      = "cccccccc-0000-0000-0000-000000000003"
+	guestID      = "dddddddd-0000-0000-0000-000000000004"
+	ownerRole    = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+	location     = "westus2"
+)
+
+type fixture struct {
+	*testing.T
+	server        *httptest.Server
+	store         *store.Store
+	engine        *ops.Engine
+	directory     *principals
+	authorization *authorization.Provider
+	network       *network.Provider
+	compute       *compute.Provider
+	identities    *managedidentity.Provider
+	admin         providers.Caller
+}
+
+func newCloud(t *testing.T) *fixture {
+	t.Helper()
+	s := storetest.New(t)
+	log := slog.New(slog.DiscardHandler)
+	registry := providers.NewRegistry()
+	engine := ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: log})
+	directory := &principals{store: s}
+	f := &fixture{T: t, store: s, engine: engine, directory: directory,
+		admin: providers.Caller{TenantID: tenant, ObjectID: ownerID, AppID: ownerID, Type: "Application"}}
+
+	var err error
+	f.authorization, err = authorization.New(authorization.Config{
+		Store: s, Resources: engine, Principals: directory, TenantID: tenant, Log: log, Clock: clock.RealClock{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.identities = managedidentity.New(managedidentity.Config{Directory: directory, Resources: engine})
+	f.network = network.New(network.Config{Store: s, Resources: engine})
+	f.compute = compute.New(compute.Config{Store: s, Resources: engine, Directory: directory, TenantID: tenant, Log: log, Clock: clock.RealClock{}})
+	for _, types := range [][]*providers.Type{f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types()} {
+		if err := registry.Register(types...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.run(f.authorization.Load, f.authorization.Run)
+	f.run(f.compute.Load, f.compute.Run)
+
+	sub := &resource.Resource{ID: armid.Subscription(subscription)}
+	if err := sub.SetInternal(map[string]string{"tenantId": tenant}); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*resource.Resource{sub, {ID: group("g"), Location: location}, {ID: group("nodes"), Location: location}} {
+		if _, err := engine.Create(t.Context(), f.admin, r, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.grant(ownerID, ownerRole, sub.ID)
+
+	p := pipeline.New(pipeline.Options{
+		Registry: registry, Engine: engine, Authenticator: names{}, Authorizer: f.authorization, DefaultTenant: tenant, Clock: clock.RealClock{}, Log: log,
+	})
+	f.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		write(w, p.Handle(r.Context(), pipeline.Call{
+			Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Header: r.Header, Body: r.Body, Origin: "https://" + r.Host,
+		}))
+	}))
+	// armauthorization sends filters with blanks unencoded, which only HTTP/2 can carry.
+	f.server.EnableHTTP2 = true
+	f.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	f.server.StartTLS()
+	t.Cleanup(f.server.Close)
+	return f
+}
+
+func (f *fixture) run(load, run func(context.Context) error) {
+	f.Helper()
+	if err := load(f.Context()); err != nil {
+		f.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := run(ctx); !errors.Is(err, context.Canceled) {
+			f.Errorf("following the store: %v", err)
+		}
+	}()
+	f.Cleanup(func() { cancel(); <-done })
+}
+
+func group(name string) armid.ID { return armid.ResourceGroup(subscription, name) }
+
+func (f *fixture) grant(principal, role string, scope armid.ID) *resource.Resource {
+	f.Helper()
+	r, err := f.authorization.Grant(f.Context(), authorization.Grant{By: f.admin, Scope: scope, Role: role, PrincipalID: principal})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return r
+}
+
+// as are the options of SDK clients that sign in as the principal.
+func (f *fixture) as(principal string) (azcore.TokenCredential, *arm.ClientOptions) {
+	return bearer(principal), &arm.ClientOptions{
+		DisableRPRegistration: true,
+		ClientOptions: policy.ClientOptions{
+			Transport: f.server.Client(),
+			Retry:     policy.RetryOptions{MaxRetries: -1},
+			Cloud: cloud.Configuration{Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
+				cloud.ResourceManager: {Endpoint: f.server.URL, Audience: "https://management.azure.com/"},
+			}},
+		},
+	}
+}
+
+// call sends a request as it would stand in a recording, and returns the answer.
+func (f *fixture) call(principal, method, path, body string) (int, map[string]any) {
+	f.Helper()
+	var in io.Reader
+	if body != "" {
+		in = bytes.NewReader([]byte(body))
+	}
+	r, err := http.NewRequestWithContext(f.Context(), method, f.server.URL+path, in)
+	if err != nil {
+		f.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+principal)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := f.server.Client().Do(r)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer answer.Body.Close()
+	raw, err := io.ReadAll(answer.Body)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var out map[string]any
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &out); err != nil {
+			f.Fatalf("%s %s: %v in %s", method, path, err, raw)
+		}
+	}
+	return answer.StatusCode, out
+}
+
+// must is call for a request that has to succeed.
+func (f *fixture) must(status int, method, path, body string) map[string]any {
+	f.Helper()
+	got, out := f.call(ownerID, method, path, body)
+	if got != status {
+		f.Fatalf("%s %s: status %d, want %d: %v", method, path, got, status, out)
+	}
+	return out
+}
+
+// refused is call for a request that has to fail, and returns the error's text.
+func (f *fixture) refused(principal string, status int, code, method, path, body string) string {
+	f.Helper()
+	got, out := f.call(principal, method, path, body)
+	e, _ := out["error"].(map[string]any)
+	if got != status || e["code"] != code {
+		f.Fatalf("%s %s: status %d, %v; want %d %s", method, path, got, out, status, code)
+	}
+	return e["message"].(string)
+}
+
+// names takes the bearer token for the object ID of the caller.
+type names struct{}
+
+func (names) Verify(_ context.Context, token string) (providers.Caller, error) {
+	return providers.Caller{TenantID: tenant, ObjectID: token, AppID: token, Type: "Application"}, nil
+}
+
+type bearer string
+
+func (b bearer) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: string(b)}, nil
+}
+
+// principals is a directory in the store: what is written in a transaction is
+// there, and nothing else.
+type principals struct {
+	store *store.Store
+}
+
+func key(owner armid.ID) string { return "/test/principals" + owner.Key() }
+
+func (d *principals) PrincipalOf(ctx context.Context, owner armid.ID) (managedidentity.Principal, bool, error) {
+	var p managedidentity.Principal
+	item, err := d.store.Get(ctx, key(owner))
+	if errors.Is(err, store.ErrNotFound) {
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, err
+	}
+	return p, true, json.Unmarshal(item.Value, &p)
+}
+
+func (d *principals) MakePrincipal(ctx context.Context, owner armid.ID, _ bool) (managedidentity.Principal, []store.Cond, []store.Op, error) {
+	if p, ok, err := d.PrincipalOf(ctx, owner); ok || err != nil {
+		return p, nil, nil, err
+	}
+	p := managedidentity.Principal{TenantID: tenant, ObjectID: uuid.NewString(), ClientID: uuid.NewString()}
+	raw, err := json.Marshal(p)
+	return p, []store.Cond{store.Absent(key(owner))}, []store.Op{store.Put(key(owner), raw)}, err
+}
+
+func (d *principals) DropPrincipal(_ context.Context, owner armid.ID) ([]store.Cond, []store.Op, error) {
+	return nil, []store.Op{store.Delete(key(owner))}, nil
+}
+
+func (d *principals) PrincipalType(ctx context.Context, objectID string) (string, error) {
+	page, err := d.store.List(ctx, "/test/principals/", store.ListOptions{})
+	if err != nil {
+		return "", err
+	}
+	for _, item := range page.Items {
+		if bytes.Contains(item.Value, []byte(objectID)) {
+			return "ServicePrincipal", nil
+		}
+	}
+	return "", nil
+}
+
+func write(w http.ResponseWriter, r rest.Response) {
+	for name, values := range r.Header {
+		w.Header()[name] = values
+	}
+	if r.Body != nil {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	}
+	w.WriteHeader(r.Status)
+	if r.Body != nil {
+		_ = json.NewEncoder(w).Encode(r.Body) // a client that went away
+	}
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func realClock() clock.Clock { return clock.RealClock{} }
