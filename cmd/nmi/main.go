@@ -54,6 +54,6 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 	case "remove-rules":
 		return agent.RemoveRules(options.config, log)
 	default:
-		return agent.Run(ctx, options.config, log)
+		return agent.Run(ctx, options.config, log, output)
 	}
 }

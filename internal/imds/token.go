@@ -1,7 +1,6 @@
 package imds
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,12 +28,12 @@ type TokenResponse struct {
 	TokenType    string
 }
 
+// tokenDocument is the document as it is read.
 type tokenDocument struct {
 	AccessToken  string   `json:"access_token"`
-	RefreshToken string   `json:"refresh_token"`
-	ClientID     string   `json:"client_id,omitempty"`
-	ObjectID     string   `json:"object_id,omitempty"`
-	ResourceID   string   `json:"msi_res_id,omitempty"`
+	ClientID     string   `json:"client_id"`
+	ObjectID     string   `json:"object_id"`
+	ResourceID   string   `json:"msi_res_id"`
 	ExpiresIn    flexible `json:"expires_in"`
 	ExpiresOn    flexible `json:"expires_on"`
 	ExtExpiresIn flexible `json:"ext_expires_in"`
@@ -43,7 +42,7 @@ type tokenDocument struct {
 	TokenType    string   `json:"token_type"`
 }
 
-// flexible reads a number or a string, and writes a string.
+// flexible reads a number or a string.
 type flexible string
 
 func (f *flexible) UnmarshalJSON(data []byte) error {
@@ -70,29 +69,51 @@ func (f flexible) int() (int64, error) {
 	return n, nil
 }
 
-func number(n int64) flexible { return flexible(strconv.FormatInt(n, 10)) }
-
 // Encode gives the document with the token in the clear.
 func (t TokenResponse) Encode() []byte {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false) // a resource may hold &
-	err := encoder.Encode(tokenDocument{
-		AccessToken:  t.AccessToken.Reveal(),
-		ClientID:     t.ClientID,
-		ObjectID:     t.ObjectID,
-		ResourceID:   t.ResourceID,
-		ExpiresIn:    number(int64(t.ExpiresIn / time.Second)),
-		ExpiresOn:    number(t.ExpiresOn.Unix()),
-		ExtExpiresIn: number(int64(t.ExtExpiresIn / time.Second)),
-		NotBefore:    number(t.NotBefore.Unix()),
-		Resource:     t.Resource,
-		TokenType:    t.TokenType,
-	})
-	if err != nil { // strings always encode
-		panic(err)
+	token := t.AccessToken.Reveal()
+	const rest = 640 // names, numbers and identifiers
+	b := make([]byte, 0, len(token)+len(t.Resource)+rest)
+	b = appendMember(b, '{', "access_token", token)
+	b = appendMember(b, ',', "refresh_token", "")
+	for _, optional := range [...]struct{ name, value string }{
+		{"client_id", t.ClientID}, {"object_id", t.ObjectID}, {"msi_res_id", t.ResourceID},
+	} {
+		if optional.value != "" {
+			b = appendMember(b, ',', optional.name, optional.value)
+		}
 	}
-	return bytes.TrimRight(buffer.Bytes(), "\n")
+	b = appendNumber(b, "expires_in", int64(t.ExpiresIn/time.Second))
+	b = appendNumber(b, "expires_on", t.ExpiresOn.Unix())
+	b = appendNumber(b, "ext_expires_in", int64(t.ExtExpiresIn/time.Second))
+	b = appendNumber(b, "not_before", t.NotBefore.Unix())
+	b = appendMember(b, ',', "resource", t.Resource)
+	b = appendMember(b, ',', "token_type", t.TokenType)
+	return append(b, '}')
+}
+
+// appendMember writes one member of an object. This is the agent's hottest path and nearly every value is plain text, so
+// encoding/json is only asked for those that aren't.
+func appendMember(b []byte, before byte, name, value string) []byte {
+	b = append(b, before, '"')
+	b = append(b, name...)
+	b = append(b, '"', ':')
+	for i := range len(value) {
+		if c := value[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			encoded, err := json.Marshal(value)
+			if err != nil { // strings always encode
+				panic(err)
+			}
+			return append(b, encoded...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, value...)
+	return append(b, '"')
+}
+
+func appendNumber(b []byte, name string, n int64) []byte {
+	return appendMember(b, ',', name, strconv.FormatInt(n, 10))
 }
 
 // DecodeToken reads a token's document as a client does: it insists on the token and its expiry and tolerates numbers

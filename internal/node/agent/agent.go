@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -27,8 +28,9 @@ import (
 	"github.com/lanyard-project/lanyard/internal/node/tokencache"
 )
 
-// Run is the agent's life. It returns when the context ends, or with what made it impossible to go on.
-func Run(ctx context.Context, c Config, log *slog.Logger) error {
+// Run is the agent's life: log is for its own doings, audit takes the record of every request. It returns when the context
+// ends, or with what made it impossible to go on.
+func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -36,8 +38,11 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	journal := serve.NewJournal(audit, clock.RealClock{})
+	defer journal.Flush() //nolint:errcheck // nobody is left to tell
 	group, ctx := errgroup.WithContext(ctx)
-	parts, err := assemble(ctx, c, bindings, log)
+	group.Go(func() error { return journal.Run(ctx) })
+	parts, err := assemble(ctx, c, bindings, log, slog.New(slog.NewJSONHandler(journal, nil)).With("log", "audit"))
 	if err != nil {
 		return err
 	}
@@ -76,7 +81,7 @@ type parts struct {
 	loops    []func(context.Context) error
 }
 
-func assemble(ctx context.Context, c Config, gate pods.Gate, log *slog.Logger) (*parts, error) {
+func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Logger) (*parts, error) {
 	clk := clock.RealClock{}
 	p := &parts{registry: prometheus.NewRegistry()}
 	meters := newMeters(p.registry)
@@ -105,7 +110,6 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log *slog.Logger) (
 	}
 	prover := &attest.Prover{Sandboxes: sandboxes, Refresh: runtime.Refresh, Clock: clk, Patience: time.Second}
 	metrics := serve.NewMetrics(p.registry)
-	audit := log.With("log", "audit")
 	accounts := make(map[string]bool, len(c.NodeAccounts))
 	for _, account := range c.NodeAccounts {
 		accounts[account] = true

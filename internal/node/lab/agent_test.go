@@ -1,7 +1,6 @@
 package lab_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -49,31 +47,30 @@ func group(t testing.TB, names ...string) *os.File {
 // process is a process in the node's network.
 type process struct {
 	*exec.Cmd
-	output *log
+	output log
 	ended  chan struct{}
 }
 
-type log struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
+// log is a file, so that writing it wakes nobody.
+type log struct{ *os.File }
 
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.String()
+func (l log) String() string {
+	content, err := os.ReadFile(l.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
 }
 
 func (w *world) start(cgroup *os.File, environment []string, name string, arguments ...string) *process {
 	w.t.Helper()
-	p := &process{Cmd: exec.Command(name, arguments...), output: &log{}, ended: make(chan struct{})}
-	p.Stdout, p.Stderr = p.output, p.output
+	file, err := os.CreateTemp(w.folder, "log")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = file.Close() })
+	p := &process{Cmd: exec.Command(name, arguments...), output: log{file}, ended: make(chan struct{})}
+	p.Stdout, p.Stderr = file, file
 	p.Env = append(os.Environ(), environment...)
 	p.SysProcAttr = &syscall.SysProcAttr{}
 	if cgroup != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -131,6 +132,7 @@ func (p *Proven) write(w http.ResponseWriter, note *record, result Result, conte
 	header := w.Header()
 	header["Content-Type"] = []string{contentType}
 	header["Cache-Control"] = []string{"no-store"}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))} // else a long token goes out in chunks
 	note.result, note.status = result, http.StatusOK
 	_, _ = w.Write(body) // the client left
 }
