@@ -1,0 +1,62 @@
+package edge
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+)
+
+// armHandler turns requests into the pipeline's calls and writes its responses.
+type armHandler struct {
+	arm     ARM
+	origins *origins
+	log     *slog.Logger
+}
+
+func (h *armHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.Contains(strings.ToLower(r.URL.EscapedPath()), "%2f") {
+		// An encoded slash would be one name to us and two to somebody else.
+		h.write(w, r, rest.Response{Status: http.StatusBadRequest,
+			Body: rest.NewError(http.StatusBadRequest, "InvalidResourceId", "The path of the request holds an encoded slash.")})
+		return
+	}
+	ids := idsOf(r)
+	h.write(w, r, h.arm.Handle(r.Context(), pipeline.Call{
+		Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Header: r.Header, Body: r.Body,
+		Origin: h.origins.of(r), RequestID: ids.request, CorrelationID: ids.correlation,
+	}))
+}
+
+func (h *armHandler) write(w http.ResponseWriter, r *http.Request, response rest.Response) {
+	header := w.Header()
+	header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "no-cache")
+	header.Set("Pragma", "no-cache")
+	header.Set("Expires", "-1")
+	for name, values := range response.Header {
+		header[name] = values
+	}
+	if response.Body == nil {
+		w.WriteHeader(response.Status)
+		return
+	}
+	body, err := json.Marshal(response.Body)
+	if err != nil {
+		h.log.Error("encoding an answer", "path", r.URL.Path, "error", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	header.Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(response.Status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	if _, err := w.Write(body); err != nil {
+		h.log.Debug("client went away", "path", r.URL.Path, "error", err)
+	}
+}

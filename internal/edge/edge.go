@@ -1,0 +1,114 @@
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+)
+
+// ARM answers ARM calls; pipeline.Pipeline does.
+type ARM interface {
+	Handle(ctx context.Context, call pipeline.Call) rest.Response
+}
+
+// Options make the front.
+type Options struct {
+	ARM ARM
+	// Entra is the token service; it gets every path that nobody else claims.
+	Entra http.Handler
+	// Graph serves /v1.0; nil means 404.
+	Graph http.Handler
+	// Origins are the base URLs that clients reach us under
+	// ("https://localhost:8443"), the default first.
+	Origins []string
+	// TenantID is the default tenant, named in metadata documents.
+	TenantID string
+	// Ready reports whether the store answers, for /readyz; nil means always.
+	Ready func(ctx context.Context) error
+	Clock clock.PassiveClock
+	Log   *slog.Logger
+	// Access is told of every request; nil is fine.
+	Access func(Access)
+	// BodyLimit is in bytes; 0 means 4 MiB, ARM's own limit.
+	BodyLimit int64
+}
+
+const defaultBodyLimit = 4 << 20
+
+// New returns the handler of the cloud's front.
+func New(o Options) http.Handler {
+	if o.BodyLimit == 0 {
+		o.BodyLimit = defaultBodyLimit
+	}
+	if o.Access == nil {
+		o.Access = func(Access) {}
+	}
+	origins := newOrigins(o.Origins)
+	front := &front{
+		arm:      &armHandler{arm: o.ARM, origins: origins, log: o.Log},
+		metadata: &metadata{origins: origins, tenant: o.TenantID},
+		health:   &health{ready: o.Ready},
+		graph:    o.Graph,
+		entra:    o.Entra,
+	}
+	front.arm = rateLimits(o.Clock, front.arm)
+	if front.graph == nil {
+		front.graph = http.NotFoundHandler()
+	}
+	// From the outside in: what the access line says includes what recover answered.
+	var handler http.Handler = front
+	handler = limitBody(o.BodyLimit, handler)
+	handler = recoverPanics(o.Log, handler)
+	handler = access(o.Clock, o.Access, handler)
+	return requestIDs(o.Clock, handler)
+}
+
+// Server returns a server for the handler with times and sizes bounded.
+func Server(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// front chooses by the path's first segment who answers.
+type front struct {
+	arm, metadata, health, graph, entra http.Handler
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Clients that join "https://host/" and "/path" send two slashes.
+	if strings.HasPrefix(r.URL.Path, "//") {
+		r.URL.Path = "/" + strings.TrimLeft(r.URL.Path, "/")
+		r.URL.RawPath = ""
+	}
+	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	switch strings.ToLower(first) {
+	case "subscriptions", "providers", "tenants":
+		f.arm.ServeHTTP(w, r)
+	case "metadata":
+		if strings.EqualFold(strings.TrimSuffix(rest, "/"), "endpoints") {
+			f.metadata.ServeHTTP(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	case "healthz", "readyz":
+		f.health.ServeHTTP(w, r)
+	case "v1.0":
+		f.graph.ServeHTTP(w, r)
+	default:
+		f.entra.ServeHTTP(w, r)
+	}
+}
