@@ -332,7 +332,7 @@ func TestStandbyTakesOver(t *testing.T) {
 	l.bound(l.ns, "web", "web")
 	replica := func(port string) func(*cluster.Options) {
 		return func(o *cluster.Options) {
-			o.Election = cluster.Election{Name: "mic", Namespace: l.ns, Duration: 3 * time.Second}
+			o.Election = cluster.Election{Name: "aad-pod-identity-mic", Namespace: "kube-system", Duration: 3 * time.Second}
 			o.ProbeAddress, o.Metrics = "127.0.0.1:"+port, prometheus.NewRegistry()
 		}
 	}

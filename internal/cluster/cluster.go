@@ -72,6 +72,14 @@ type Election struct {
 	Duration        time.Duration
 }
 
+// What mic may do, from which config/rbac is generated; the chart's role says
+// the same, and the tests of this package run mic with it.
+//
+// +kubebuilder:rbac:groups="",resources=pods;nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups=aadpodidentity.k8s.io,resources=azureidentities;azureidentitybindings,verbs=get;list;watch
+// +kubebuilder:rbac:groups=aadpodidentity.k8s.io,resources=azureassignedidentities,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
 // New puts mic together. The result works once its Start is called, and stops
 // when the context of Start ends.
 func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, error) {

@@ -96,7 +96,7 @@ func (l *lab) mic(change ...func(*cluster.Options)) (stop func()) {
 		f(&o)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(l.t.Context()))
-	mgr, err := cluster.New(ctx, api, o)
+	mgr, err := cluster.New(ctx, micAPI, o)
 	if err != nil {
 		cancel()
 		l.t.Fatal(err)

@@ -1,20 +1,31 @@
 package cluster_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/go-logr/logr"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/yaml"
 )
 
-// api is a real kube-apiserver on a real etcd, one for all tests of the package.
-var api *rest.Config
+var (
+	// api is a real kube-apiserver on a real etcd, one for all tests of the
+	// package, with an administrator's rights.
+	api *rest.Config
+	// micAPI is the same with the rights that the chart gives to mic.
+	micAPI *rest.Config
+)
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -45,11 +56,47 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "starting kube-apiserver:", err)
 		return 1
 	}
-	api.QPS = -1 // the server's own fairness is limit enough
 	defer func() {
 		if err := environment.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "stopping kube-apiserver:", err)
 		}
 	}()
+	api.QPS = -1 // the server's own fairness is limit enough
+	if micAPI, err = asMic(environment); err != nil {
+		fmt.Fprintln(os.Stderr, "giving mic its rights:", err)
+		return 1
+	}
 	return m.Run()
+}
+
+// asMic installs the RBAC objects of the rendered chart and signs in as mic's
+// service account.
+func asMic(environment *envtest.Environment) (*rest.Config, error) {
+	rendered, err := os.ReadFile(filepath.Join("chart", "testdata", "default.golden.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	admin, err := client.New(api, client.Options{})
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range strings.Split(string(rendered), "\n---\n") {
+		var o unstructured.Unstructured
+		if err := yaml.Unmarshal([]byte(text), &o.Object); err != nil {
+			return nil, err
+		}
+		if o.GroupVersionKind().Group != rbacv1.GroupName {
+			continue
+		}
+		if err := admin.Create(context.Background(), &o); err != nil {
+			return nil, fmt.Errorf("creating %s %s: %w", o.GetKind(), o.GetName(), err)
+		}
+	}
+	user, err := environment.AddUser(envtest.User{
+		Name: "system:serviceaccount:kube-system:lanyard-mic", Groups: []string{"system:serviceaccounts", "system:authenticated"},
+	}, &rest.Config{QPS: -1})
+	if err != nil {
+		return nil, err
+	}
+	return user.Config(), nil
 }

@@ -127,6 +127,45 @@ func documents[T any](t *testing.T, rendered, kind string) []T {
 	return found
 }
 
+// The tests of mic run with the chart's role; this one says that the role from
+// the markers in mic's code, for those who install without Helm, is the same.
+func TestChartGivesMicTheGeneratedRole(t *testing.T) {
+	generated, err := os.ReadFile(filepath.Join(root, "config", "rbac", "role.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := render(t)
+	if err != nil {
+		t.Fatal(rendered)
+	}
+	want := permissions(documents[rbacv1.ClusterRole](t, string(generated), "ClusterRole")[0].Rules)
+	for _, role := range documents[rbacv1.ClusterRole](t, rendered, "ClusterRole") {
+		if role.Name == "lanyard-mic" {
+			if diff := cmp.Diff(want, permissions(role.Rules)); diff != "" {
+				t.Errorf("role of mic (-config/rbac +chart):\n%s", diff)
+			}
+			return
+		}
+	}
+	t.Error("the chart has no role for mic")
+}
+
+// permissions spells rules out, one permission each.
+func permissions(rules []rbacv1.PolicyRule) []string {
+	var all []string
+	for _, r := range rules {
+		for _, group := range r.APIGroups {
+			for _, resource := range r.Resources {
+				for _, verb := range r.Verbs {
+					all = append(all, verb+" "+group+"/"+resource)
+				}
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // aad-pod-identity issue 248: nmi could read every Secret of the cluster.
 func TestNobodyReadsSecrets_Issue248(t *testing.T) {
 	rendered, err := render(t, "--values", "testdata/predecessor.values.yaml")
