@@ -52,3 +52,63 @@ $(TOOLS:%=tools/%):
 clean: ## Remove build/ (Go's own caches stay)
 	@test ! -e $(BUILD)/demo/env || { echo "a demo is up: make demo-down first" >&2; exit 1; }
 	@rm -rf --one-file-system $(BUILD)
+
+##@ Run
+
+.PHONY: demo
+demo: programs ## The main job, narrated; KEEP=1 leaves it running
+	@$(BUILD)/bin/lanyard demo $(if $(KEEP),--keep)
+
+.PHONY: demo-down
+demo-down: ## End what `make demo KEEP=1` left running
+	@$(BUILD)/bin/lanyard down
+
+.PHONY: programs
+programs: kube tools/helm build
+
+##@ Check
+
+.PHONY: test
+test: machine kube tools/helm tools/controller-gen ## All unit and integration tests (root: they make namespaces)
+	@$(GO_TEST) ./...
+	@cd tools && $(GO_TEST) ./...
+	@cd kube && $(GO_TEST) ./multicall
+
+# The flags of the builds, so that tests find their packages compiled.
+GO_TEST := GOFLAGS= $(GO) test -trimpath -buildvcs=false -timeout 15m
+
+.PHONY: lint
+lint: tools/golangci-lint ## golangci-lint with the list of .golangci.yml
+	@GOFLAGS= $(BUILD)/tools/golangci-lint run ./...
+
+.PHONY: generate
+generate: tools/controller-gen ## Write generated code: deep copies, CRDs, RBAC
+	@$(BUILD)/tools/controller-gen object paths=./api/... crd paths=./api/... output:crd:dir=config/crd
+
+.PHONY: verify
+verify: generate ## Generated code is what is committed
+	@git diff --exit-code -- api config charts || { echo "generated files differ: run make generate and commit them" >&2; exit 1; }
+	@test -z "$$(git status --porcelain -- api config charts)" || { git status --short -- api config charts; exit 1; }
+
+.PHONY: e2e-short
+e2e-short: programs ## The main job with lanyardd killed while it creates the cluster
+	@$(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444 --kill-during-create
+
+.PHONY: e2e
+e2e: e2e-short ## The end-to-end runs: with a crash, and twice over one folder
+	@for run in 1 2; do $(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444; done
+
+SOAK ?= 60
+.PHONY: soak
+soak: programs ## The main job again and again for SOAK minutes
+	@end=$$(( SECONDS + $(SOAK) * 60 )); while (( SECONDS < end )); do $(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444; done
+
+.PHONY: bench
+bench: programs ## The benchmark table, and build/bench.json
+	@$(GO) run ./test/bench -out $(BUILD)/bench.json
+
+# What tests and nodes need from the operating system.
+.PHONY: machine
+machine:
+	@test "$$(id -u)" = 0 || { echo "the tests make network namespaces and containers, which needs root: run make with sudo" >&2; exit 1; }
+	@command -v nft >/dev/null && command -v ip >/dev/null || { echo "installing nftables and iproute2 with apt-get"; apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends nftables iproute2; } >&2
