@@ -36,10 +36,7 @@ func (d document) raw() (json.RawMessage, error) {
 
 // section returns the object under name, which it makes if there is none.
 func (d document) section(name string) document {
-	switch s := d[name].(type) {
-	case map[string]any:
-		return s
-	case document:
+	if s := asObject(d[name]); s != nil {
 		return s
 	}
 	s := document{}
@@ -47,13 +44,15 @@ func (d document) section(name string) document {
 	return s
 }
 
-// has reports whether name holds an object.
-func (d document) has(name string) bool {
-	switch d[name].(type) {
-	case map[string]any, document:
-		return true
+// asObject returns v as an object, or nil.
+func asObject(v any) document {
+	switch v := v.(type) {
+	case map[string]any:
+		return v
+	case document:
+		return v
 	}
-	return false
+	return nil
 }
 
 // fill sets a field that the client left to us: absent, null, "" and 0 all mean "choose for me".
@@ -83,7 +82,7 @@ func (d document) objects(name string) []document {
 	list, _ := d[name].([]any)
 	var objects []document
 	for _, element := range list {
-		if o, ok := element.(map[string]any); ok {
+		if o := asObject(element); o != nil {
 			objects = append(objects, o)
 		}
 	}

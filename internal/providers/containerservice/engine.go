@@ -71,11 +71,6 @@ type Roles interface {
 	Check(ctx context.Context, caller providers.Caller, action string, scope armid.ID) (allowed bool, reason string)
 }
 
-// Networks makes virtual networks with one subnet.
-type Networks interface {
-	EnsureVNet(ctx context.Context, by providers.Caller, vnet armid.ID, location string, space netip.Prefix, subnet string, prefix netip.Prefix) error
-}
-
 // Addresses hands out parts of a subnet. An owner that asks again gets the same part.
 type Addresses interface {
 	Allocate(ctx context.Context, subnet armid.ID, owner string, bits int) (netip.Prefix, error)

@@ -3,6 +3,7 @@ package containerservice
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
@@ -87,7 +88,7 @@ func overlay(old, update document) (document, error) {
 	for _, p := range old.objects("agentPoolProfiles") {
 		pools[p.text("name")] = p
 	}
-	merged := document(layered(old, update).(map[string]any))
+	merged := asObject(layered(old, update))
 	if _, sent := update["agentPoolProfiles"].([]any); sent {
 		var list []any
 		for _, p := range update.objects("agentPoolProfiles") {
@@ -113,10 +114,7 @@ func layered(below, above any) any {
 		}
 		return above
 	}
-	out := map[string]any{}
-	for name, value := range b {
-		out[name] = value
-	}
+	out := maps.Clone(b)
 	for name, value := range a {
 		if _, ok := out[name]; ok {
 			value = layered(out[name], value)
@@ -124,16 +122,6 @@ func layered(below, above any) any {
 		out[name] = value
 	}
 	return out
-}
-
-func asObject(v any) map[string]any {
-	switch v := v.(type) {
-	case map[string]any:
-		return v
-	case document:
-		return v
-	}
-	return nil
 }
 
 // unchanged refuses changes of what is fixed at creation.

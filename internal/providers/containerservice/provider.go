@@ -16,7 +16,6 @@ type Options struct {
 	Directory  Directory
 	Identities Identities
 	Roles      Roles
-	Networks   Networks
 	Addresses  Addresses
 	Instances  Instances
 	Log        *slog.Logger

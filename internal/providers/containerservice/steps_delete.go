@@ -110,7 +110,7 @@ func (p *Provider) deleteControlPlane(ctx context.Context, w *work) error {
 // deleteNetwork ends the VNet's namespace unless another cluster is in the same network. A cluster that is being made
 // has its record before its network, so it is seen here.
 func (p *Provider) deleteNetwork(ctx context.Context, w *work) error {
-	others, err := p.Resources.List(ctx, armid.Subscription(w.cluster.ID.Subscription()), clusterType)
+	others, err := w.run.Resources.List(ctx, armid.Root(), clusterType)
 	if err != nil {
 		return fmt.Errorf("looking for other clusters of the virtual network: %w", err)
 	}
@@ -131,7 +131,7 @@ func (p *Provider) deleteNetwork(ctx context.Context, w *work) error {
 
 // deleteNodeResourceGroup removes the group with everything in it, if it is this cluster's.
 func (p *Provider) deleteNodeResourceGroup(ctx context.Context, w *work) error {
-	group, err := p.Resources.Get(ctx, w.nodeGroup())
+	group, err := w.run.Resources.Get(ctx, w.nodeGroup())
 	if rest.IsNotFound(err) {
 		return nil
 	}
@@ -150,7 +150,7 @@ const deletePoll = 200 * time.Millisecond
 // deleteResource deletes a resource and waits until it is gone.
 func (p *Provider) deleteResource(ctx context.Context, w *work, id armid.ID) error {
 	for {
-		done, err := p.Resources.Delete(ctx, w.service(), id)
+		done, err := w.run.Resources.Delete(ctx, w.service(), id)
 		if err != nil && !rest.IsNotFound(err) {
 			return fmt.Errorf("deleting %s: %w", id, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"net/netip"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -81,7 +82,7 @@ func (p *Provider) machines(ctx context.Context, w *work) ([]machine, error) {
 	var all []machine
 	for _, pool := range w.is.AgentPools {
 		subnet := w.subnet(pool)
-		document, err := p.Resources.Get(ctx, subnet)
+		document, err := w.run.Resources.Get(ctx, subnet)
 		if err != nil {
 			return nil, fmt.Errorf("reading the subnet of pool %s: %w", pool.Name, err)
 		}
@@ -230,16 +231,27 @@ func nodeLabels(w *work, pool pool) map[string]string {
 	labels := map[string]string{
 		"agentpool":                        pool.Name,
 		"kubernetes.azure.com/agentpool":   pool.Name,
-		"kubernetes.azure.com/cluster":     w.is.NodeResourceGroup,
+		"kubernetes.azure.com/cluster":     labelValue(w.is.NodeResourceGroup),
 		"kubernetes.azure.com/mode":        mode,
 		"kubernetes.azure.com/role":        "agent",
 		"kubernetes.azure.com/os-sku":      "Ubuntu",
-		"node.kubernetes.io/instance-type": pool.VMSize,
-		"topology.kubernetes.io/region":    w.cluster.Location,
+		"node.kubernetes.io/instance-type": labelValue(pool.VMSize),
+		"topology.kubernetes.io/region":    labelValue(w.cluster.Location),
 		"topology.kubernetes.io/zone":      "0",
 	}
 	for name, value := range pool.NodeLabels {
 		labels[name] = value
 	}
 	return labels
+}
+
+// labelValue makes a name fit for a label: a resource group's may be longer and have parentheses.
+func labelValue(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r < 0x80 && (isLetter(byte(r)) || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.') {
+			return r
+		}
+		return '_'
+	}, name)
+	return strings.Trim(firstOf(name, 63), "-_.")
 }

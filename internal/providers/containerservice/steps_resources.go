@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
@@ -21,7 +20,7 @@ func (w *work) nodeGroup() armid.ID {
 
 // ensureNodeResourceGroup makes the group, or finds it as made by this cluster.
 func (p *Provider) ensureNodeResourceGroup(ctx context.Context, w *work) error {
-	group, err := p.Resources.Create(ctx, w.service(), &resource.Resource{
+	group, err := w.run.Resources.Create(ctx, w.service(), &resource.Resource{
 		ID: w.nodeGroup(), Location: w.cluster.Location, Tags: w.cluster.Tags, ManagedBy: lowerGroupSegment(w.cluster.ID),
 	}, nil)
 	if err != nil {
@@ -34,9 +33,9 @@ func (p *Provider) ensureNodeResourceGroup(ctx context.Context, w *work) error {
 }
 
 // The address ranges of a network that nobody brought, as AKS has them.
-var (
-	defaultSpace  = netip.MustParsePrefix("10.224.0.0/12")
-	defaultSubnet = netip.MustParsePrefix("10.224.0.0/16")
+const (
+	defaultSpace  = "10.224.0.0/12"
+	defaultSubnet = "10.224.0.0/16"
 )
 
 // ensureVNet makes a network in the node resource group for a cluster that was given none.
@@ -45,7 +44,20 @@ func (p *Provider) ensureVNet(ctx context.Context, w *work) error {
 		return nil
 	}
 	subnet := w.subnet(w.is.AgentPools[0])
-	return p.Networks.EnsureVNet(ctx, w.service(), subnet.Parent(), w.cluster.Location, defaultSpace, subnet.Name(), defaultSubnet)
+	for _, wanted := range []struct {
+		id         armid.ID
+		location   string
+		properties string
+	}{
+		{subnet.Parent(), w.cluster.Location, `{"addressSpace":{"addressPrefixes":["` + defaultSpace + `"]}}`},
+		{subnet, "", `{"addressPrefix":"` + defaultSubnet + `"}`},
+	} {
+		next := &resource.Resource{ID: wanted.id, Location: wanted.location, Properties: json.RawMessage(wanted.properties)}
+		if _, err := w.run.Resources.Create(ctx, w.service(), next, nil); err != nil {
+			return fmt.Errorf("making the virtual network: %w", err)
+		}
+	}
+	return nil
 }
 
 // brought reports whether the cluster is in a virtual network of the user's. All pools are in the same one.
@@ -124,10 +136,10 @@ func (p *Provider) ensureScaleSets(ctx context.Context, w *work) error {
 		}
 		wanted.Identity = &resource.Identity{Type: resource.IdentityUserAssigned}
 		wanted.Identity.Assign(id, entry)
-		if _, err := p.Resources.Create(ctx, w.service(), wanted, nil); err != nil {
+		if _, err := w.run.Resources.Create(ctx, w.service(), wanted, nil); err != nil {
 			return fmt.Errorf("making the scale set of pool %s: %w", pool.Name, err)
 		}
-		if _, err := p.Resources.Update(ctx, wanted.ID, func(r *resource.Resource) error {
+		if _, err := w.run.Resources.Update(ctx, wanted.ID, func(r *resource.Resource) error {
 			r.SKU = wanted.SKU
 			keepIdentity(r, id, entry)
 			return nil

@@ -1,0 +1,372 @@
+package containerservice_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
+)
+
+const simple = `{"location":"westus2","identity":{"type":"SystemAssigned"},"tags":{"team":"a"},
+	"properties":{"kubernetesVersion":"","dnsPrefix":"demo","agentPoolProfiles":[{"name":"nodepool1","count":2,"vmSize":"Standard_DS2_v2","mode":"System"}],"networkProfile":{"networkPlugin":"azure"}}}`
+
+func TestCreateAndDelete(t *testing.T) {
+	w := newWorld(t)
+	empty := w.snapshot()
+	p := w.start()
+	defer p.stop()
+
+	outcome, r, err := p.put(clusterID("demo"), simple)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := outcome.Resource; got.Identity.PrincipalID != "principal-of-demo" || got.Identity.TenantID != tenant || got.ProvisioningState != "Creating" {
+		t.Errorf("first answer: %+v, state %s", got.Identity, got.ProvisioningState)
+	}
+	if len(r.Linked) != 0 {
+		t.Errorf("linked scopes %v for a cluster that brings nothing", r.Linked)
+	}
+	if strings.Contains(string(outcome.Resource.Properties), "identityProfile") {
+		t.Error("the kubelet identity is shown before it exists")
+	}
+	p.settle(clusterID("demo"))
+
+	c := p.get(clusterID("demo"))
+	if c.ProvisioningState != resource.Succeeded {
+		t.Fatalf("state %s, calls %v", c.ProvisioningState, w.calls)
+	}
+	type facts struct {
+		NodeResourceGroup       string
+		ServicePrincipalProfile map[string]string
+		IdentityProfile         map[string]map[string]string
+		AgentPoolProfiles       []struct {
+			Name, ProvisioningState, OrchestratorVersion string
+			Count, MaxPods                               int
+		}
+	}
+	got, err := resource.Read[facts](c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := facts{
+		NodeResourceGroup:       "MC_rg_demo_westus2",
+		ServicePrincipalProfile: map[string]string{"clientId": "msi"},
+		IdentityProfile: map[string]map[string]string{"kubeletidentity": {
+			"resourceId": "/subscriptions/" + subscription + "/resourcegroups/MC_rg_demo_westus2/providers/Microsoft.ManagedIdentity/userAssignedIdentities/demo-agentpool",
+			"clientId":   "client-of-demo-agentpool", "objectId": "principal-of-demo-agentpool",
+		}},
+	}
+	want.AgentPoolProfiles = append(want.AgentPoolProfiles, struct {
+		Name, ProvisioningState, OrchestratorVersion string
+		Count, MaxPods                               int
+	}{"nodepool1", "Succeeded", "1.34.2", 2, 30})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("cluster (-want +got):\n%s", diff)
+	}
+	set := p.get(armid.ResourceGroup(subscription, got.NodeResourceGroup).Extension("Microsoft.Compute", "virtualMachineScaleSets", strings.TrimSuffix(keys(w.nodes)[0], "000000")))
+	if set == nil || set.Tags["aks-managed-poolName"] != "nodepool1" || len(set.Identity.Keys()) != 1 {
+		t.Fatalf("scale set %+v", set)
+	}
+	node := w.nodes[keys(w.nodes)[0]]
+	if !strings.HasSuffix(node.ProviderID, "/virtualMachines/0") || !strings.HasPrefix(node.ProviderID, "azure:///subscriptions/") {
+		t.Errorf("provider ID %s", node.ProviderID)
+	}
+	if !strings.Contains(string(node.AzureJSON), `"userAssignedIdentityID": "client-of-demo-agentpool"`) {
+		t.Errorf("azure.json %s", node.AzureJSON)
+	}
+
+	p.delete(clusterID("demo"))
+	p.settle(clusterID("demo"))
+	if diff := cmp.Diff(empty, w.snapshot()); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
+}
+
+// TestCrashAtEveryPoint kills the process before and after every effect of a creation, an update and a deletion, starts
+// it again, and wants the state of a life without a crash.
+func TestCrashAtEveryPoint(t *testing.T) {
+	update := strings.Replace(simple, `[{"name":"nodepool1","count":2`, `[{"name":"more","count":1},{"name":"nodepool1","count":1`, 1)
+	for _, phase := range []struct {
+		name   string
+		before string // a cluster that is there already
+		act    func(p *process)
+	}{
+		{"create", "", func(p *process) { _, _, _ = p.put(clusterID("demo"), simple) }},
+		{"update", simple, func(p *process) { _, _, _ = p.put(clusterID("demo"), update) }},
+		{"delete", simple, func(p *process) { p.delete(clusterID("demo")) }},
+	} {
+		t.Run(phase.name, func(t *testing.T) {
+			undisturbed, points := life(t, phase.before, phase.act, 0)
+			if points < 10 {
+				t.Fatalf("only %d points: the plan did nothing", points)
+			}
+			for at := 1; at <= points; at++ {
+				state, _ := life(t, phase.before, phase.act, at)
+				if diff := cmp.Diff(undisturbed, state); diff != "" {
+					t.Fatalf("killed at point %d of %d (-undisturbed +killed):\n%s", at, points, diff)
+				}
+			}
+		})
+	}
+}
+
+func life(t *testing.T, before string, act func(*process), killAt int) (map[string]string, int) {
+	t.Helper()
+	w := newWorld(t)
+	if before != "" {
+		p := w.start()
+		p.create("demo", before)
+		p.stop()
+	}
+	w.mu.Lock()
+	w.points, w.killAt = 0, killAt
+	w.mu.Unlock()
+	p := w.start()
+	act(p)
+	finished := p.settle(clusterID("demo"))
+	p.stop()
+	if killAt != 0 && finished {
+		t.Fatalf("the process lived through point %d", killAt)
+	}
+	points := w.points
+	w.mu.Lock()
+	w.killAt = 0
+	w.mu.Unlock()
+	if !finished {
+		p = w.start()
+		if err := p.provider.Resume(t.Context()); err != nil {
+			t.Errorf("resuming after point %d: %v", killAt, err)
+		}
+		p.settle(clusterID("demo"))
+		p.stop()
+	}
+	return w.snapshot(), points
+}
+
+func TestDeleteCancelsCreate(t *testing.T) {
+	for at := 1; at < 40; at += 6 {
+		w := newWorld(t)
+		empty := w.snapshot()
+		p := w.start()
+		reached := make(chan struct{})
+		n := 0
+		w.fail = func(string) error {
+			if n++; n == at {
+				close(reached)
+			}
+			return nil
+		}
+		if _, _, err := p.put(clusterID("demo"), simple); err != nil {
+			t.Fatal(err)
+		}
+		settled := make(chan struct{})
+		go func() { defer close(settled); p.settle(clusterID("demo")) }()
+		select {
+		case <-reached:
+		case <-settled: // the plan has fewer calls
+		}
+		p.delete(clusterID("demo"))
+		p.settle(clusterID("demo"))
+		p.stop()
+		if diff := cmp.Diff(empty, w.snapshot()); diff != "" {
+			t.Errorf("deleted at call %d, left behind (-before +after):\n%s", at, diff)
+		}
+	}
+}
+
+func TestScaleAndPools(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	p.create("demo", simple)
+	first := keys(w.nodes)
+	body := func(pools string) string {
+		return `{"location":"westus2","properties":{"agentPoolProfiles":[` + pools + `]}}`
+	}
+	for _, step := range []struct {
+		pools string
+		nodes int
+	}{
+		{`{"name":"nodepool1","count":3,"mode":"System"}`, 3},
+		{`{"name":"nodepool1","count":1,"mode":"System"}`, 1},
+		{`{"name":"nodepool1","count":2,"mode":"System"},{"name":"apps","count":2,"mode":"User","nodeLabels":{"a":"b"},"nodeTaints":["only=apps:NoSchedule"]}`, 4},
+		{`{"name":"nodepool1","count":2,"mode":"System"}`, 2},
+	} {
+		c := p.create("demo", body(step.pools))
+		if c.ProvisioningState != resource.Succeeded || len(w.nodes) != step.nodes {
+			t.Fatalf("%s: state %s, nodes %v", step.pools, c.ProvisioningState, keys(w.nodes))
+		}
+		instances, err := p.engine.List(t.Context(), armid.ResourceGroup(subscription, "MC_rg_demo_westus2"), "Microsoft.Compute/virtualMachineScaleSets/virtualMachines")
+		if err != nil || len(instances) != step.nodes || len(w.addresses) != 2*step.nodes {
+			t.Fatalf("%s: %d virtual machines, %d allocations, %v", step.pools, len(instances), len(w.addresses), err)
+		}
+	}
+	if now := keys(w.nodes); now[0] != first[0] || now[1] == first[1] {
+		t.Errorf("nodes %v then %v: the first is to stay, a number isn't to be used twice", first, now)
+	}
+	if p.get(clusterID("demo")).Identity.PrincipalID != "principal-of-demo" {
+		t.Error("an update without identity lost it")
+	}
+}
+
+func TestIdentitiesOfOthersStayOnScaleSets(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	p.create("demo", simple)
+	sets, err := p.engine.List(t.Context(), armid.Root(), "Microsoft.Compute/virtualMachineScaleSets")
+	if err != nil || len(sets) != 1 {
+		t.Fatal(sets, err)
+	}
+	other := armid.MustParse("/subscriptions/" + subscription + "/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/app")
+	if _, err := p.engine.Update(t.Context(), sets[0].ID, func(r *resource.Resource) error {
+		kubelet := armid.MustParse(r.Identity.Keys()[0])
+		r.Identity.Unassign(kubelet)
+		r.Identity.Assign(other, resource.UserAssignedIdentity{ClientID: "c", PrincipalID: "p"})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p.create("demo", simple)
+	if ids := p.get(sets[0].ID).Identity.Keys(); len(ids) != 2 {
+		t.Errorf("identities on the scale set: %v", ids)
+	}
+}
+
+func TestBroughtNetworkIsSharedAndKept(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	const vnet = "/subscriptions/" + subscription + "/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/v"
+	p.make(vnet, `{"addressSpace":{"addressPrefixes":["10.240.0.0/16"]}}`)
+	p.make(vnet+"/subnets/s", `{"addressPrefix":"10.240.0.0/20"}`)
+	body := strings.Replace(simple, `"mode":"System"`, `"mode":"System","vnetSubnetID":"`+vnet+`/subnets/s"`, 1)
+	_, r, err := p.put(clusterID("a"), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Linked) != 1 || r.Linked[0].Action != "Microsoft.Network/virtualNetworks/subnets/join/action" {
+		t.Errorf("linked: %v", r.Linked)
+	}
+	p.create("b", strings.Replace(body, `"dnsPrefix":"demo"`, `"dnsPrefix":"other"`, 1))
+	p.settle(clusterID("a"))
+	if len(w.nodes) != 4 || len(w.vnets) != 1 {
+		t.Fatalf("nodes %v, networks %v", keys(w.nodes), keys(w.vnets))
+	}
+	p.delete(clusterID("a"))
+	p.settle(clusterID("a"))
+	if len(w.vnets) != 1 || len(w.served) != 1 || len(w.nodes) != 2 {
+		t.Errorf("after the first: networks %v, served %v, nodes %v", w.vnets, w.served, keys(w.nodes))
+	}
+	p.delete(clusterID("b"))
+	p.settle(clusterID("b"))
+	if len(w.vnets) != 0 || len(w.served) != 0 || len(w.addresses) != 0 {
+		t.Errorf("after both: networks %v, served %v, addresses %v", w.vnets, w.served, w.addresses)
+	}
+	if p.get(armid.MustParse(vnet)) == nil {
+		t.Error("the brought network is gone")
+	}
+}
+
+func TestKubenetGivesPodsTheirOwnRange(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	p.create("demo", strings.Replace(simple, `"networkPlugin":"azure"`, `"networkPlugin":"kubenet"`, 1))
+	var pods []string
+	for _, name := range keys(w.nodes) {
+		pods = append(pods, w.nodes[name].PodAddresses.String())
+	}
+	if diff := cmp.Diff([]string{"10.244.0.0/24", "10.244.1.0/24"}, pods); diff != "" {
+		t.Errorf("pod ranges (-want +got):\n%s", diff)
+	}
+}
+
+func TestFailedStep(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	w.fail = func(call string) error {
+		if call == "identities.Ensure" {
+			return &rest.Error{Status: 409, Code: "ScopeLocked", Message: "The scope is locked."}
+		}
+		return nil
+	}
+	outcome, _, err := p.put(clusterID("demo"), simple)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.settle(clusterID("demo"))
+	record, err := p.engine.Operation(t.Context(), outcome.Operation.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if record.State != "Failed" || record.Error == nil || record.Error.Code != "ReconcileKubeletIdentityError" || record.Error.Message != "The scope is locked." {
+		t.Errorf("operation %+v", record)
+	}
+	c := p.get(clusterID("demo"))
+	if c.ProvisioningState != "Failed" || !strings.Contains(string(c.Properties), `"provisioningState":"Failed"`) {
+		t.Errorf("cluster %s %s", c.ProvisioningState, c.Properties)
+	}
+	w.mu.Lock()
+	w.fail = nil
+	w.mu.Unlock()
+	if c := p.create("demo", simple); c.ProvisioningState != "Succeeded" {
+		t.Errorf("sent again: %s", c.ProvisioningState)
+	}
+}
+
+func TestTransientFailureIsTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	failures := 0
+	w.fail = func(call string) error {
+		if call == "EnsureControlPlane" && failures < 2 {
+			failures++
+			return errors.New("not yet")
+		}
+		return nil
+	}
+	if c := p.create("demo", simple); c.ProvisioningState != "Succeeded" || failures != 2 {
+		t.Errorf("state %s after %d failures", c.ProvisioningState, failures)
+	}
+}
+
+func TestRelayPortIsKeptOverRestarts(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	p.create("demo", simple)
+	before := kubeconfig(t, p, "listClusterUserCredential")
+	p.stop()
+	p = w.start()
+	defer p.stop()
+	if err := p.provider.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := kubeconfig(t, p, "listClusterUserCredential"); after != before {
+		t.Errorf("kubeconfig %q, then %q", before, after)
+	}
+	if admin := kubeconfig(t, p, "listClusterAdminCredential"); !strings.HasPrefix(admin, "clusterAdmin: admin of ") {
+		t.Error(admin)
+	}
+}
+
+func kubeconfig(t *testing.T, p *process, action string) string {
+	t.Helper()
+	response := p.act(clusterID("demo"), action)
+	var body struct {
+		Kubeconfigs []struct {
+			Name  string
+			Value []byte
+		}
+	}
+	p.decode(response, &body)
+	return fmt.Sprintf("%s: %s", body.Kubeconfigs[0].Name, body.Kubeconfigs[0].Value)
+}
