@@ -45,9 +45,9 @@ func assignBody(role, principal string) string {
 // principalOf makes an identity and returns its object ID.
 func (f *fixture) principalOf(name string) string {
 	f.Helper()
-	p, found, err := f.directory.PrincipalOf(f.Context(), armid.MustParse(f.identity(name)))
-	if err != nil || !found {
-		f.Fatalf("principal of %s: %v %v", name, found, err)
+	p, err := f.directory.ManagedIdentityOf(f.Context(), armid.MustParse(f.identity(name)))
+	if err != nil {
+		f.Fatal(err)
 	}
 	return p.ObjectID
 }
@@ -81,6 +81,9 @@ func TestAssignmentBodyIsAsRecorded(t *testing.T) {
 	}
 	if status, _ := f.call(ownerID, "DELETE", assignmentPath(identityPath, name)+assignVer, ""); status != http.StatusNoContent {
 		t.Errorf("deleting again: %d, want 204", status)
+	}
+	if got := f.refused(ownerID, 404, "RoleAssignmentNotFound", "GET", assignmentPath(identityPath, name)+assignVer, ""); got != "The role assignment '"+strings.ReplaceAll(name, "-", "")+"' is not found." {
+		t.Errorf("message: %s", got)
 	}
 }
 
@@ -183,7 +186,7 @@ func waitFor(t *testing.T, done func() bool) {
 func newAuthorization(t *testing.T, f *fixture) *authorization.Provider {
 	t.Helper()
 	other := &fixture{T: t}
-	p, err := authorization.New(authorization.Config{Store: f.store, Resources: f.engine, Principals: f.directory, TenantID: tenant, Log: quiet(), Clock: realClock()})
+	p, err := authorization.New(authorization.Config{Store: f.store, Resources: f.engine, Principals: f.directory, Log: quiet(), Clock: realClock()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,9 +211,9 @@ func TestOnlyOneOfManySameAssignments(t *testing.T) {
 	}
 }
 
-// TestClaimOfADeletedGroupIsFree: assignments go with their resource group, and
+// TestClaimOfADeletedScopeIsFree: assignments go with the resource that they are on, and
 // can be made again when it is.
-func TestClaimOfADeletedGroupIsFree(t *testing.T) {
+func TestClaimOfADeletedScopeIsFree(t *testing.T) {
 	f := newCloud(t)
 	f.must(201, "PUT", setURL, `{"location":"westus2"}`)
 	f.grant(guestID, readerRole, armid.MustParse(setPath))

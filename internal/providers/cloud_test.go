@@ -15,7 +15,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/google/uuid"
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
@@ -23,18 +22,19 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
+	"github.com/lanyard-project/lanyard/internal/seal"
 	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/storetest"
 )
 
-// The cloud of these tests: the real pipeline, engine, store and providers
-// behind TLS. Only who a token stands for, and the directory of principals, are
-// simple stand-ins.
+// The cloud of these tests: the real pipeline, engine, store, providers and
+// directory behind TLS. Only who a token stands for is a stand-in.
 
 const (
 	tenant       = "aaaaaaaa-0000-0000-0000-000000000001"
@@ -50,7 +50,7 @@ type fixture struct {
 	server        *httptest.Server
 	store         *store.Store
 	engine        *ops.Engine
-	directory     *principals
+	directory     *directory.Directory
 	authorization *authorization.Provider
 	network       *network.Provider
 	compute       *compute.Provider
@@ -64,20 +64,30 @@ func newCloud(t *testing.T) *fixture {
 	log := slog.New(slog.DiscardHandler)
 	registry := providers.NewRegistry()
 	engine := ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: log})
-	directory := &principals{store: s}
-	f := &fixture{T: t, store: s, engine: engine, directory: directory,
+	f := &fixture{T: t, store: s, engine: engine,
 		admin: providers.Caller{TenantID: tenant, ObjectID: ownerID, AppID: ownerID, Type: "Application"}}
 
-	var err error
+	box, err := seal.New(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.directory, err = directory.Open(t.Context(), directory.Options{Store: s, Box: box, Clock: clock.RealClock{}, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.run(func(context.Context) error { return nil }, f.directory.Run)
+	if _, _, err := f.directory.EnsureFirstTenant(t.Context(), directory.FirstTenantOptions{TenantID: tenant, SubscriptionID: subscription}); err != nil {
+		t.Fatal(err)
+	}
 	f.authorization, err = authorization.New(authorization.Config{
-		Store: s, Resources: engine, Principals: directory, TenantID: tenant, Log: log, Clock: clock.RealClock{},
+		Store: s, Resources: engine, Principals: f.directory, Log: log, Clock: clock.RealClock{},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.identities = managedidentity.New(managedidentity.Config{Directory: directory, Resources: engine})
+	f.identities = managedidentity.New(managedidentity.Config{Directory: f.directory, Resources: engine})
 	f.network = network.New(network.Config{Store: s, Resources: engine})
-	f.compute = compute.New(compute.Config{Store: s, Resources: engine, Directory: directory, TenantID: tenant, Log: log, Clock: clock.RealClock{}})
+	f.compute = compute.New(compute.Config{Store: s, Resources: engine, Directory: f.directory, Log: log, Clock: clock.RealClock{}})
 	for _, types := range [][]*providers.Type{f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types()} {
 		if err := registry.Register(types...); err != nil {
 			t.Fatal(err)
@@ -122,7 +132,7 @@ func (f *fixture) run(load, run func(context.Context) error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := run(ctx); !errors.Is(err, context.Canceled) {
+		if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 			f.Errorf("following the store: %v", err)
 		}
 	}()
@@ -219,52 +229,6 @@ type bearer string
 
 func (b bearer) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	return azcore.AccessToken{Token: string(b)}, nil
-}
-
-// principals is a directory in the store: what is written in a transaction is
-// there, and nothing else.
-type principals struct {
-	store *store.Store
-}
-
-func key(owner armid.ID) string { return "/test/principals" + owner.Key() }
-
-func (d *principals) PrincipalOf(ctx context.Context, owner armid.ID) (managedidentity.Principal, bool, error) {
-	var p managedidentity.Principal
-	item, err := d.store.Get(ctx, key(owner))
-	if errors.Is(err, store.ErrNotFound) {
-		return p, false, nil
-	}
-	if err != nil {
-		return p, false, err
-	}
-	return p, true, json.Unmarshal(item.Value, &p)
-}
-
-func (d *principals) MakePrincipal(ctx context.Context, owner armid.ID, _ bool) (managedidentity.Principal, []store.Cond, []store.Op, error) {
-	if p, ok, err := d.PrincipalOf(ctx, owner); ok || err != nil {
-		return p, nil, nil, err
-	}
-	p := managedidentity.Principal{TenantID: tenant, ObjectID: uuid.NewString(), ClientID: uuid.NewString()}
-	raw, err := json.Marshal(p)
-	return p, []store.Cond{store.Absent(key(owner))}, []store.Op{store.Put(key(owner), raw)}, err
-}
-
-func (d *principals) DropPrincipal(_ context.Context, owner armid.ID) ([]store.Cond, []store.Op, error) {
-	return nil, []store.Op{store.Delete(key(owner))}, nil
-}
-
-func (d *principals) PrincipalType(ctx context.Context, objectID string) (string, error) {
-	page, err := d.store.List(ctx, "/test/principals/", store.ListOptions{})
-	if err != nil {
-		return "", err
-	}
-	for _, item := range page.Items {
-		if bytes.Contains(item.Value, []byte(objectID)) {
-			return "ServicePrincipal", nil
-		}
-	}
-	return "", nil
 }
 
 func write(w http.ResponseWriter, r rest.Response) {

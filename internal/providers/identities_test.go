@@ -1,6 +1,7 @@
 package providers_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/directory"
 )
 
 const identityPath = "/subscriptions/" + subscription + "/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/demo"
@@ -116,9 +118,10 @@ func TestIdentitySDK(t *testing.T) {
 	if _, err := client.Delete(ctx, "g", "demo", nil); err != nil {
 		t.Errorf("deleting it again must be 204: %v", err)
 	}
-	if _, found, err := f.directory.PrincipalOf(ctx, armid.MustParse(identityPath)); found || err != nil {
-		t.Errorf("the principal outlives its identity (%v)", err)
-	}
+	waitFor(t, func() bool {
+		_, err := f.directory.ManagedIdentityOf(t.Context(), armid.MustParse(identityPath))
+		return errors.Is(err, directory.ErrNotFound) // or the principal outlives its identity
+	})
 	again, err := client.CreateOrUpdate(ctx, "g", "demo", armmsi.Identity{Location: to.Ptr("westus2")}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 )
 
@@ -97,9 +98,10 @@ func TestScaleSetIdentityPatch(t *testing.T) {
 	if props["provisioningState"] != "Succeeded" || props["upgradePolicy"] == nil || got["tags"].(map[string]any)["a"] != "b" {
 		t.Errorf("got %v", got)
 	}
-	if _, found, err := f.directory.PrincipalOf(t.Context(), armid.MustParse(setPath)); found || err != nil {
-		t.Errorf("the set's own principal outlives its identity (%v)", err)
-	}
+	waitFor(t, func() bool {
+		_, err := f.directory.ManagedIdentityOf(t.Context(), armid.MustParse(setPath))
+		return errors.Is(err, directory.ErrNotFound) // or the principal outlives its identity
+	})
 	f.must(200, "PATCH", setURL, patch("UserAssigned", map[string]string{a: "{}", b: "{}"}))
 	if _, ids := carried(f.must(200, "PUT", setURL, `{"location":"westus2","identity":{"type":"UserAssigned","userAssignedIdentities":{"`+c+`":{}}}}`)); len(ids) != 1 || !ids["ccc"] {
 		t.Errorf("PUT must replace the identities: %v", ids)

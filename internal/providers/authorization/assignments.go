@@ -10,6 +10,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/rbac"
 	"github.com/lanyard-project/lanyard/internal/store"
@@ -35,6 +36,7 @@ func (p *Provider) roleAssignments() *providers.Type {
 		Admit:       p.admit,
 		Remove:      p.remove,
 		Committed:   p.committed,
+		Get:         p.getAssignment,
 		List:        p.listAssignments,
 	}
 }
@@ -67,7 +69,7 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 		return roleDoesNotExist(400, role)
 	}
 	if q.PrincipalType == "" {
-		if q.PrincipalType, err = p.principalType(ctx, r.Old, q.PrincipalID); err != nil {
+		if q.PrincipalType, err = p.principalType(ctx, r, q.PrincipalID); err != nil {
 			return err
 		}
 	}
@@ -90,9 +92,9 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 
 // principalType asks the directory, unless the assignment knows already: its
 // principal may be gone since.
-func (p *Provider) principalType(ctx context.Context, old *resource.Resource, principalID string) (string, error) {
-	if old != nil {
-		props, err := resource.Read[properties](old)
+func (p *Provider) principalType(ctx context.Context, r *providers.Request, principalID string) (string, error) {
+	if r.Old != nil {
+		props, err := resource.Read[properties](r.Old)
 		return props.PrincipalType, err
 	}
 	kind, err := p.cfg.Principals.PrincipalType(ctx, strings.ToLower(principalID))
@@ -100,7 +102,7 @@ func (p *Provider) principalType(ctx context.Context, old *resource.Resource, pr
 		return "", fmt.Errorf("looking up principal %s: %w", principalID, err)
 	}
 	if kind == "" {
-		return "", principalNotFound(principalID, p.cfg.TenantID)
+		return "", principalNotFound(principalID, r.Caller.TenantID)
 	}
 	return kind, nil
 }
@@ -146,6 +148,16 @@ func (p *Provider) remove(_ context.Context, r *providers.Request) error {
 	}
 	r.Ops = append(r.Ops, store.Delete(claimKey(r.Old.ID.Parent(), rbac.RoleGUID(props.RoleDefinitionID), props.PrincipalID)))
 	return nil
+}
+
+// getAssignment reads a stored assignment as any other, but has its own error for
+// a client that asks for one that isn't there.
+func (p *Provider) getAssignment(ctx context.Context, r *providers.Request) (*resource.Resource, error) {
+	stored, err := p.cfg.Resources.Get(ctx, r.ID)
+	if r.Method == providers.Get && rest.IsNotFound(err) {
+		return nil, assignmentNotFound(r.ID.Name())
+	}
+	return stored, err
 }
 
 // count is the number of assignments at and below a subscription.

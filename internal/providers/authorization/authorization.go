@@ -18,7 +18,7 @@ import (
 
 const namespace = "Microsoft.Authorization"
 
-// Principals tells what is known of a principal, as the directory has it.
+// Principals tells what is known of a principal; *directory.Directory is one.
 type Principals interface {
 	// PrincipalType returns "ServicePrincipal", "User" or "Group", or "" when the
 	// tenant has no such principal.
@@ -30,7 +30,6 @@ type Config struct {
 	Store      *store.Store
 	Resources  providers.Resources // for Grant and Revoke
 	Principals Principals
-	TenantID   string // named in PrincipalNotFound
 	Log        *slog.Logger
 	Clock      clock.Clock
 }

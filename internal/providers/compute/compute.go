@@ -21,7 +21,6 @@ type Config struct {
 	Store     *store.Store
 	Resources providers.Resources
 	Directory managedidentity.Directory
-	TenantID  string
 	Log       *slog.Logger
 	Clock     clock.Clock
 }

@@ -166,19 +166,19 @@ func (p *Provider) assign(ctx context.Context, r *providers.Request, id armid.ID
 	if err != nil {
 		return err
 	}
-	principal, err := managedidentity.PrincipalOf(identity)
+	principal, err := managedidentity.Read(identity)
 	if err != nil {
 		return err
 	}
-	r.Next.Identity.Assign(id, resource.UserAssignedIdentity{ClientID: principal.ClientID, PrincipalID: principal.ObjectID})
+	r.Next.Identity.Assign(id, resource.UserAssignedIdentity{ClientID: principal.ClientID, PrincipalID: principal.PrincipalID})
 	r.Conds = append(r.Conds, store.Exists(resource.StoreKey(id)))
 	return nil
 }
 
 func (p *Provider) makeOwn(ctx context.Context, r *providers.Request) error {
-	principal, conds, ops, err := p.cfg.Directory.MakePrincipal(ctx, r.Next.ID, false)
+	principal, conds, ops, err := managedidentity.MakePrincipal(ctx, p.cfg.Directory, r.Next.ID, false)
 	if err != nil {
-		return fmt.Errorf("making the principal of %s: %w", r.Next.ID, err)
+		return err
 	}
 	r.Next.Identity.PrincipalID, r.Next.Identity.TenantID = principal.ObjectID, principal.TenantID
 	r.Conds, r.Ops = append(r.Conds, conds...), append(r.Ops, ops...)
@@ -186,9 +186,9 @@ func (p *Provider) makeOwn(ctx context.Context, r *providers.Request) error {
 }
 
 func (p *Provider) dropOwn(ctx context.Context, r *providers.Request) error {
-	conds, ops, err := p.cfg.Directory.DropPrincipal(ctx, r.Old.ID)
+	conds, ops, err := managedidentity.DropPrincipal(ctx, p.cfg.Directory, r.Old.ID)
 	if err != nil {
-		return fmt.Errorf("removing the principal of %s: %w", r.Old.ID, err)
+		return err
 	}
 	r.Conds, r.Ops = append(r.Conds, conds...), append(r.Ops, ops...)
 	return nil

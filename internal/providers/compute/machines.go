@@ -168,9 +168,10 @@ func (p *Provider) MachineAt(vnet armid.ID, address netip.Addr) (Machine, bool) 
 	if !ok {
 		return Machine{}, false
 	}
+	tenant, _ := m.cfg.Directory.TenantOf(set.ID.Subscription())
 	out := Machine{
 		ID: i.resource.ID, ScaleSet: set.ID, Name: instanceName(i.resource.ID), ComputerName: i.props.OS.ComputerName, VMID: i.props.VMID,
-		VMSize: i.props.Hardware.VMSize, OSType: i.props.Storage.OSDisk.OSType, Location: set.Location, Tags: set.Tags, TenantID: m.cfg.TenantID,
+		VMSize: i.props.Hardware.VMSize, OSType: i.props.Storage.OSDisk.OSType, Location: set.Location, Tags: set.Tags, TenantID: tenant.ID,
 		VNet: i.vnet, Subnet: i.place.Subnet, Address: i.place.Address, MAC: i.place.MAC,
 	}
 	if len(i.resource.Zones) > 0 {

@@ -2,28 +2,42 @@ package managedidentity
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/store"
 )
 
-// Principal is the service principal behind a managed identity.
-type Principal struct {
-	TenantID string
-	ObjectID string
-	ClientID string
+// Directory has the principals of managed identities; *directory.Directory is
+// one. The plans write nothing themselves: what has to be written goes into the
+// transaction of the resource, so that neither is ever without the other.
+type Directory interface {
+	TenantOf(subscriptionID string) (directory.Tenant, bool)
+	ManagedIdentityOf(ctx context.Context, id armid.ID) (directory.ServicePrincipal, error)
+	PlanManagedIdentity(ctx context.Context, mi directory.ManagedIdentity) (directory.ServicePrincipal, []store.Cond, []store.Op, error)
+	PlanDeleteManagedIdentity(ctx context.Context, id armid.ID) (directory.ServicePrincipal, []store.Cond, []store.Op, error)
 }
 
-// Directory has the principals of managed identities. It writes nothing itself:
-// what has to be written goes into the transaction of the resource, so that
-// neither is ever without the other.
-type Directory interface {
-	// PrincipalOf returns the principal of a resource, and false if it has none.
-	PrincipalOf(ctx context.Context, owner armid.ID) (Principal, bool, error)
-	// MakePrincipal returns the principal that a resource gets by the writes, or the
-	// one that it has (then there is nothing to write). explicit is true for a
-	// user-assigned identity and false for a resource's own.
-	MakePrincipal(ctx context.Context, owner armid.ID, explicit bool) (Principal, []store.Cond, []store.Op, error)
-	// DropPrincipal says what removes it; nothing if there is none.
-	DropPrincipal(ctx context.Context, owner armid.ID) ([]store.Cond, []store.Op, error)
+// MakePrincipal plans the principal of a resource in its subscription's tenant.
+// explicit is true for a user-assigned identity and false for a resource's own.
+func MakePrincipal(ctx context.Context, d Directory, id armid.ID, explicit bool) (directory.ServicePrincipal, []store.Cond, []store.Op, error) {
+	tenant, ok := d.TenantOf(id.Subscription())
+	if !ok {
+		return directory.ServicePrincipal{}, nil, nil, fmt.Errorf("making the principal of %s: its subscription has no tenant", id)
+	}
+	principal, conds, ops, err := d.PlanManagedIdentity(ctx, directory.ManagedIdentity{TenantID: tenant.ID, ResourceID: id, Explicit: explicit})
+	if err != nil {
+		return directory.ServicePrincipal{}, nil, nil, fmt.Errorf("making the principal of %s: %w", id, err)
+	}
+	return principal, conds, ops, nil
+}
+
+// DropPrincipal plans the removal of a resource's principal.
+func DropPrincipal(ctx context.Context, d Directory, id armid.ID) ([]store.Cond, []store.Op, error) {
+	_, conds, ops, err := d.PlanDeleteManagedIdentity(ctx, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("removing the principal of %s: %w", id, err)
+	}
+	return conds, ops, nil
 }

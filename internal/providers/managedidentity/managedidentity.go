@@ -3,6 +3,7 @@ package managedidentity
 import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers"
 )
 
@@ -42,21 +43,20 @@ func apiVersions() []string {
 	}
 }
 
-// properties are an identity's, given by the server.
-type properties struct {
+// Properties are an identity's, given by the server.
+type Properties struct {
 	TenantID    string `json:"tenantId"`
 	PrincipalID string `json:"principalId"`
 	ClientID    string `json:"clientId"`
 }
 
-func (p Principal) properties() properties {
-	return properties{TenantID: p.TenantID, PrincipalID: p.ObjectID, ClientID: p.ClientID}
+func propertiesOf(p directory.ServicePrincipal) Properties {
+	return Properties{TenantID: p.TenantID, PrincipalID: p.ObjectID, ClientID: p.AppID}
 }
 
-// PrincipalOf reads the principal that a user-assigned identity's resource names.
-func PrincipalOf(identity *resource.Resource) (Principal, error) {
-	props, err := resource.Read[properties](identity)
-	return Principal{TenantID: props.TenantID, ObjectID: props.PrincipalID, ClientID: props.ClientID}, err
+// Read reads the principal that a user-assigned identity's resource names.
+func Read(identity *resource.Resource) (Properties, error) {
+	return resource.Read[Properties](identity)
 }
 
 // IsIdentity reports whether the ID is that of a user-assigned identity.

@@ -2,12 +2,14 @@ package managedidentity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers"
 )
 
@@ -32,17 +34,17 @@ func (p *Provider) getSystemAssigned(ctx context.Context, r *providers.Request) 
 	if err != nil {
 		return nil, err
 	}
-	principal, found, err := p.cfg.Directory.PrincipalOf(ctx, owner)
-	if err != nil {
+	principal, err := p.cfg.Directory.ManagedIdentityOf(ctx, owner)
+	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return nil, fmt.Errorf("reading the principal of %s: %w", owner, err)
 	}
-	if !found || !of.Identity.HasSystemAssigned() || !strings.EqualFold(r.ID.Name(), "default") {
+	if err != nil || !of.Identity.HasSystemAssigned() || !strings.EqualFold(r.ID.Name(), "default") {
 		return nil, rest.ResourceNotFound(namespace+"/identities/"+r.ID.Name(), owner.ResourceGroup())
 	}
 	shown := &resource.Resource{ID: of.ID.Extension(namespace, "identities", "default"), Location: of.Location, Tags: of.Tags}
-	query := url.Values{"tid": {principal.TenantID}, "oid": {principal.ObjectID}, "aid": {principal.ClientID}}
+	query := url.Values{"tid": {principal.TenantID}, "oid": {principal.ObjectID}, "aid": {principal.AppID}}
 	return shown, shown.Merge(map[string]any{
-		"tenantId": principal.TenantID, "principalId": principal.ObjectID, "clientId": principal.ClientID,
+		"tenantId": principal.TenantID, "principalId": principal.ObjectID, "clientId": principal.AppID,
 		"clientSecretUrl": "https://control-" + of.Location + ".identity.azure.net" + of.ID.String() + "/credentials?" + query.Encode(),
 	})
 }

@@ -54,24 +54,24 @@ func prepare(_ context.Context, r *providers.Request) error {
 
 func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 	if r.Old != nil {
-		old, err := PrincipalOf(r.Old)
+		old, err := Read(r.Old)
 		if err != nil {
 			return err
 		}
-		return r.Next.Merge(old.properties())
+		return r.Next.Merge(old)
 	}
-	principal, conds, ops, err := p.cfg.Directory.MakePrincipal(ctx, r.Next.ID, true)
+	principal, conds, ops, err := MakePrincipal(ctx, p.cfg.Directory, r.Next.ID, true)
 	if err != nil {
-		return fmt.Errorf("making the principal of %s: %w", r.Next.ID, err)
+		return err
 	}
 	r.Conds, r.Ops = append(r.Conds, conds...), append(r.Ops, ops...)
-	return r.Next.Merge(principal.properties())
+	return r.Next.Merge(propertiesOf(principal))
 }
 
 func (p *Provider) remove(ctx context.Context, r *providers.Request) error {
-	conds, ops, err := p.cfg.Directory.DropPrincipal(ctx, r.Old.ID)
+	conds, ops, err := DropPrincipal(ctx, p.cfg.Directory, r.Old.ID)
 	if err != nil {
-		return fmt.Errorf("removing the principal of %s: %w", r.Old.ID, err)
+		return err
 	}
 	r.Conds, r.Ops = append(r.Conds, conds...), append(r.Ops, ops...)
 	return nil
@@ -80,12 +80,12 @@ func (p *Provider) remove(ctx context.Context, r *providers.Request) error {
 // Ensure makes an identity of a provider's own accord, as a cluster does for its
 // nodes, or returns the one that exists.
 func (p *Provider) Ensure(ctx context.Context, by providers.Caller, id armid.ID, location string, tags map[string]string) (*resource.Resource, error) {
-	principal, conds, ops, err := p.cfg.Directory.MakePrincipal(ctx, id, true)
+	principal, conds, ops, err := MakePrincipal(ctx, p.cfg.Directory, id, true)
 	if err != nil {
-		return nil, fmt.Errorf("making the principal of %s: %w", id, err)
+		return nil, err
 	}
 	next := &resource.Resource{ID: id, Location: location, Tags: maps.Clone(tags)}
-	if err := next.Merge(principal.properties()); err != nil {
+	if err := next.Merge(propertiesOf(principal)); err != nil {
 		return nil, err
 	}
 	made, err := p.cfg.Resources.Create(ctx, by, next, ops, conds...)
