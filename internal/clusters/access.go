@@ -122,7 +122,7 @@ func join(ctx context.Context, a, b net.Conn) {
 				pair[1].Close()
 			}
 			if half, ok := pair[0].(interface{ CloseWrite() error }); ok {
-				half.CloseWrite()
+				_ = half.CloseWrite() // the peer may be gone already
 			}
 		})
 	}

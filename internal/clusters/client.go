@@ -5,10 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"os"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/lanyard-project/lanyard/internal/clusters/controlplane"
+	"github.com/lanyard-project/lanyard/internal/clusters/machine"
 )
 
 // pollEvery is how often the API server is asked whether something came true.
@@ -79,8 +77,7 @@ func until(ctx context.Context, what string, ask func(context.Context) (bool, er
 	}
 }
 
-// ready waits until the API server is ready, has the engine's role bindings,
-// and its controllers make service accounts, without which no pod is admitted.
+// ready waits until the API server is ready and has the engine's role bindings.
 func (c *client) ready(ctx context.Context) error {
 	err := until(ctx, "kube-apiserver is ready", func(ctx context.Context) (bool, error) {
 		_, err := c.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
@@ -95,6 +92,12 @@ func (c *client) ready(ctx context.Context) error {
 			return fmt.Errorf("binding role %s: %w", b.RoleRef.Name, err)
 		}
 	}
+	return nil
+}
+
+// admitsPods waits until the controllers make service accounts, without which
+// no pod is admitted.
+func (c *client) admitsPods(ctx context.Context) error {
 	return until(ctx, "the default service account exists", func(ctx context.Context) (bool, error) {
 		_, err := c.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
 		return err == nil, err
@@ -121,8 +124,9 @@ func roleBindings() []rbacv1.ClusterRoleBinding {
 }
 
 // nodeReady waits until the node has registered itself and has said since its
-// start that it is Ready, and gives it the labels that it may not give itself.
-func (c *client) nodeReady(ctx context.Context, n Node, started time.Time) error {
+// start that it is Ready. It gives the node the labels that it may not give
+// itself and takes those away that it had and shall have no longer.
+func (c *client) nodeReady(ctx context.Context, n Node, had map[string]string, started time.Time) error {
 	labelled := false
 	return until(ctx, "node "+n.Name+" is Ready", func(ctx context.Context) (bool, error) {
 		got, err := c.CoreV1().Nodes().Get(ctx, n.Name, metav1.GetOptions{})
@@ -130,7 +134,7 @@ func (c *client) nodeReady(ctx context.Context, n Node, started time.Time) error
 			return false, err
 		}
 		if !labelled {
-			if err := c.label(ctx, got, n.Labels); err != nil {
+			if err := c.label(ctx, got, n.Labels, had); err != nil {
 				return false, err
 			}
 			labelled = true
@@ -139,17 +143,23 @@ func (c *client) nodeReady(ctx context.Context, n Node, started time.Time) error
 	})
 }
 
-func (c *client) label(ctx context.Context, got *corev1.Node, labels map[string]string) error {
-	missing := map[string]string{}
-	for k, v := range labels {
+func (c *client) label(ctx context.Context, got *corev1.Node, want, had map[string]string) error {
+	change := map[string]any{}
+	for k, v := range want {
 		if have, ok := got.Labels[k]; !ok || have != v {
-			missing[k] = v
+			change[k] = v
 		}
 	}
-	if len(missing) == 0 {
+	for k := range had {
+		_, wanted := want[k]
+		if _, has := got.Labels[k]; has && !wanted {
+			change[k] = nil // which removes it
+		}
+	}
+	if len(change) == 0 {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": missing}})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": change}})
 	if err != nil {
 		return err
 	}
@@ -206,22 +216,12 @@ func (e *Engine) ServiceAccountKeys(ctx context.Context, clusterID string) ([]by
 }
 
 // lastWords is the end of a program's log, for errors.
-func lastWords(path string) string {
-	f, err := os.Open(path)
+func lastWords(disk machine.Disk, inside string) string {
+	b, err := disk.Read(inside)
 	if err != nil {
 		return err.Error()
 	}
-	defer f.Close()
-	if st, err := f.Stat(); err == nil && st.Size() > 2000 {
-		if _, err := f.Seek(-2000, io.SeekEnd); err != nil {
-			return err.Error()
-		}
-	}
-	b, err := io.ReadAll(f)
-	if err != nil {
-		return err.Error()
-	}
-	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
+	lines := bytes.Split(bytes.TrimSpace(b[max(0, len(b)-2000):]), []byte("\n"))
 	last := bytes.Join(lines[max(0, len(lines)-3):], []byte(" | "))
-	return strings.TrimSpace(string(last)) + " (" + path + ")"
+	return fmt.Sprintf("%s (%s)", last, disk.Path(inside))
 }

@@ -115,16 +115,23 @@ func (e *Engine) ensureControlPlane(ctx context.Context, c ControlPlane) (Contro
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	if _, err := e.hosts.Ensure(ctx, spec); err != nil {
+	m, err := e.hosts.Ensure(ctx, spec)
+	if err != nil {
 		return ControlPlaneStatus{}, err
 	}
 	api, err := e.client(record)
 	if err != nil {
 		return ControlPlaneStatus{}, err
 	}
-	if err := api.ready(ctx); err != nil {
-		logs := e.controlPlaneDisk(c.ID).Path("/var/log")
-		return ControlPlaneStatus{}, fmt.Errorf("%w; kube-apiserver's last words: %s", err, lastWords(filepath.Join(logs, "kube-apiserver.log")))
+	err = api.ready(ctx)
+	if err == nil {
+		err = cp.StartControllers(m)
+	}
+	if err == nil {
+		err = api.admitsPods(ctx)
+	}
+	if err != nil {
+		return ControlPlaneStatus{}, fmt.Errorf("%w; kube-apiserver's last words: %s", err, lastWords(e.controlPlaneDisk(c.ID), "/var/log/kube-apiserver.log"))
 	}
 	return e.status(cp, record)
 }
@@ -178,7 +185,7 @@ func (e *Engine) freeAddress(vnetID string) (netip.Addr, error) {
 		}
 		taken = append(taken, record.Address)
 	}
-	for a := vnet.FirstAPIServer; a.Compare(vnet.LastAPIServer) <= 0; a = a.Next() {
+	for a := vnet.FirstAPIServer(); a.Compare(vnet.LastAPIServer()) <= 0; a = a.Next() {
 		if !slices.Contains(taken, a) {
 			return a, nil
 		}

@@ -170,7 +170,7 @@ func (l *lab) listen(ctx context.Context, vnetID, address string) func() {
 		fmt.Fprint(w, host)
 	})}
 	done := make(chan struct{})
-	go func() { defer close(done); server.Serve(listener) }()
+	go func() { defer close(done); _ = server.Serve(listener) }()
 	end := func() { server.Close(); <-done }
 	l.t.Cleanup(end)
 	return end
@@ -241,7 +241,7 @@ func (l *lab) node(clusterID string, index byte) clusters.Node {
 
 // dumpLogs prints the ends of all logs.
 func (l *lab) dumpLogs() {
-	for _, pattern := range []string{"clusters/*/control-plane/var/log/*.log", "clusters/*/nodes/*/disk/var/log/*.log", "clusters/*/nodes/*/disk/var/log/lanyard/*.log"} {
+	for _, pattern := range []string{"clusters/*/control-plane/var/log/*.log", "clusters/*/nodes/*/*.log", "clusters/*/*.log", "clusters/*/nodes/*/disk/var/log/lanyard/*.log"} {
 		paths, _ := filepath.Glob(filepath.Join(l.data, pattern))
 		for _, p := range paths {
 			b, err := os.ReadFile(p)

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/lanyard-project/lanyard/internal/clusters/vnet"
 )
@@ -38,11 +38,19 @@ func (e *Engine) Adopt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	clusters, ctx := errgroup.WithContext(ctx)
-	for _, id := range ids {
-		clusters.Go(func() error { return e.adoptCluster(ctx, id) })
+	return each(ids, func(id string) error { return e.adoptCluster(ctx, id) })
+}
+
+// each does something for all, at the same time. One that fails doesn't keep
+// the others from succeeding.
+func each(ids []string, do func(id string) error) error {
+	errs := make([]error, len(ids))
+	var all sync.WaitGroup
+	for i, id := range ids {
+		all.Go(func() { errs[i] = do(id) })
 	}
-	return clusters.Wait()
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 func (e *Engine) adoptCluster(ctx context.Context, id string) error {
@@ -57,25 +65,21 @@ func (e *Engine) adoptCluster(ctx context.Context, id string) error {
 	if _, err := e.EnsureControlPlane(ctx, c.ControlPlane); err != nil {
 		return err
 	}
-	names, err := names(filepath.Join(e.clusterDir(id), "nodes"), "")
+	nodes, err := names(filepath.Join(e.clusterDir(id), "nodes"), "")
 	if err != nil {
 		return err
 	}
-	nodes, ctx := errgroup.WithContext(ctx)
-	for _, name := range names {
-		nodes.Go(func() error {
-			var n Node
-			err := load(filepath.Join(e.nodeDir(id, name), "node.json"), &n)
-			if errors.Is(err, ErrNotFound) {
-				return e.DeleteNode(ctx, id, name)
-			}
-			if err != nil {
-				return err
-			}
-			return e.EnsureNode(ctx, n)
-		})
-	}
-	return nodes.Wait()
+	return each(nodes, func(name string) error {
+		var n Node
+		err := load(filepath.Join(e.nodeDir(id, name), "node.json"), &n)
+		if errors.Is(err, ErrNotFound) {
+			return e.DeleteNode(ctx, id, name)
+		}
+		if err != nil {
+			return err
+		}
+		return e.EnsureNode(ctx, n)
+	})
 }
 
 // Stop ends every process and namespace and keeps the data: Adopt brings the
@@ -107,13 +111,9 @@ func (e *Engine) end(ctx context.Context, grace time.Duration) error {
 		return err
 	}
 	for _, prefix := range []string{nodePrefix, controlPlanePrefix} {
-		stops, ctx := errgroup.WithContext(ctx)
-		for _, id := range ids {
-			if strings.HasPrefix(id, prefix) {
-				stops.Go(func() error { return e.hosts.Stop(ctx, id, grace) })
-			}
-		}
-		if err := stops.Wait(); err != nil {
+		these := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !strings.HasPrefix(id, prefix) })
+		err := each(these, func(id string) error { return e.hosts.Stop(ctx, id, grace) })
+		if err != nil {
 			return err
 		}
 	}

@@ -82,7 +82,8 @@ func (e *Engine) ensureNode(ctx context.Context, n Node) error {
 	if err := load(e.vnetRecord(c.VNetID), &network); err != nil {
 		return err
 	}
-	if err := e.recordNode(n); err != nil {
+	before, err := e.recordNode(n)
+	if err != nil {
 		return err
 	}
 	place := e.place(n)
@@ -114,26 +115,25 @@ func (e *Engine) ensureNode(ctx context.Context, n Node) error {
 	if err != nil {
 		return err
 	}
-	if err := api.nodeReady(ctx, n, m.Started); err != nil {
-		logs := e.nodeDisk(n.ClusterID, n.Name).Path("/var/log/lanyard")
-		return fmt.Errorf("%w; kubelet's last words: %s", err, lastWords(filepath.Join(logs, "kubelet.log")))
+	if err := api.nodeReady(ctx, n, before.Labels, m.Started); err != nil {
+		return fmt.Errorf("%w; kubelet's last words: %s", err, lastWords(e.nodeDisk(n.ClusterID, n.Name), "/var/log/lanyard/kubelet.log"))
 	}
 	return nil
 }
 
-// recordNode keeps the node's record. What is cast into routes and a running
-// kubelet can't change under it.
-func (e *Engine) recordNode(n Node) error {
+// recordNode keeps the node's record and returns the one before. What is cast
+// into routes and a running kubelet can't change under it.
+func (e *Engine) recordNode(n Node) (Node, error) {
 	path := filepath.Join(e.nodeDir(n.ClusterID, n.Name), "node.json")
 	var before Node
 	err := load(path, &before)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return err
+		return Node{}, err
 	}
 	if err == nil && (before.Address != n.Address || before.Gateway != n.Gateway || before.PodAddresses != n.PodAddresses || before.ProviderID != n.ProviderID) {
-		return errors.New("its addresses and provider ID can't change: delete it first")
+		return Node{}, errors.New("its addresses and provider ID can't change: delete it first")
 	}
-	return save(path, n)
+	return before, save(path, n)
 }
 
 // DeleteNode cuts the node's power and removes it from the cluster. Whoever
@@ -210,7 +210,7 @@ func (e *Engine) nodeDisk(clusterID, name string) machine.Disk {
 
 func (e *Engine) nodeSettings(c clusterRecord, n Node, server string) node.Settings {
 	return node.Settings{
-		Name: n.Name, Disk: e.nodeDisk(n.ClusterID, n.Name), Binaries: e.options.KubeDir, Server: server,
+		Name: n.Name, Disk: e.nodeDisk(n.ClusterID, n.Name), Keys: filepath.Join(e.nodeDir(n.ClusterID, n.Name), "pki"), Binaries: e.options.KubeDir, Server: server,
 		Address: n.Address, PodAddresses: n.PodAddresses, ProviderID: n.ProviderID,
 		Labels: n.Labels, Taints: n.Taints, MaxPods: n.MaxPods, DNS: c.DNSIP,
 		AzureJSON: n.AzureJSON, CACertificates: n.CACertificates, PauseImage: n.PauseImage,

@@ -33,7 +33,7 @@ func (v VNet) check() error {
 		if !p.Addr().Is4() {
 			return fmt.Errorf("address prefix %s of virtual network %s is not IPv4", p, v.ID)
 		}
-		if p.Contains(vnet.Metadata) || p.Contains(vnet.Platform) || p.Overlaps(netip.MustParsePrefix("127.0.0.0/8")) {
+		if p.Contains(vnet.Metadata()) || p.Contains(vnet.Platform()) || p.Overlaps(netip.MustParsePrefix("127.0.0.0/8")) {
 			return fmt.Errorf("address prefix %s of virtual network %s contains addresses of the platform", p, v.ID)
 		}
 	}

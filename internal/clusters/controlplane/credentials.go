@@ -53,8 +53,11 @@ const frontProxy = "front-proxy-client"
 // kubeconfigs are written with the paths that the programs see.
 func (cp *ControlPlane) kubeconfigs() error {
 	for _, name := range []string{"controller-manager", "scheduler"} {
-		path := cp.settings.Disk.Path("/etc/kubernetes/" + name + ".conf")
-		if err := pki.WriteKubeconfig(path, cp.Server(), pkiDir+"/ca.crt", pki.In(pkiDir, name)); err != nil {
+		kubeconfig, err := pki.ProgramKubeconfig(cp.Server(), pkiDir+"/ca.crt", pki.In(pkiDir, name))
+		if err != nil {
+			return err
+		}
+		if err := cp.settings.Disk.Write("/etc/kubernetes/"+name+".conf", kubeconfig, 0o600); err != nil {
 			return err
 		}
 	}

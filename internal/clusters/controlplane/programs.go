@@ -1,9 +1,23 @@
 package controlplane
 
 import (
+	"fmt"
+
 	"github.com/lanyard-project/lanyard/internal/clusters/cgroup"
 	"github.com/lanyard-project/lanyard/internal/clusters/machine"
 )
+
+// readyFile lets the controllers start. Before the API server has made
+// Kubernetes' own roles they would be refused, and try again only seconds later.
+const readyFile = "/run/lanyard/api-server-ready"
+
+// StartControllers lets the controllers start, when the API server is ready.
+func (cp *ControlPlane) StartControllers(m machine.Machine) error {
+	if err := (machine.Disk{Dir: m.Path("/")}).Write(readyFile, nil, 0o644); err != nil {
+		return fmt.Errorf("letting the controllers start: %w", err)
+	}
+	return nil
+}
 
 // Machine is the control plane as a machine.
 func (cp *ControlPlane) Machine(id, network string, group cgroup.Group) (machine.Spec, error) {
@@ -15,12 +29,12 @@ func (cp *ControlPlane) Machine(id, network string, group cgroup.Group) (machine
 	return machine.Spec{
 		ID: id, Hostname: "control-plane", Network: network, Cgroup: group,
 		Binds:    append(binds, sockets...),
-		Log:      cp.settings.Disk.Path("/var/log/init.log"),
+		Log:      cp.settings.Disk.Dir + ".log",
 		UnitLogs: "/var/log",
 		Units: []machine.Unit{
 			{Name: "kube-apiserver", Args: cp.apiServer(), Ready: "tcp:" + cp.HostPort(), StopSeconds: 5},
-			{Name: "kube-controller-manager", Args: cp.controllerManager(), StopSeconds: 3},
-			{Name: "kube-scheduler", Args: cp.scheduler(), StopSeconds: 3},
+			{Name: "kube-controller-manager", Args: cp.controllerManager(), After: readyFile, StopSeconds: 3},
+			{Name: "kube-scheduler", Args: cp.scheduler(), After: readyFile, StopSeconds: 3},
 		},
 	}, nil
 }

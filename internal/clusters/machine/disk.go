@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-
-	"github.com/google/renameio/v2"
+	"strings"
 )
 
 // Disk is what a machine keeps over its restarts: its own /etc and /var, in a
@@ -33,15 +33,44 @@ func (d Disk) Binds() []Bind {
 
 // Write puts a file on the disk, whole or not at all.
 func (d Disk) Write(inside string, content []byte, mode fs.FileMode) error {
-	path := d.Path(inside)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("writing %s: %w", inside, err)
-	}
-	if err := renameio.WriteFile(path, content, mode); err != nil {
+	err := d.in(func(r *os.Root) error {
+		name := relative(inside)
+		if err := r.MkdirAll(path.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := r.WriteFile(name+".new", content, mode); err != nil {
+			return err
+		}
+		return r.Rename(name+".new", name)
+	})
+	if err != nil {
 		return fmt.Errorf("writing %s: %w", inside, err)
 	}
 	return nil
 }
+
+// Read reads a file of the disk.
+func (d Disk) Read(inside string) ([]byte, error) {
+	var b []byte
+	err := d.in(func(r *os.Root) (err error) {
+		b, err = r.ReadFile(relative(inside))
+		return err
+	})
+	return b, err
+}
+
+// in opens the disk as a root that no symbolic link leads out of: what runs in
+// the machine may have put one anywhere.
+func (d Disk) in(do func(*os.Root) error) error {
+	r, err := os.OpenRoot(d.Dir)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return do(r)
+}
+
+func relative(inside string) string { return strings.TrimPrefix(path.Clean(inside), "/") }
 
 // Ensure makes the files that every machine has. Nothing of the host's own
 // /etc is among them.
@@ -62,19 +91,21 @@ func (d Disk) Ensure(hostname string) error {
 			return err
 		}
 	}
-	for _, dir := range []string{"/var/lib", "/var/log", "/var/tmp"} {
-		if err := os.MkdirAll(d.Path(dir), 0o755); err != nil {
-			return fmt.Errorf("creating disk: %w", err)
+	return d.in(func(r *os.Root) error {
+		for _, dir := range []string{"var/lib", "var/log", "var/tmp"} {
+			if err := r.MkdirAll(dir, 0o755); err != nil {
+				return fmt.Errorf("creating disk: %w", err)
+			}
 		}
-	}
-	for link, target := range map[string]string{
-		"/var/run":        "/run",
-		"/etc/os-release": "../usr/lib/os-release",
-		"/etc/mtab":       "../proc/self/mounts",
-	} {
-		if err := os.Symlink(target, d.Path(link)); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("creating disk: %w", err)
+		for link, target := range map[string]string{
+			"var/run":        "/run",
+			"etc/os-release": "../usr/lib/os-release",
+			"etc/mtab":       "../proc/self/mounts",
+		} {
+			if err := r.Symlink(target, link); err != nil && !errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("creating disk: %w", err)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }

@@ -43,8 +43,9 @@ func (h *Host) Ensure(ctx context.Context, spec Spec) (Machine, error) {
 	if m, ok, err := h.Running(ctx, spec.ID); err != nil || ok {
 		return m, err
 	}
-	// What an init of before left: processes that joined its group without it.
-	if err := spec.Cgroup.Kill(ctx); err != nil {
+	// What was before leaves nothing: not a process, and no groups of
+	// containers either, which a kubelet would wait for in vain.
+	if err := spec.Cgroup.Remove(ctx); err != nil {
 		return Machine{}, err
 	}
 	if err := os.MkdirAll(filepath.Join(dir, rootDir), 0o700); err != nil {
@@ -57,15 +58,22 @@ func (h *Host) Ensure(ctx context.Context, spec Spec) (Machine, error) {
 	if err := renameio.WriteFile(filepath.Join(dir, specFile), b, 0o600); err != nil {
 		return Machine{}, fmt.Errorf("creating machine %s: %w", spec.ID, err)
 	}
-	if err := h.start(dir, spec); err != nil {
+	ended, err := h.start(dir, spec)
+	if err != nil {
 		return Machine{}, fmt.Errorf("starting machine %s: %w", spec.ID, err)
 	}
-	for {
+	for over := false; ; {
 		m, ok, err := h.Running(ctx, spec.ID)
 		if err != nil || ok {
 			return m, err
 		}
+		if over {
+			return Machine{}, fmt.Errorf("starting machine %s: its init ended; see %s", spec.ID, spec.Log)
+		}
 		select {
+		case <-ended:
+			// Perhaps because another init was first: look once more.
+			over = true
 		case <-ctx.Done():
 			return Machine{}, fmt.Errorf("starting machine %s: %w; see %s", spec.ID, ctx.Err(), spec.Log)
 		case <-time.After(10 * time.Millisecond):
@@ -74,12 +82,13 @@ func (h *Host) Ensure(ctx context.Context, spec Spec) (Machine, error) {
 }
 
 // start re-executes this program as the machine's init and lets go of it.
-func (h *Host) start(dir string, spec Spec) error {
+func (h *Host) start(dir string, spec Spec) (ended <-chan struct{}, err error) {
 	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer log.Close()
+	//nolint:noctx // a machine outlives who starts it; Stop ends it
 	cmd := exec.Command("/proc/self/exe", stageEnter, dir)
 	cmd.Args[0] = processName
 	cmd.Dir = "/"
@@ -90,14 +99,16 @@ func (h *Host) start(dir string, spec Spec) error {
 		Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
+	done := make(chan struct{})
 	// Reaped when it ends while we still live; otherwise by the system's init.
 	go func() {
+		defer close(done)
 		err := cmd.Wait()
 		h.Log.Info("machine ended", "machine", spec.ID, "pid", cmd.Process.Pid, "result", fmt.Sprint(err))
 	}()
-	return nil
+	return done, nil
 }
 
 // Running finds the machine's init, whoever started it.

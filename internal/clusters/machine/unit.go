@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -41,8 +42,9 @@ func awaitFile(i int, path string) int {
 // awaitSocket returns i when the address, "network:address", accepts.
 func awaitSocket(i int, address string) int {
 	network, address, ok := strings.Cut(address, ":")
+	dialer := net.Dialer{Timeout: time.Second}
 	for ok {
-		c, err := net.DialTimeout(network, address, time.Second)
+		c, err := dialer.DialContext(context.Background(), network, address)
 		if err == nil {
 			c.Close()
 			break

@@ -13,8 +13,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/lanyard-project/lanyard/internal/clusters/machine"
 )
 
@@ -56,10 +54,8 @@ func (n *Node) ImportImages(ctx context.Context, m machine.Machine, archives []s
 			return err
 		}
 	}
-	if err := os.MkdirAll(filepath.Dir(m.Path(gate)), 0o755); err != nil {
-		return fmt.Errorf("letting kubelet start: %w", err)
-	}
-	if err := os.WriteFile(m.Path(gate), nil, 0o644); err != nil {
+	// The same care as with its disk: the root is the node's to arrange.
+	if err := (machine.Disk{Dir: m.Path("/")}).Write(gate, nil, 0o644); err != nil {
 		return fmt.Errorf("letting kubelet start: %w", err)
 	}
 	return nil
@@ -80,7 +76,7 @@ func (n *Node) importImage(ctx context.Context, m machine.Machine, path string) 
 
 func (n *Node) readImports() (map[string]archive, error) {
 	have := map[string]archive{}
-	b, err := os.ReadFile(n.settings.Disk.Path(importsFile))
+	b, err := n.settings.Disk.Read(importsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return have, nil
 	}
@@ -88,7 +84,8 @@ func (n *Node) readImports() (map[string]archive, error) {
 		return nil, fmt.Errorf("reading imported images: %w", err)
 	}
 	if err := json.Unmarshal(b, &have); err != nil {
-		return nil, fmt.Errorf("reading imported images: %w", err)
+		// Cut short by a loss of power. Importing again does no harm.
+		return map[string]archive{}, nil
 	}
 	return have, nil
 }
@@ -98,14 +95,7 @@ func (n *Node) writeImports(have map[string]archive) error {
 	if err != nil {
 		return fmt.Errorf("recording imported images: %w", err)
 	}
-	path := n.settings.Disk.Path(importsFile)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("recording imported images: %w", err)
-	}
-	if err := renameio.WriteFile(path, b, 0o600); err != nil {
-		return fmt.Errorf("recording imported images: %w", err)
-	}
-	return nil
+	return n.settings.Disk.Write(importsFile, b, 0o600)
 }
 
 func awaitSocket(ctx context.Context, path string) error {

@@ -1,7 +1,10 @@
 package node
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 
 	"github.com/lanyard-project/lanyard/internal/clusters/cgroup"
 	"github.com/lanyard-project/lanyard/internal/clusters/machine"
@@ -21,6 +24,9 @@ type Settings struct {
 	Name string
 	// Disk holds its files: images, volumes, logs.
 	Disk machine.Disk
+	// Keys is the host's folder, out of the node's reach, in which its keys
+	// and certificates are made.
+	Keys string
 	// Binaries is the host's folder of the programs.
 	Binaries string
 	// Server is the API server's URL in the VNet.
@@ -60,10 +66,9 @@ func Prepare(s Settings, authority *pki.Authority) (*Node, error) {
 	return n, n.files()
 }
 
-// credentials issues the node's certificates, straight on its disk.
+// credentials issues the node's certificates and gives them to it.
 func (n *Node) credentials(authority *pki.Authority) error {
 	s := n.settings
-	dir := s.Disk.Path(certsDir)
 	for name, r := range map[string]pki.Request{
 		"kubelet":    {CommonName: "system:node:" + s.Name, Organizations: []string{"system:nodes"}},
 		"kube-proxy": {CommonName: "system:kube-proxy"},
@@ -71,8 +76,18 @@ func (n *Node) credentials(authority *pki.Authority) error {
 			CommonName: s.Name, Server: true, Names: []string{s.Name}, Addresses: []netip.Addr{s.Address},
 		},
 	} {
-		if err := authority.Ensure(pki.In(dir, name), r); err != nil {
+		pair := pki.In(s.Keys, name)
+		if err := authority.Ensure(pair, r); err != nil {
 			return err
+		}
+		for _, from := range []string{pair.Certificate, pair.Key} {
+			b, err := os.ReadFile(from)
+			if err != nil {
+				return fmt.Errorf("giving the node its certificates: %w", err)
+			}
+			if err := s.Disk.Write(certsDir+"/"+filepath.Base(from), b, 0o600); err != nil {
+				return err
+			}
 		}
 	}
 	ca, err := authority.CertificatePEM()
@@ -83,10 +98,11 @@ func (n *Node) credentials(authority *pki.Authority) error {
 		return err
 	}
 	for name, path := range map[string]string{"kubelet": kubeletKubeconfig, "kube-proxy": proxyKubeconfig} {
-		if err := s.Disk.Write(path, nil, 0o600); err != nil {
+		kubeconfig, err := pki.ProgramKubeconfig(s.Server, certsDir+"/ca.crt", pki.In(certsDir, name))
+		if err != nil {
 			return err
 		}
-		if err := pki.WriteKubeconfig(s.Disk.Path(path), s.Server, certsDir+"/ca.crt", pki.In(certsDir, name)); err != nil {
+		if err := s.Disk.Write(path, kubeconfig, 0o600); err != nil {
 			return err
 		}
 	}
@@ -102,7 +118,7 @@ func (n *Node) Machine(id, network string, group cgroup.Group) machine.Spec {
 			machine.Bind{Source: s.Binaries, Target: binDir, ReadOnly: true},
 			machine.Bind{Source: s.Binaries + "/cni", Target: "/opt/cni/bin", ReadOnly: true}),
 		KernelSettings: kernelSettings(),
-		Log:            s.Disk.Path("/var/log/init.log"),
+		Log:            filepath.Join(filepath.Dir(s.Keys), "init.log"),
 		UnitLogs:       "/var/log/lanyard",
 		Units: []machine.Unit{
 			{Name: "containerd", Args: []string{binDir + "/containerd", "--config", containerdConfig}, Ready: "unix:" + socket, StopSeconds: 5},

@@ -4,8 +4,7 @@
 // It stands below controlplane and node, which say what they need, and above
 // nothing: it knows certificates and files.
 //
-// What it guarantees. Private keys are files of mode 0600, made where they are
-// used and never copied; a leaf certificate is kept as long as it fits its
+// What it guarantees. Private keys are files of mode 0600; a leaf certificate is kept as long as it fits its
 // request, its authority and its lifetime, and replaced well before it ends.
 // Ensuring twice is ensuring once.
 //

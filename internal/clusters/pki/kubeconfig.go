@@ -3,24 +3,16 @@ package pki
 import (
 	"fmt"
 
-	"github.com/google/renameio/v2"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// WriteKubeconfig writes a program's kubeconfig that names files, so that the
+// ProgramKubeconfig is a program's kubeconfig. It names files, so that the
 // program notices a renewed certificate.
-func WriteKubeconfig(path, server, authority string, client KeyPair) error {
-	b, err := encode("default", "default", "default",
+func ProgramKubeconfig(server, authority string, client KeyPair) ([]byte, error) {
+	return encode("default", "default", "default",
 		&api.Cluster{Server: server, CertificateAuthority: authority},
 		&api.AuthInfo{ClientCertificate: client.Certificate, ClientKey: client.Key})
-	if err != nil {
-		return err
-	}
-	if err := renameio.WriteFile(path, b, 0o600); err != nil {
-		return fmt.Errorf("writing kubeconfig: %w", err)
-	}
-	return nil
 }
 
 // Person is whom a kubeconfig is made for.

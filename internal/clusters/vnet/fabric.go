@@ -40,7 +40,7 @@ func (f Fabric) Ensure() error {
 	if err := f.setSysctls(routerSysctls()); err != nil {
 		return err
 	}
-	for _, a := range []netip.Addr{Metadata, Platform} {
+	for _, a := range []netip.Addr{Metadata(), Platform()} {
 		if err := f.EnsureAddress(a); err != nil {
 			return err
 		}
