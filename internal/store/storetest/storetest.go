@@ -32,18 +32,35 @@ func New(t testing.TB) *store.Store {
 	return s
 }
 
+// NewShared is New for tests with other processes: they open the endpoint, which
+// is also returned, themselves.
+func NewShared(t testing.TB) (*store.Store, string) {
+	t.Helper()
+	s, endpoint, stop, err := start()
+	if err != nil {
+		t.Fatalf("starting etcd: %v", err)
+	}
+	t.Cleanup(stop)
+	return s, endpoint
+}
+
 // Start is New for a TestMain, where one etcd serves all tests of a package.
 func Start() (*store.Store, func(), error) {
+	s, _, stop, err := start()
+	return s, stop, err
+}
+
+func start() (*store.Store, string, func(), error) {
 	// Not t.TempDir: a socket's path is limited to 108 bytes, test names aren't.
 	dir, err := os.MkdirTemp("", "etcd")
 	if err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	stop := func() { _ = os.RemoveAll(dir) }
 	server, err := embed.StartEtcd(config(dir))
 	if err != nil {
 		stop()
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	stop = func() {
 		server.Close()
@@ -53,15 +70,15 @@ func Start() (*store.Store, func(), error) {
 	case <-server.Server.ReadyNotify():
 	case <-time.After(startTimeout):
 		stop()
-		return nil, nil, fmt.Errorf("no leader within %v", startTimeout)
+		return nil, "", nil, fmt.Errorf("no leader within %v", startTimeout)
 	}
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"unix://" + socket(dir)}, Logger: zap.NewNop()})
 	if err != nil {
 		stop()
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	s := store.New(client)
-	return s, func() {
+	return s, "unix://" + socket(dir), func() {
 		_ = s.Close()
 		stop()
 	}, nil
