@@ -118,6 +118,8 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.DurationVar(&c.Young, "young-pod", 2*time.Minute, "age up to which a labelled pod without any assigned identity is waited for")
 	set.Float64Var(&c.PerSecond, "requests-per-second", 100, "requests that one pod may make; 0 for no limit")
 	set.StringVar(&c.Cgroups.Mount, "cgroup-mount", "", "where the cgroup version 2 hierarchy is mounted; empty looks it up")
+	set.StringVar(&c.Cgroups.Namespace, "host-cgroup-namespace", "",
+		"file of the host's cgroup namespace (/proc/1/ns/cgroup), for installing the rules from a container that has its own")
 	set.StringVar(&c.Cgroups.Kubepods, "kubepods-cgroup", "",
 		"the pods' common cgroup; empty derives it from the agent's own; \"none\" leaves pods in the node's network alone")
 }

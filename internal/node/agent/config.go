@@ -41,6 +41,9 @@ type Cgroups struct {
 	Mount string
 	// Kubepods is the pods' common group; empty derives it from the agent's own, and None does without.
 	Kubepods string
+	// Namespace is the file of the host's cgroup namespace, for installing the rules from a container that has one of its
+	// own (which it has where the machine knows cgroup version 2 only).
+	Namespace string
 }
 
 // None, as the kubepods group, leaves sockets of the node's network alone.
@@ -67,20 +70,18 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// redirectConfig resolves what the redirect needs. found says whether the pods' group was looked for with success: in a
-// cgroup namespace of its own, a container can't see it.
-func (c Config) redirectConfig() (config redirect.Config, err error) {
-	config = redirect.Config{Metadata: c.Metadata, Agent: c.Agent, Proven: c.Port, Unproven: c.StrangerPort}
+// addresses are the parts of the redirect that need no looking up.
+func (c Config) addresses() redirect.Config {
+	return redirect.Config{Metadata: c.Metadata, Agent: c.Agent, Proven: c.Port, Unproven: c.StrangerPort}
+}
+
+// redirectConfig resolves all that installing the redirect needs.
+func (c Config) redirectConfig() (redirect.Config, error) {
+	config := c.addresses()
 	if c.Cgroups.Kubepods == None {
 		return config, nil
 	}
-	mount := c.Cgroups.Mount
-	if mount == "" {
-		if mount, err = redirect.CgroupMount(); err != nil {
-			return config, err
-		}
-	}
-	own, err := redirect.OwnCgroup()
+	mount, own, err := c.Cgroups.find()
 	if err != nil {
 		return config, err
 	}
@@ -88,8 +89,8 @@ func (c Config) redirectConfig() (config redirect.Config, err error) {
 	if kubepods == "" {
 		var ok bool
 		if kubepods, ok = redirect.KubepodsAbove(own); !ok {
-			return config, fmt.Errorf("the pods' cgroup can't be told from the agent's own (%s): "+
-				"run in the host's cgroup namespace, or name it with --kubepods-cgroup", own)
+			return config, fmt.Errorf("the pods' cgroup can't be told from the agent's own (%s): install the rules from the host's "+
+				"cgroup namespace (--host-cgroup-namespace), or name it (--kubepods-cgroup)", own)
 		}
 	}
 	if config.Kubepods, err = redirect.FindCgroup(mount, kubepods); err != nil {
@@ -99,4 +100,34 @@ func (c Config) redirectConfig() (config redirect.Config, err error) {
 		config.Self, err = redirect.FindCgroup(mount, own)
 	}
 	return config, err
+}
+
+// openConfig resolves what taking over an installed redirect needs, which is less: the agent's own group. In a cgroup
+// namespace of its own that is the root of what it sees, and the rules, which an init container of the same pod made, know
+// how deep it lies.
+func (c Config) openConfig() (redirect.Config, error) {
+	config := c.addresses()
+	if c.Cgroups.Kubepods == None {
+		return config, nil
+	}
+	mount, own, err := c.Cgroups.find()
+	if err != nil {
+		return config, err
+	}
+	if config.Self, err = redirect.FindCgroup(mount, own); err != nil {
+		return config, err
+	}
+	config.Self.Level = max(config.Self.Level, 1)
+	return config, nil
+}
+
+// find gives the mount of the version 2 hierarchy and the process's own group in it.
+func (c Cgroups) find() (mount, own string, err error) {
+	if mount = c.Mount; mount == "" {
+		if mount, err = redirect.CgroupMount(); err != nil {
+			return "", "", err
+		}
+	}
+	own, err = redirect.OwnCgroup()
+	return mount, own, err
 }

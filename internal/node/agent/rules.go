@@ -4,12 +4,29 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 
 	"github.com/lanyard-project/lanyard/internal/node/redirect"
 )
 
 // InstallRules puts the redirect in place and does nothing else: pods that ask before the agent runs are refused.
 func InstallRules(c Config, log *slog.Logger) error {
+	if c.Cgroups.Namespace == "" {
+		return install(c, log)
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread, which changes its namespace, ends with the goroutine
+		err := redirect.EnterCgroupNamespace(c.Cgroups.Namespace)
+		if err == nil {
+			err = install(c, log)
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+func install(c Config, log *slog.Logger) error {
 	config, err := c.redirectConfig()
 	if err != nil {
 		return fmt.Errorf("preparing the redirect: %w", err)
@@ -17,7 +34,8 @@ func InstallRules(c Config, log *slog.Logger) error {
 	if err := redirect.Install(config); err != nil {
 		return err
 	}
-	log.Info("redirect installed", "metadata", config.Metadata, "agent", config.Agent, "kubepods", config.Kubepods.Path)
+	log.Info("redirect installed", "metadata", config.Metadata, "agent", config.Agent,
+		"kubepods", config.Kubepods.Path, "level", config.Kubepods.Level)
 	if config.Kubepods.Level == 0 {
 		log.Warn("pods in the node's network are not held back: they reach the metadata service as the node")
 	}
@@ -26,22 +44,21 @@ func InstallRules(c Config, log *slog.Logger) error {
 
 // openRules takes over a redirect that is in place, or installs it.
 func openRules(c Config, log *slog.Logger) (*redirect.Bindings, error) {
-	config, err := c.redirectConfig()
+	config, err := c.openConfig()
 	if err != nil {
 		return nil, fmt.Errorf("preparing the redirect: %w", err)
 	}
 	bindings, err := redirect.Open(config)
+	if errors.Is(err, redirect.ErrNotInstalled) {
+		if err := InstallRules(c, log); err != nil {
+			return nil, err
+		}
+		return redirect.Open(config)
+	}
 	if err == nil {
 		log.Info("redirect taken over", "agent", config.Agent)
-		return bindings, nil
 	}
-	if !errors.Is(err, redirect.ErrNotInstalled) {
-		return nil, err
-	}
-	if err := InstallRules(c, log); err != nil {
-		return nil, err
-	}
-	return redirect.Open(config)
+	return bindings, err
 }
 
 // RemoveRules takes the redirect away, for an uninstaller.

@@ -105,6 +105,13 @@ func (w *world) arguments(more ...string) []string {
 func (w *world) agent(more ...string) *process {
 	w.t.Helper()
 	p := w.start(group(w.t, "node1", "kubepods", "agent"), nil, binary(w.t), w.arguments(more...)...)
+	w.ready(p)
+	return p
+}
+
+// ready waits until an agent's checks pass.
+func (w *world) ready(p *process) {
+	w.t.Helper()
 	w.t.Cleanup(func() {
 		if w.t.Failed() {
 			w.t.Logf("nmi's log:\n%s", p.output)
@@ -119,7 +126,22 @@ func (w *world) agent(more ...string) *process {
 		status, _, err := fetch(w.node, nil, "http://127.0.0.1:8085/readyz")
 		return err == nil && status == http.StatusOK
 	})
-	return p
+}
+
+// getFrom asks for a token by a process of the node's network in a cgroup.
+func (w *world) getFrom(cgroup *os.File) string {
+	w.t.Helper()
+	p := w.start(cgroup, []string{roleVariable + "=" + roleGet, targetVariable + "=" + tokenURL}, os.Args[0])
+	<-p.ended
+	return p.output.String()
+}
+
+func (w *world) cgroupMount() string {
+	mount, err := redirect.CgroupMount()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return mount
 }
 
 func (w *world) eventually(what string, condition func() bool) {

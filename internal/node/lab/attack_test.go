@@ -239,23 +239,57 @@ func TestPathTricks_CVE_2022_23551(t *testing.T) {
 func TestHostNetwork(t *testing.T) {
 	w := newWorld(t)
 	w.agent()
-	get := func(cgroup *os.File) string {
-		p := w.start(cgroup, []string{roleVariable + "=" + roleGet, targetVariable + "=" + tokenURL}, os.Args[0])
-		<-p.ended
-		return p.output.String()
-	}
-	if got := get(group(t, "node1", "kubepods", "besteffort", "pod1")); !strings.HasPrefix(got, "403 ") {
+	if got := w.getFrom(group(t, "node1", "kubepods", "besteffort", "pod1")); !strings.HasPrefix(got, "403 ") {
 		t.Errorf("a pod in the node's network got %s", got)
 	}
 	if requests, _ := w.metadata.visits(); requests > 0 {
 		t.Errorf("the metadata service saw %d requests", requests)
 	}
 	// kubelet, containerd and the like
-	if got := get(group(t, "node1", "system")); !strings.HasPrefix(got, "200 ") || !strings.Contains(got, "node-client") {
+	if got := w.getFrom(group(t, "node1", "system")); !strings.HasPrefix(got, "200 ") || !strings.Contains(got, "node-client") {
 		t.Errorf("a daemon of the node got %s", got)
 	}
 	// another node's pods on the same machine are not this node's
-	if got := get(group(t, "node2", "kubepods", "pod2")); !strings.HasPrefix(got, "200 ") {
+	if got := w.getFrom(group(t, "node2", "kubepods", "pod2")); !strings.HasPrefix(got, "200 ") {
 		t.Errorf("a process below another node's group got %s", got)
+	}
+}
+
+// On a machine with cgroup version 2 only, each container has a cgroup namespace and sees its own group as the root. The
+// init container installs the rules from the host's namespace; the agent takes them over from its own.
+func TestHostNetworkFromOwnCgroupNamespaces(t *testing.T) {
+	w := newWorld(t)
+	w.metadata.attach(demo)
+	hosts := fmt.Sprintf("--host-cgroup-namespace=/proc/%d/ns/cgroup", os.Getpid())
+	contained := func(arguments ...string) []string {
+		script := `umount "$0" && mount -t cgroup2 none "$0" && exec "$@"`
+		return append([]string{"--cgroup", "--mount", "sh", "-c", script, w.cgroupMount()}, arguments...)
+	}
+	rules := w.start(group(t, "node1", "kubepods", "pod0", "init"), nil, "unshare",
+		contained(binary(t), "rules", hosts, "--cgroup-mount="+w.cgroupMount()+"-host")...)
+	<-rules.ended
+	t.Log(rules.output)
+	if rules.ProcessState.ExitCode() == 0 {
+		t.Error("rules were installed without the host's hierarchy in sight")
+	}
+	// the chart mounts the host's hierarchy beside the container's own
+	host := t.TempDir()
+	script := `mount --bind "$0" "$1" && umount "$0" && mount -t cgroup2 none "$0" && shift && exec "$@"`
+	rules = w.start(group(t, "node1", "kubepods", "pod0", "init"), nil, "unshare", "--cgroup", "--mount", "sh", "-c", script,
+		w.cgroupMount(), host, binary(t), "rules", hosts, "--cgroup-mount="+host)
+	<-rules.ended
+	if rules.ProcessState.ExitCode() != 0 {
+		t.Fatalf("nmi rules: %s", rules.output)
+	}
+	agent := w.start(group(t, "node1", "kubepods", "pod0", "agent"), nil, "unshare", contained(append([]string{binary(t)}, w.arguments()...)...)...)
+	w.ready(agent)
+	p := w.pod("web", "10.77.1.2", "demo")
+	w.api.assign(p, demo, "Assigned")
+	p.wantToken("", "demo") // so the agent itself gets through
+	if got := w.getFrom(group(t, "node1", "kubepods", "besteffort", "pod1")); !strings.HasPrefix(got, "403 ") {
+		t.Errorf("a pod in the node's network got %s", got)
+	}
+	if got := w.getFrom(group(t, "node1", "system")); !strings.HasPrefix(got, "200 ") {
+		t.Errorf("a daemon of the node got %s", got)
 	}
 }

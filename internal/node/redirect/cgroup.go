@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Cgroup is a group in the version 2 hierarchy. The zero value is none.
@@ -40,7 +42,7 @@ func FindCgroup(mount, group string) (Cgroup, error) {
 // OwnCgroup is this process's path in the version 2 hierarchy, as seen from the root of its cgroup namespace: a
 // container with a namespace of its own sees "/".
 func OwnCgroup() (string, error) {
-	file, err := os.Open("/proc/self/cgroup")
+	file, err := os.Open("/proc/thread-self/cgroup")
 	if err != nil {
 		return "", fmt.Errorf("reading the own cgroup: %w", err)
 	}
@@ -72,7 +74,22 @@ func KubepodsAbove(group string) (string, bool) {
 	return "", false
 }
 
-// CgroupMount finds where the version 2 hierarchy is mounted.
+// EnterCgroupNamespace puts the calling thread, which the caller has locked, into another cgroup namespace
+// (/proc/1/ns/cgroup is the host's, for a container that shares its process IDs). From there paths are whole, and the kernel
+// counts a rule's cgroup levels from the namespace of whoever adds it. It takes CAP_SYS_ADMIN.
+func EnterCgroupNamespace(file string) error {
+	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("opening cgroup namespace %s: %w", file, err)
+	}
+	defer unix.Close(fd) //nolint:errcheck // only read
+	if err := unix.Setns(fd, unix.CLONE_NEWCGROUP); err != nil {
+		return fmt.Errorf("entering cgroup namespace %s: %w", file, err)
+	}
+	return nil
+}
+
+// CgroupMount finds where the version 2 hierarchy is mounted: the whole of it, as far as the process's namespace goes.
 func CgroupMount() (string, error) {
 	file, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
@@ -87,7 +104,7 @@ func cgroupMount(r io.Reader) (string, error) {
 	for scanner.Scan() {
 		before, after, ok := strings.Cut(scanner.Text(), " - ")
 		fields := strings.Fields(before)
-		if ok && len(fields) > 4 && strings.HasPrefix(after, "cgroup2 ") {
+		if ok && len(fields) > 4 && fields[3] == "/" && strings.HasPrefix(after, "cgroup2 ") {
 			return fields[4], nil
 		}
 	}

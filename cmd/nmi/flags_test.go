@@ -1,0 +1,47 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// The command lines of the predecessor's manifests and chart, with every value that its chart can set.
+func TestPredecessorsFlags(t *testing.T) {
+	t.Setenv("NODE_NAME", "from-env")
+	t.Setenv("FORCENAMESPACED", "true")
+	var output bytes.Buffer
+	got, err := parse([]string{
+		"--node=n1", "--http-probe-port=8080", "--enableScaleFeatures=true", "--metadata-header-required=true",
+		"--operation-mode=standard", "--nmi-port=2600", "--prometheus-port=9091", "--ipt-update-interval-sec=30",
+		"--MICNamespace=default", "--retry-attempts-for-created=16", "--retry-attempts-for-assigned=4",
+		"--find-identity-retry-interval=5", "--block-instance-metadata=true", "--allow-network-plugin-kubenet=false",
+		"--kubelet-config=/etc/default/kubelet", "--set-retry-after-header=true", "--enable-conntrack-deletion",
+		"--metadata-ip=169.254.169.254", "--metadata-port=80", "--nmi-listen-address=127.0.0.1", "--log-format=json", "--enableProfile",
+		"--custom-user-agent=x",
+	}, &output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := got.config
+	if c.Node != "n1" || c.Probe != ":8080" || c.Port != 2600 || c.Metrics != "127.0.0.1:9091" || !c.BlockInstance || !c.ForceNamespaced {
+		t.Errorf("config %+v", c)
+	}
+	if len(got.warnings) != len(obsolete()) {
+		t.Errorf("%d warnings for %d obsolete flags: %v", len(got.warnings), len(obsolete()), got.warnings)
+	}
+}
+
+func TestFlagsRefused(t *testing.T) {
+	for _, arguments := range [][]string{
+		{"--nmi-port=70000"}, {"--metadata-ip=x"}, {"--agent-address="}, {"stray"}, {"--unknown"},
+	} {
+		if _, err := parse(arguments, &bytes.Buffer{}); err == nil {
+			t.Errorf("%v was taken", arguments)
+		}
+	}
+	err := run(t.Context(), []string{"--node=n", "--operation-mode=managed"}, &bytes.Buffer{})
+	if err == nil || !strings.Contains(err.Error(), "managed is not available") {
+		t.Errorf("managed mode: %v", err)
+	}
+}

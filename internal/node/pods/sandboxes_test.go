@@ -1,0 +1,66 @@
+package pods
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// gate records what it is told, in order.
+type gate []string
+
+func (g *gate) Admit(iface int, address netip.Addr) error {
+	*g = append(*g, fmt.Sprintf("admit %d %s", iface, address))
+	return nil
+}
+
+func (g *gate) Expel(iface int, address netip.Addr) error {
+	*g = append(*g, fmt.Sprintf("expel %d %s", iface, address))
+	return nil
+}
+
+func TestSandboxes(t *testing.T) {
+	var g gate
+	s := NewSandboxes(&g, slog.New(slog.DiscardHandler))
+	address := netip.MustParseAddr("10.0.1.5")
+	first := Sandbox{ID: "a", UID: "u1", Bindings: []Binding{{7, address}}}
+	heir := Sandbox{ID: "b", UID: "u2", Bindings: []Binding{{8, address}}} // the address on another cable
+	clash := Sandbox{ID: "c", UID: "u3", Bindings: []Binding{{8, address}}}
+
+	changed := s.Changed()
+	s.add(first)
+	select {
+	case <-changed:
+	default:
+		t.Error("adding a sandbox wakes nobody")
+	}
+	s.add(heir)
+	if got, ok := s.At(Binding{8, address}); !ok || got.UID != "u2" {
+		t.Errorf("the heir's binding gives %+v", got)
+	}
+	if got, ok := s.At(Binding{7, address}); !ok || got.UID != "u1" {
+		t.Errorf("the first one's binding gives %+v", got)
+	}
+	if _, ok := s.At(Binding{9, address}); ok {
+		t.Error("an unknown interface has a pod")
+	}
+	s.add(clash)
+	if got, ok := s.At(Binding{8, address}); ok {
+		t.Errorf("a binding that two claim gives %+v", got)
+	}
+	s.remove("a")
+	if iface, known := s.Known(Binding{7, address}); iface || !known {
+		t.Errorf("after removal: interface known %t, address known %t", iface, known)
+	}
+	s.keep([]string{"b", "c"})
+	if !s.Synced() {
+		t.Error("a full reading doesn't make it synced")
+	}
+	want := gate{"admit 7 10.0.1.5", "admit 8 10.0.1.5", "expel 8 10.0.1.5", "expel 7 10.0.1.5"}
+	if diff := cmp.Diff(want, g); diff != "" {
+		t.Errorf("gate (-want +got):\n%s", diff)
+	}
+}
