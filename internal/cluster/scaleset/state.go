@@ -55,7 +55,8 @@ func stateOf(vmss armcompute.VirtualMachineScaleSet) State {
 // nothing else. Identities that it doesn't mention stay; null removes. When
 // none is left the type has to say so, and the map must be absent.
 func (s State) patchBody(changes []Change) *armcompute.VirtualMachineScaleSetIdentity {
-	left := maps.Clone(s.ClientIDs)
+	left := map[string]string{}
+	maps.Copy(left, s.ClientIDs)
 	body := map[string]*armcompute.UserAssignedIdentitiesValue{}
 	for _, c := range changes {
 		if c.Remove {
