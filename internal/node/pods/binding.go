@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 )
 
 // Binding is where a pod's packets come from: the node's end of its cable, by the kernel's index, and its address.
@@ -18,13 +17,15 @@ type Binding struct {
 type Link struct {
 	Index    int
 	Kind     string // "veth"
-	Hardware string // lower case, with colons
 	Enslaved bool   // to a bridge or bond
 }
 
-// Links looks interfaces of the node's own network namespace up by name.
+// Links asks about the node's own network namespace.
 type Links interface {
+	// Link finds an interface by name.
 	Link(name string) (Link, error)
+	// Toward gives the index of the interface by which the node reaches an address.
+	Toward(address netip.Addr) (int, error)
 }
 
 // record is the part of the runtime's verbose sandbox status (containerd's "info") that matters here. The network
@@ -39,11 +40,10 @@ type record struct {
 	} `json:"cniResult"`
 }
 
-// cable is what the record says about a pod's network: the name and hardware address of the node's end, and the pod's
-// IPv4 addresses.
+// cable is what the record says about a pod's network: the name of the node's end, and the pod's IPv4 addresses.
 type cable struct {
-	host, hardware string
-	addresses      []netip.Addr
+	host      string
+	addresses []netip.Addr
 }
 
 // readCable finds the pod's cable in the runtime's record. address is the pod's address as the runtime reports it.
@@ -60,11 +60,12 @@ func readCable(info, address string) (cable, error) {
 		if iface == nil {
 			continue
 		}
+		// one without a hardware address is go-cni's placeholder for a plugin that named no interfaces
 		if iface.Sandbox == "" && len(iface.IPConfigs) == 0 && name != "lo" && iface.Mac != "" {
 			if c.host != "" {
 				return cable{}, errors.New("the network plugin named several interfaces of the node (a bridge?)")
 			}
-			c.host, c.hardware = name, strings.ToLower(iface.Mac)
+			c.host = name
 		}
 		for _, config := range iface.IPConfigs {
 			if config == nil {
@@ -101,11 +102,18 @@ func (c cable) bindings(links Links) ([]Binding, error) {
 		return nil, fmt.Errorf("interface %s is a %q, not a cable to one pod", c.host, link.Kind)
 	case link.Enslaved:
 		return nil, fmt.Errorf("interface %s is a port of a bridge", c.host)
-	case link.Hardware != c.hardware:
-		return nil, fmt.Errorf("interface %s is not the one that the network plugin made", c.host)
 	}
 	all := make([]Binding, 0, len(c.addresses))
 	for _, address := range c.addresses {
+		// Names come back, so the name alone may be another pod's by now. (Hardware addresses don't help: udev changes
+		// them after the plugin has reported.) The node's route is made with the cable and goes with it.
+		toward, err := links.Toward(address)
+		if err != nil {
+			return nil, fmt.Errorf("finding the way to %s: %w", address, err)
+		}
+		if toward != link.Index {
+			return nil, fmt.Errorf("interface %s is not the node's way to %s", c.host, address)
+		}
 		all = append(all, Binding{Interface: link.Index, Address: address})
 	}
 	return all, nil

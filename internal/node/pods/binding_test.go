@@ -9,15 +9,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-type links map[string]Link
+// links has one interface, and one way to everywhere.
+type links struct {
+	link   Link
+	toward int
+}
 
-func (l links) Link(name string) (Link, error) {
-	link, ok := l[name]
-	if !ok {
+func (l links) Link(string) (Link, error) {
+	if l.link.Index == 0 {
 		return Link{}, errors.New("no such interface")
 	}
-	return link, nil
+	return l.link, nil
 }
+
+func (l links) Toward(netip.Addr) (int, error) { return l.toward, nil }
 
 // ptp is what containerd 2.1 records of a pod on the ptp plugin.
 const ptp = `{"pid":1,"cniResult":{"Interfaces":{
@@ -26,7 +31,7 @@ const ptp = `{"pid":1,"cniResult":{"Interfaces":{
 	"veth1":{"IPConfigs":null,"Mac":"AA:00:00:00:00:01","Sandbox":""}},"DNS":[{}],"Routes":[{"dst":"0.0.0.0/0"}]}}`
 
 func TestBindings(t *testing.T) {
-	good := links{"veth1": {Index: 7, Kind: "veth", Hardware: "aa:00:00:00:00:01"}}
+	good := links{Link{Index: 7, Kind: "veth"}, 7}
 	for _, test := range []struct {
 		name, info, address string
 		links               links
@@ -39,11 +44,11 @@ func TestBindings(t *testing.T) {
 		{"address isn't the plugin's", ptp, "10.0.1.6", good, nil, "not in the network plugin's result"},
 		{"no address", ptp, "", good, nil, "no address"},
 		{"interface is gone", ptp, "10.0.1.5", links{}, nil, "no such interface"},
-		{"another interface of that name", ptp, "10.0.1.5", links{"veth1": {Index: 9, Kind: "veth", Hardware: "aa:00:00:00:00:02"}}, nil,
-			"not the one that the network plugin made"},
-		{"port of a bridge", ptp, "10.0.1.5", links{"veth1": {Index: 7, Kind: "veth", Hardware: "aa:00:00:00:00:01", Enslaved: true}}, nil,
+		{"another interface of that name", ptp, "10.0.1.5", links{Link{Index: 9, Kind: "veth"}, 7}, nil,
+			"not the node's way"},
+		{"port of a bridge", ptp, "10.0.1.5", links{Link{Index: 7, Kind: "veth", Enslaved: true}, 7}, nil,
 			"port of a bridge"},
-		{"not a cable", ptp, "10.0.1.5", links{"veth1": {Index: 7, Kind: "ipvlan", Hardware: "aa:00:00:00:00:01"}}, nil, "not a cable"},
+		{"not a cable", ptp, "10.0.1.5", links{Link{Index: 7, Kind: "ipvlan"}, 7}, nil, "not a cable"},
 		{"bridge plugin", strings.Replace(ptp, `"veth1"`, `"cni0":{"Mac":"AA:00:00:00:00:09","Sandbox":""},"veth1"`, 1), "10.0.1.5", good, nil,
 			"several interfaces"},
 		{"plugin names no host interface", strings.Replace(ptp, `"Mac":"AA:00:00:00:00:01"`, `"Mac":""`, 1), "10.0.1.5", good, nil,

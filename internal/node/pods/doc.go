@@ -8,6 +8,6 @@
 // may have, never who is calling.
 //
 // A binding is made only if the runtime's record, the kernel's interface and the network plugin's word for it agree: an
-// interface pair (veth) of the node's own namespace, not a port of a bridge, with the hardware address that the plugin
-// recorded. Whatever is missing leaves the pod unproven, with the reason kept for the answer.
+// interface pair (veth) of the node's own namespace, not a port of a bridge, by which the node itself reaches the pod's
+// address. Whatever is missing leaves the pod unproven, with the reason kept for the log.
 package pods
