@@ -1,7 +1,6 @@
 package providers_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -333,7 +332,7 @@ func TestAssignmentSDK(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := context.Background()
+	ctx := t.Context()
 	made, err := client.Create(ctx, group("nodes").String()[1:], uuid.NewString(), armauthorization.RoleAssignmentCreateParameters{Properties: &armauthorization.RoleAssignmentProperties{
 		RoleDefinitionID: to.Ptr(roleDefinition(vmRole)), PrincipalID: to.Ptr(principal), PrincipalType: to.Ptr(armauthorization.PrincipalTypeServicePrincipal),
 	}}, nil)

@@ -166,6 +166,45 @@ func TestScaleSetNeedsAssignOnWhatItGives(t *testing.T) {
 	f.refused(guestID, 403, "LinkedAuthorizationFailed", "PATCH", setURL, `{"properties":{"virtualMachineProfile":{"networkProfile":{"networkInterfaceConfigurations":[{"name":"n","properties":{"ipConfigurations":[{"name":"i","properties":{"subnet":{"id":"`+vnetPath+`/subnets/s"}}}]}}]}}}}`)
 }
 
+// TestAssignCheckCannotBeTalkedPast: a body that is read in two ways must not
+// give an identity without a check.
+func TestAssignCheckCannotBeTalkedPast(t *testing.T) {
+	f := newCloud(t)
+	mine, secret := f.identity("mine"), f.identity("secret")
+	f.must(201, "PUT", setURL, `{"location":"westus2"}`)
+	f.grant(guestID, vmRole, group("nodes"))
+	f.grant(guestID, miOperate, armid.MustParse(mine))
+	one := func(id string) string {
+		return fmt.Sprintf(`{"type":"UserAssigned","userAssignedIdentities":{%q:{}}}`, id)
+	}
+	both := fmt.Sprintf(`{"type":"UserAssigned","userAssignedIdentities":{%q:{}},"UserAssignedIdentities":{%q:{}}}`, secret, mine)
+	subnet := `"virtualMachineProfile":{"networkProfile":{"networkInterfaceConfigurations":[{"properties":{"ipConfigurations":[{"properties":{"subnet":{"id":"` + vnetPath + `/subnets/s"}}}]}}]}}`
+	for range 20 { // the order of members may be random inside
+		for _, body := range []string{
+			`{"identity":` + one(mine) + `,"Identity":` + one(secret) + `}`,
+			`{"Identity":` + one(secret) + `,"identity":` + one(mine) + `}`,
+			`{"IDENTITY":` + one(secret) + `}`,
+			`{"identity":` + both + `}`,
+			`{"identity":{"Type":"UserAssigned","USERASSIGNEDIDENTITIES":{"` + secret + `":{}}}}`,
+			`{"Properties":{` + subnet + `}}`,
+			`{"properties":{},"Properties":{` + subnet + `}}`,
+		} {
+			for _, method := range []string{"PATCH", "PUT"} {
+				status, answer := f.call(guestID, method, setURL, strings.Replace(body, "{", `{"location":"westus2",`, 1))
+				if status != 403 && status != 400 && strings.Contains(body, "ecret") {
+					t.Fatalf("%s %s: %d %v", method, body, status, answer)
+				}
+				if _, ids := carried(f.must(200, "GET", setURL, "")); len(ids) != 0 {
+					t.Fatalf("%s %s: now carries %v", method, body, ids)
+				}
+				if got := f.must(200, "GET", setURL, "")["properties"].(map[string]any)["virtualMachineProfile"]; got != nil {
+					t.Fatalf("%s %s: joined %v", method, body, got)
+				}
+			}
+		}
+	}
+}
+
 func TestDeletedIdentityDangles(t *testing.T) {
 	f := newCloud(t)
 	a, b := f.identity("aaa"), f.identity("bbb")

@@ -29,9 +29,15 @@ type properties struct {
 	Description       *string `json:"description"`
 }
 
-// principalTypes are those that a client may name, by their lower-case spelling.
-var principalTypes = map[string]string{
-	"user": "User", "group": "Group", "serviceprincipal": "ServicePrincipal", "foreigngroup": "ForeignGroup", "device": "Device",
+// principalType returns the canonical spelling of a type that a client may name,
+// or "".
+func principalType(given string) string {
+	for _, known := range []string{"User", "Group", "ServicePrincipal", "ForeignGroup", "Device"} {
+		if strings.EqualFold(known, given) {
+			return known
+		}
+	}
+	return ""
 }
 
 // request is what a client says about an assignment.
@@ -62,11 +68,9 @@ func readRequest(r *resource.Resource) (request, error) {
 		return request{}, badRequestFormat()
 	}
 	if q.PrincipalType != "" {
-		known, ok := principalTypes[strings.ToLower(q.PrincipalType)]
-		if !ok {
+		if q.PrincipalType = principalType(q.PrincipalType); q.PrincipalType == "" {
 			return request{}, badRequestFormat()
 		}
-		q.PrincipalType = known
 	}
 	return q, nil
 }

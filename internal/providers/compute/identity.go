@@ -34,11 +34,17 @@ func mentionedIdentities(body json.RawMessage) ([]mentioned, error) {
 	var block struct {
 		UserAssigned json.RawMessage `json:"userAssignedIdentities"`
 	}
+	found := false
 	for name, raw := range members {
-		if strings.EqualFold(name, "identity") {
-			if err := json.Unmarshal(raw, &block); err != nil {
-				return nil, rest.InvalidRequestContent(err.Error())
-			}
+		if !strings.EqualFold(name, "identity") {
+			continue
+		}
+		if found {
+			return nil, rest.InvalidRequestContent("the member 'identity' is there twice, in different casings")
+		}
+		found = true
+		if err := json.Unmarshal(raw, &block); err != nil {
+			return nil, rest.InvalidRequestContent(err.Error())
 		}
 	}
 	if len(block.UserAssigned) == 0 || string(block.UserAssigned) == "null" {
@@ -72,44 +78,84 @@ func mentionedIdentities(body json.RawMessage) ([]mentioned, error) {
 	return out, nil
 }
 
-// identityTypes are the spellings that clients use, blanks left out.
-var identityTypes = map[string]string{
-	"none":                        resource.IdentityNone,
-	"systemassigned":              resource.IdentitySystemAssigned,
-	"userassigned":                resource.IdentityUserAssigned,
-	"systemassigned,userassigned": resource.IdentitySystemAssignedUserAssigned,
-	"userassigned,systemassigned": resource.IdentitySystemAssignedUserAssigned,
+// given are the identities that a request gives the resource: those that its
+// body names with a value, and, whatever the body looks like, each that the
+// resource will carry and didn't carry before. What is checked follows from what
+// would be stored, not only from how we read the request.
+func given(r *providers.Request) ([]armid.ID, error) {
+	named, err := mentionedIdentities(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	var out []armid.ID
+	seen := map[string]bool{}
+	for _, m := range named {
+		if !m.remove {
+			out = append(out, m.id)
+			seen[m.id.Key()] = true
+		}
+	}
+	var old *resource.Identity
+	if r.Old != nil {
+		old = r.Old.Identity
+	}
+	for _, text := range r.Next.Identity.Keys() {
+		id, err := armid.Parse(text)
+		if err != nil || !managedidentity.IsIdentity(id) {
+			return nil, invalidIdentityID(text)
+		}
+		if had, _ := old.Find(id); had == "" && !seen[id.Key()] {
+			out = append(out, id)
+			seen[id.Key()] = true
+		}
+	}
+	return out, nil
+}
+
+// identityType returns the canonical spelling of an identity type; clients leave
+// blanks out or add them, and write the two parts in any order.
+func identityType(given string) (string, bool) {
+	switch strings.ToLower(strings.ReplaceAll(given, " ", "")) {
+	case "none":
+		return resource.IdentityNone, true
+	case "systemassigned":
+		return resource.IdentitySystemAssigned, true
+	case "userassigned":
+		return resource.IdentityUserAssigned, true
+	case "systemassigned,userassigned", "userassigned,systemassigned":
+		return resource.IdentitySystemAssignedUserAssigned, true
+	}
+	return "", false
 }
 
 // prepareIdentity checks the identity block and names each identity that the
 // request gives the resource as a linked scope.
 func prepareIdentity(r *providers.Request) error {
-	given, err := mentionedIdentities(r.Body)
-	if err != nil {
+	if r.Next.Identity == nil {
+		_, err := mentionedIdentities(r.Body)
 		return err
 	}
-	if r.Next.Identity == nil {
-		return nil
-	}
-	known, ok := identityTypes[strings.ToLower(strings.ReplaceAll(r.Next.Identity.Type, " ", ""))]
+	// The type first: the rest only makes sense with one.
+	known, ok := identityType(r.Next.Identity.Type)
 	if !ok {
 		return invalidIdentityType(r.Next.Identity.Type)
 	}
 	identity := r.Next.Identity
 	identity.Type = known
-	for _, m := range given {
-		if m.remove {
-			continue
-		}
-		if !identity.HasUserAssigned() {
-			return identityTypeMismatch(known)
-		}
-		r.Link(managedidentity.AssignAction, m.id)
-	}
 	for key, value := range identity.UserAssigned {
 		if value == nil {
 			delete(identity.UserAssigned, key) // "remove" in a PUT, which replaces all anyway
 		}
+	}
+	ids, err := given(r)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if !identity.HasUserAssigned() {
+			return identityTypeMismatch(known)
+		}
+		r.Link(managedidentity.AssignAction, id)
 	}
 	if identity.HasUserAssigned() == (len(identity.UserAssigned) == 0) {
 		return identityTypeMismatch(identity.Type)
@@ -137,16 +183,15 @@ func keepSystemAssigned(r *providers.Request) error {
 // admitIdentity resolves the identities that the request gives, makes or drops
 // the resource's own, and lets the write fail if one of them goes meanwhile.
 func (p *Provider) admitIdentity(ctx context.Context, r *providers.Request) error {
-	given, err := mentionedIdentities(r.Body)
-	if err != nil {
-		return err
-	}
-	for _, m := range given {
-		if m.remove {
-			continue
-		}
-		if err := p.assign(ctx, r, m.id); err != nil {
+	if r.Next.Identity != nil {
+		ids, err := given(r)
+		if err != nil {
 			return err
+		}
+		for _, id := range ids {
+			if err := p.assign(ctx, r, id); err != nil {
+				return err
+			}
 		}
 	}
 	switch had, has := r.Old != nil && r.Old.Identity.HasSystemAssigned(), r.Next.Identity.HasSystemAssigned(); {

@@ -2,8 +2,8 @@ package compute
 
 import (
 	"context"
-	"encoding/json"
 	"regexp"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
@@ -71,21 +71,35 @@ func prepareScaleSet(_ context.Context, r *providers.Request) error {
 	})
 }
 
-// linkNetwork names what the request's own body joins. A PATCH that doesn't
-// carry these properties needs no right on them.
+// linkNetwork names what the scale set joins: everything that a PUT has, and of a
+// PATCH what it adds. A PATCH of other properties needs no right on them.
 func linkNetwork(r *providers.Request) error {
-	sent := &resource.Resource{}
-	members := map[string]json.RawMessage{}
-	if len(r.Body) > 0 {
-		if err := json.Unmarshal(r.Body, &members); err != nil {
-			return rest.InvalidRequestContent(err.Error())
+	wanted, err := joins(r.Next)
+	if err != nil {
+		return err
+	}
+	var had []providers.Linked
+	if r.Method == providers.Patch {
+		if had, err = joins(r.Old); err != nil {
+			return err
 		}
 	}
-	sent.Properties = members["properties"]
-	props, err := resource.Read[scaleSetProperties](sent)
-	if err != nil {
-		return rest.InvalidRequestContent(err.Error())
+	for _, j := range wanted {
+		if !slices.ContainsFunc(had, func(h providers.Linked) bool { return h.Action == j.Action && h.Scope.Equal(j.Scope) }) {
+			r.Link(j.Action, j.Scope)
+		}
 	}
+	return nil
+}
+
+// joins are the network resources that a scale set's machines use, each with the
+// action that its writer needs there.
+func joins(set *resource.Resource) ([]providers.Linked, error) {
+	props, err := resource.Read[scaleSetProperties](set)
+	if err != nil {
+		return nil, rest.InvalidRequestContent(err.Error())
+	}
+	var out []providers.Linked
 	join := func(to *reference, path, action string) error {
 		if to == nil || to.ID == "" {
 			return nil
@@ -94,25 +108,25 @@ func linkNetwork(r *providers.Request) error {
 		if err != nil {
 			return rest.LinkedInvalidPropertyID(to.ID, "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations."+path)
 		}
-		r.Link(action, id)
+		out = append(out, providers.Linked{Action: action, Scope: id})
 		return nil
 	}
 	for _, nic := range props.MachineProfile.NetworkProfile.Interfaces {
 		if err := join(nic.Properties.SecurityGroup, "networkSecurityGroup.id", "Microsoft.Network/networkSecurityGroups/join/action"); err != nil {
-			return err
+			return nil, err
 		}
 		for _, address := range nic.Properties.Addresses {
 			if err := join(address.Properties.Subnet, "ipConfigurations.subnet.id", "Microsoft.Network/virtualNetworks/subnets/join/action"); err != nil {
-				return err
+				return nil, err
 			}
 			for i := range address.Properties.Backends {
 				if err := join(&address.Properties.Backends[i], "ipConfigurations.loadBalancerBackendAddressPools.id", "Microsoft.Network/loadBalancers/backendAddressPools/join/action"); err != nil {
-					return err
+					return nil, err
 				}
 			}
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // setDefaults writes the properties that the document doesn't have.
