@@ -117,10 +117,9 @@ func join(ctx context.Context, a, b net.Conn) {
 	var copies sync.WaitGroup
 	for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
 		copies.Go(func() {
-			// An error ends both directions by the close that follows.
-			if _, err := io.Copy(pair[0], pair[1]); err != nil {
-				pair[1].Close()
-			}
+			// One that can't be written to any more may still have to say
+			// something, so an end, good or bad, is the end of one direction.
+			_, _ = io.Copy(pair[0], pair[1])
 			if half, ok := pair[0].(interface{ CloseWrite() error }); ok {
 				_ = half.CloseWrite() // the peer may be gone already
 			}

@@ -138,5 +138,10 @@ func joinGroup(g cgroup.Group) error {
 	if err := system.Ensure(); err != nil {
 		return err
 	}
-	return system.Join()
+	if err := system.Join(); err != nil {
+		return err
+	}
+	// Version 2 hands controllers on only from a group without processes,
+	// which the machine's root is from now on.
+	return system.Ensure()
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -40,10 +41,24 @@ func main() {
 	<-ctx.Done()
 }
 
-// get tries for a while: kube-proxy may be younger than the pod.
+// get tries for a while: kube-proxy may be younger than the pod. What begins
+// with ! is tried once.
 func get(url string) string {
+	if path, ok := strings.CutPrefix(url, "unix://"); ok {
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			return err.Error()
+		}
+		c.Close()
+		return "connected"
+	}
+	tries := 20
+	url, once := strings.CutPrefix(url, "!")
+	if once {
+		tries = 1
+	}
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	for range 8 {
+	for range tries {
 		if resp, err := client.Get(url); err == nil {
 			defer resp.Body.Close()
 			body, _ := io.ReadAll(resp.Body)
