@@ -1,0 +1,126 @@
+package entra
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// adfs as the first segment of a path is the authority of custom clouds: MSAL then
+// asks no foreign host whether it may trust us, and leaves the tenant to us.
+const adfs = "adfs"
+
+// Owns reports whether a path is the token service's, for the front that shares
+// one listener between services.
+func Owns(path string) bool {
+	_, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !ok {
+		return false
+	}
+	rest = strings.TrimPrefix(rest, "v2.0/")
+	return strings.HasPrefix(rest, "oauth2/") || strings.HasPrefix(rest, ".well-known/") ||
+		rest == "discovery/keys" || rest == "discovery/v2.0/keys" || rest == "discovery/instance"
+}
+
+// Handler serves the token service.
+func (s *Service) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{tenant}/oauth2/v2.0/token", s.handleToken(true))
+	mux.HandleFunc("/{tenant}/oauth2/token", s.handleToken(false))
+	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", s.handleDiscovery(true))
+	mux.HandleFunc("GET /{tenant}/.well-known/openid-configuration", s.handleDiscovery(false))
+	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", s.handleKeys(true))
+	mux.HandleFunc("GET /{tenant}/discovery/keys", s.handleKeys(false))
+	mux.HandleFunc("GET /common/discovery/instance", s.handleInstance)
+	return mux
+}
+
+func (s *Service) handleToken(v2 bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c := s.begin(w, r)
+		w.Header().Set("Cache-Control", "no-store, no-cache")
+		w.Header().Set("Pragma", "no-cache")
+		w.Header().Set("Expires", "-1")
+		request, refused := readForm(r)
+		if refused != nil {
+			c.refuse(refused)
+			return
+		}
+		request.Tenant, request.V2 = r.PathValue("tenant"), v2
+		request.CorrelationID, request.TraceID, request.Remote = c.correlation, c.trace, r.RemoteAddr
+		response, refused := s.Token(r.Context(), request)
+		if refused != nil {
+			c.refuse(refused)
+			return
+		}
+		if v2 || strings.EqualFold(request.Tenant, adfs) {
+			c.answer(http.StatusOK, answerV2(response))
+			return
+		}
+		c.answer(http.StatusOK, answerV1(response))
+	}
+}
+
+type tokenV2 struct {
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"`
+	ExtExpiresIn int64  `json:"ext_expires_in"`
+	RefreshIn    int64  `json:"refresh_in,omitempty"`
+	AccessToken  string `json:"access_token"`
+}
+
+// tokenV1's numbers are texts.
+type tokenV1 struct {
+	TokenType    string `json:"token_type"`
+	ExpiresIn    string `json:"expires_in"`
+	ExtExpiresIn string `json:"ext_expires_in"`
+	RefreshIn    string `json:"refresh_in,omitempty"`
+	ExpiresOn    string `json:"expires_on"`
+	NotBefore    string `json:"not_before"`
+	Resource     string `json:"resource"`
+	AccessToken  string `json:"access_token"`
+}
+
+func answerV2(r Response) tokenV2 {
+	return tokenV2{
+		TokenType: "Bearer", ExpiresIn: whole(r.ExpiresIn), ExtExpiresIn: whole(r.ExtExpiresIn), RefreshIn: whole(r.RefreshIn),
+		AccessToken: r.Token.Raw.Reveal(),
+	}
+}
+
+func answerV1(r Response) tokenV1 {
+	answer := tokenV1{
+		TokenType: "Bearer", ExpiresIn: text(whole(r.ExpiresIn)), ExtExpiresIn: text(whole(r.ExtExpiresIn)),
+		ExpiresOn: text(r.Token.Expires.Unix()), NotBefore: text(r.Token.NotBefore.Unix()), Resource: r.Resource,
+		AccessToken: r.Token.Raw.Reveal(),
+	}
+	if r.RefreshIn > 0 {
+		answer.RefreshIn = text(whole(r.RefreshIn))
+	}
+	return answer
+}
+
+func whole(d time.Duration) int64 { return int64(d / time.Second) }
+func text(n int64) string         { return strconv.FormatInt(n, 10) }
+
+// begin gives the request its IDs and the headers that all answers have.
+func (s *Service) begin(w http.ResponseWriter, r *http.Request) *call {
+	c := &call{w: w, now: s.options.Clock.Now().UTC(), trace: uuid.NewString(), log: s.options.Log}
+	c.correlation = uuid.NewString()
+	if asked, err := uuid.Parse(r.Header.Get("client-request-id")); err == nil {
+		c.correlation = asked.String()
+		if strings.EqualFold(r.Header.Get("return-client-request-id"), "true") {
+			w.Header().Set("client-request-id", c.correlation)
+		}
+	}
+	h := w.Header()
+	h.Set("x-ms-request-id", c.trace)
+	h.Set("x-ms-ests-server", "lanyard")
+	h.Set("P3P", `CP="DSP CUR OTPi IND OTRi ONL FIN"`)
+	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	h.Set("X-Content-Type-Options", "nosniff")
+	return c
+}

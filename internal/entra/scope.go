@@ -1,0 +1,56 @@
+package entra
+
+import (
+	"slices"
+	"strings"
+)
+
+const dotDefault = "/.default"
+
+// ignoredScopes are OpenID Connect's: MSAL adds them to every request.
+var ignoredScopes = []string{"openid", "offline_access", "profile", "email"}
+
+// wanted is the resource that a request names: the parameter resource on the v1
+// endpoint, the scope without /.default on v2. On the ADFS-style path clients use
+// either.
+func wanted(r Request) (string, *Error) {
+	v1 := !r.V2 && (r.Resource != "" || r.Scope == "" || !strings.EqualFold(r.Tenant, adfs))
+	if v1 {
+		if r.Resource == "" {
+			return "", parameterMissing("resource")
+		}
+		return r.Resource, nil
+	}
+	if r.Resource != "" {
+		return "", resourceNotForV2()
+	}
+	return resourceOfScope(r.Scope)
+}
+
+func resourceOfScope(scope string) (string, *Error) {
+	if scope == "" {
+		return "", parameterMissing("scope")
+	}
+	var found string
+	for _, one := range strings.Fields(scope) {
+		if slices.Contains(ignoredScopes, strings.ToLower(one)) {
+			continue
+		}
+		// Exactly one "/.default" goes: "https://management.azure.com//.default" asks
+		// for the audience with a slash at its end.
+		resource, ok := strings.CutSuffix(one, dotDefault)
+		switch {
+		case !ok:
+			return "", scopeWithoutDefault(one)
+		case resource == "":
+			return "", scopeInvalid(one)
+		case found != "" && found != resource:
+			return "", scopeOfSeveral(scope)
+		}
+		found = resource
+	}
+	if found == "" {
+		return "", scopeInvalid(scope)
+	}
+	return found, nil
+}
