@@ -11,6 +11,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 )
 
 // admit makes the checks that need to look around, gives the cluster its identity, which clients want to see in the
@@ -98,9 +99,9 @@ func (p *Provider) admitSubnets(ctx context.Context, wanted properties) error {
 // giveIdentity makes the system-assigned principal in the cluster's own transaction, or looks the brought one up.
 func (p *Provider) giveIdentity(ctx context.Context, r *providers.Request) error {
 	if r.Next.Identity.HasSystemAssigned() {
-		principal, conds, ops, err := p.Directory.Principal(ctx, r.ID)
+		principal, conds, ops, err := managedidentity.MakePrincipal(ctx, p.Directory, r.ID, false)
 		if err != nil {
-			return fmt.Errorf("making the cluster's identity: %w", err)
+			return err
 		}
 		r.Conds, r.Ops = append(r.Conds, conds...), append(r.Ops, ops...)
 		r.Next.Identity.PrincipalID, r.Next.Identity.TenantID = principal.ObjectID, principal.TenantID

@@ -95,30 +95,20 @@ func (p *process) delete(id armid.ID) {
 	}
 }
 
-var (
-	guid   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	port   = regexp.MustCompile(`"port":\d+`)
-	unique = regexp.MustCompile(`-[0-9a-f]{8}\.(portal\.)?hcp\.`)
-	key    = regexp.MustCompile(`[0-9a-f]{24}`)
-	vnet   = regexp.MustCompile(`vnet-KEY`)
-	short  = regexp.MustCompile(`"unique":"[0-9a-f]{8}"`)
-)
-
-// snapshot is the whole state of the world, without what is new in every run.
-func (w *world) snapshot() map[string]string {
+// snapshot is the whole state of the world, without what is new in every run: keys by how often they occur, documents
+// of resources whole.
+func (w *world) snapshot() map[string]any {
 	w.t.Helper()
 	page, err := w.store.List(w.t.Context(), "/lanyard/", store.ListOptions{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	state := map[string]string{}
+	state := map[string]any{}
 	for _, item := range page.Items {
-		value := string(item.Value)
 		switch {
 		case strings.HasPrefix(item.Key, "/lanyard/operations"), strings.HasPrefix(item.Key, "/lanyard/owners"):
-			continue
 		case strings.HasPrefix(item.Key, "/lanyard/resources"):
-			var document map[string]json.RawMessage
+			var document map[string]any
 			if err := json.Unmarshal(item.Value, &document); err != nil {
 				w.t.Fatalf("%s: %v", item.Key, err)
 			}
@@ -127,35 +117,59 @@ func (w *world) snapshot() map[string]string {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			value = string(raw)
+			state[steady(item.Key)] = steady(string(raw))
+		case strings.HasPrefix(item.Key, "/lanyard/network/allocations"):
+			state[item.Key] = steady(string(item.Value))
+		default:
+			n, _ := state[steady(item.Key)].(int)
+			state[steady(item.Key)] = n + 1
 		}
-		state[item.Key] = steady(value)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	add := func(kind string, value any) {
+	for kind, value := range map[string]any{"vnets": w.vnets, "planes": w.planes, "nodes": w.nodes, "etcd": w.etcd, "served": w.served} {
 		raw, err := json.Marshal(value)
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		state[kind] = steady(string(raw))
 	}
-	add("vnets", w.vnets)
-	add("planes", w.planes)
-	add("nodes", w.nodes)
-	add("etcd", w.etcd)
-	add("served", w.served)
-	add("addresses", w.addresses)
 	return state
 }
 
+// fleeting is what is new in every run.
+var fleeting = []struct {
+	pattern *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "GUID"},
+	{regexp.MustCompile(`"port":\d+`), `"port":0`},
+	{regexp.MustCompile(`-[0-9a-f]{8}\.(portal\.)?hcp\.`), "-UNIQUE.${1}hcp."},
+	{regexp.MustCompile(`"unique":"[0-9a-f]{8}"`), `"unique":"UNIQUE"`},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+	{regexp.MustCompile(`[0-9a-f]{24,}`), "HEX"},
+	{regexp.MustCompile(`[A-Za-z0-9+/]{100,}=*`), "BASE64"},
+}
+
 func steady(s string) string {
-	s = guid.ReplaceAllString(s, "GUID")
-	s = port.ReplaceAllString(s, `"port":0`)
-	s = unique.ReplaceAllString(s, "-UNIQUE.${1}hcp.")
-	s = short.ReplaceAllString(s, `"unique":"UNIQUE"`)
-	s = key.ReplaceAllString(s, "KEY")
-	return vnet.ReplaceAllString(s, "VNET")
+	for _, f := range fleeting {
+		s = f.pattern.ReplaceAllString(s, f.instead)
+	}
+	return s
+}
+
+// allocations counts the parts of subnets that are given away.
+func (w *world) allocations() int {
+	w.t.Helper()
+	page, err := w.store.List(w.t.Context(), "/lanyard/network/allocations", store.ListOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := 0
+	for _, item := range page.Items {
+		n += strings.Count(string(item.Value), `"owner"`)
+	}
+	return n
 }
 
 // act runs an action on a stored resource.

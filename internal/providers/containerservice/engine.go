@@ -10,7 +10,8 @@ import (
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
-	"github.com/lanyard-project/lanyard/internal/store"
+	"github.com/lanyard-project/lanyard/internal/providers/compute"
+	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 )
 
 // Engine runs what isn't a resource: namespaces and processes. All calls are level-based: they compare what is there
@@ -43,52 +44,33 @@ type Platform interface {
 	Withdraw(ctx context.Context, vnet armid.ID) error
 }
 
-// Directory has the principals behind system-assigned identities.
+// Directory has the principals of managed identities. *directory.Directory is one.
 type Directory interface {
-	// Principal returns the principal of the resource's own identity, which it makes if there is none. What has to be
-	// written for that goes into the caller's transaction, so that no principal is without its resource.
-	Principal(ctx context.Context, owner armid.ID) (Principal, []store.Cond, []store.Op, error)
-	// Remove removes it.
-	Remove(ctx context.Context, owner armid.ID) error
+	managedidentity.Directory
+	DeleteManagedIdentity(ctx context.Context, id armid.ID) error
 }
 
-// Principal is a managed identity's service principal.
-type Principal struct {
-	ObjectID string
-	ClientID string
-	TenantID string
-}
-
-// Identities makes user-assigned identities.
+// Identities makes user-assigned identities. *managedidentity.Provider is one.
 type Identities interface {
 	Ensure(ctx context.Context, by providers.Caller, id armid.ID, location string, tags map[string]string) (*resource.Resource, error)
 }
 
-// Roles grants roles of the service's own accord, and answers whether a principal may do something.
+// Roles grants and revokes roles of the service's own accord, and answers whether a principal may do something.
 // *authorization.Provider is one.
 type Roles interface {
 	Grant(ctx context.Context, g authorization.Grant) (*resource.Resource, error)
+	Revoke(ctx context.Context, g authorization.Grant) error
 	Check(ctx context.Context, caller providers.Caller, action string, scope armid.ID) (allowed bool, reason string)
 }
 
-// Addresses hands out parts of a subnet. An owner that asks again gets the same part.
+// Addresses hands out parts of a subnet. An owner that asks again gets the same part. *network.Provider is one.
 type Addresses interface {
 	Allocate(ctx context.Context, subnet armid.ID, owner string, bits int) (netip.Prefix, error)
 	Release(ctx context.Context, subnet armid.ID, owner string) error
 }
 
-// Instances makes the virtual machines of a scale set.
+// Instances makes the virtual machines of a scale set. *compute.Provider is one.
 type Instances interface {
-	EnsureInstance(ctx context.Context, by providers.Caller, scaleSet armid.ID, i Instance) error
+	EnsureInstance(ctx context.Context, by providers.Caller, scaleSet armid.ID, i compute.Instance) error
 	DeleteInstance(ctx context.Context, by providers.Caller, scaleSet armid.ID, number int) error
-}
-
-// Instance is a virtual machine of a scale set.
-type Instance struct {
-	Number       int
-	ComputerName string
-	VMID         string
-	VNet         armid.ID
-	Subnet       netip.Prefix
-	Address      netip.Addr
 }

@@ -49,6 +49,7 @@ func (p *Provider) deletePlan() providers.Plan {
 			{Name: "nodes", Run: p.step("DeleteNodesError", p.deleteNodes), Patience: 5 * time.Minute},
 			{Name: "control-plane", Run: p.step("DeleteControlPlaneError", p.deleteControlPlane), Patience: 5 * time.Minute},
 			{Name: "network", Run: p.step("DeleteNetworkError", p.deleteNetwork)},
+			{Name: "control-plane-role", Run: p.step("DeleteRoleAssignmentError", p.revokeRole)},
 			{Name: "node-resource-group", Run: p.step("DeleteResourceGroupError", p.deleteNodeResourceGroup), Patience: 5 * time.Minute},
 			{Name: "identity", Run: p.step("DeleteIdentityError", p.deleteIdentity)},
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/providers"
 )
 
 const simple = `{"location":"westus2","identity":{"type":"SystemAssigned"},"tags":{"team":"a"},
@@ -26,7 +27,7 @@ func TestCreateAndDelete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := outcome.Resource; got.Identity.PrincipalID != "principal-of-demo" || got.Identity.TenantID != tenant || got.ProvisioningState != "Creating" {
+	if got := outcome.Resource; got.Identity.PrincipalID == "" || got.Identity.TenantID != tenant || got.ProvisioningState != "Creating" {
 		t.Errorf("first answer: %+v, state %s", got.Identity, got.ProvisioningState)
 	}
 	if len(r.Linked) != 0 {
@@ -54,12 +55,20 @@ func TestCreateAndDelete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	made, err := p.engine.List(t.Context(), armid.Root(), "Microsoft.ManagedIdentity/userAssignedIdentities")
+	if err != nil || len(made) != 1 {
+		t.Fatal(made, err)
+	}
+	kubelet, err := resource.Read[map[string]string](made[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := facts{
 		NodeResourceGroup:       "MC_rg_demo_westus2",
 		ServicePrincipalProfile: map[string]string{"clientId": "msi"},
 		IdentityProfile: map[string]map[string]string{"kubeletidentity": {
 			"resourceId": "/subscriptions/" + subscription + "/resourcegroups/MC_rg_demo_westus2/providers/Microsoft.ManagedIdentity/userAssignedIdentities/demo-agentpool",
-			"clientId":   "client-of-demo-agentpool", "objectId": "principal-of-demo-agentpool",
+			"clientId":   kubelet["clientId"], "objectId": kubelet["principalId"],
 		}},
 	}
 	want.AgentPoolProfiles = append(want.AgentPoolProfiles, struct {
@@ -77,8 +86,17 @@ func TestCreateAndDelete(t *testing.T) {
 	if !strings.HasSuffix(node.ProviderID, "/virtualMachines/0") || !strings.HasPrefix(node.ProviderID, "azure:///subscriptions/") {
 		t.Errorf("provider ID %s", node.ProviderID)
 	}
-	if !strings.Contains(string(node.AzureJSON), `"userAssignedIdentityID": "client-of-demo-agentpool"`) {
+	if !strings.Contains(string(node.AzureJSON), `"userAssignedIdentityID": "`+kubelet["clientId"]+`"`) {
 		t.Errorf("azure.json %s", node.AzureJSON)
+	}
+
+	group := armid.ResourceGroup(subscription, got.NodeResourceGroup)
+	if allowed, _ := p.roles.Check(t.Context(), providers.Caller{ObjectID: c.Identity.PrincipalID}, "Microsoft.Network/loadBalancers/write", group); !allowed {
+		t.Error("the control plane may not work in its node resource group")
+	}
+	vnet := group.Extension("Microsoft.Network", "virtualNetworks", "aks-vnet-"+strings.Split(keys(w.nodes)[0], "-")[2])
+	if m, ok := p.machines.MachineAt(vnet, node.Address); !ok || m.ComputerName != node.Name || len(m.User) != 1 || m.User[0].ClientID != kubelet["clientId"] {
+		t.Errorf("the machine at %s of %s: %+v, %v", node.Address, vnet, m, ok)
 	}
 
 	p.delete(clusterID("demo"))
@@ -116,7 +134,7 @@ func TestCrashAtEveryPoint(t *testing.T) {
 	}
 }
 
-func life(t *testing.T, before string, act func(*process), killAt int) (map[string]string, int) {
+func life(t *testing.T, before string, act func(*process), killAt int) (map[string]any, int) {
 	t.Helper()
 	w := newWorld(t)
 	if before != "" {
@@ -185,7 +203,7 @@ func TestScaleAndPools(t *testing.T) {
 	p := w.start()
 	defer p.stop()
 	p.create("demo", simple)
-	first := keys(w.nodes)
+	first, principal := keys(w.nodes), p.get(clusterID("demo")).Identity.PrincipalID
 	body := func(pools string) string {
 		return `{"location":"westus2","properties":{"agentPoolProfiles":[` + pools + `]}}`
 	}
@@ -203,14 +221,14 @@ func TestScaleAndPools(t *testing.T) {
 			t.Fatalf("%s: state %s, nodes %v", step.pools, c.ProvisioningState, keys(w.nodes))
 		}
 		instances, err := p.engine.List(t.Context(), armid.ResourceGroup(subscription, "MC_rg_demo_westus2"), "Microsoft.Compute/virtualMachineScaleSets/virtualMachines")
-		if err != nil || len(instances) != step.nodes || len(w.addresses) != 2*step.nodes {
-			t.Fatalf("%s: %d virtual machines, %d allocations, %v", step.pools, len(instances), len(w.addresses), err)
+		if err != nil || len(instances) != step.nodes || w.allocations() != 2*step.nodes {
+			t.Fatalf("%s: %d virtual machines, %d allocations, %v", step.pools, len(instances), w.allocations(), err)
 		}
 	}
 	if now := keys(w.nodes); now[0] != first[0] || now[1] == first[1] {
 		t.Errorf("nodes %v then %v: the first is to stay, a number isn't to be used twice", first, now)
 	}
-	if p.get(clusterID("demo")).Identity.PrincipalID != "principal-of-demo" {
+	if p.get(clusterID("demo")).Identity.PrincipalID != principal {
 		t.Error("an update without identity lost it")
 	}
 }
@@ -266,8 +284,8 @@ func TestBroughtNetworkIsSharedAndKept(t *testing.T) {
 	}
 	p.delete(clusterID("b"))
 	p.settle(clusterID("b"))
-	if len(w.vnets) != 0 || len(w.served) != 0 || len(w.addresses) != 0 {
-		t.Errorf("after both: networks %v, served %v, addresses %v", w.vnets, w.served, w.addresses)
+	if len(w.vnets) != 0 || len(w.served) != 0 || w.allocations() != 0 {
+		t.Errorf("after both: networks %v, served %v, %d allocations", w.vnets, w.served, w.allocations())
 	}
 	if p.get(armid.MustParse(vnet)) == nil {
 		t.Error("the brought network is gone")

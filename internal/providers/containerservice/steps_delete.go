@@ -129,6 +129,15 @@ func (p *Provider) deleteNetwork(ctx context.Context, w *work) error {
 	return p.Engine.DeleteVNet(ctx, VNetKey(w.vnet()))
 }
 
+// revokeRole takes the control plane's role back. The group would take the assignment along, but not what the
+// authorization provider keeps of it elsewhere.
+func (p *Provider) revokeRole(ctx context.Context, w *work) error {
+	if err := p.Roles.Revoke(ctx, w.controlPlaneGrant()); err != nil {
+		return fmt.Errorf("revoking Contributor on the node resource group: %w", err)
+	}
+	return nil
+}
+
 // deleteNodeResourceGroup removes the group with everything in it, if it is this cluster's.
 func (p *Provider) deleteNodeResourceGroup(ctx context.Context, w *work) error {
 	group, err := w.run.Resources.Get(ctx, w.nodeGroup())
@@ -170,7 +179,7 @@ func (p *Provider) deleteIdentity(ctx context.Context, w *work) error {
 	if !w.cluster.Identity.HasSystemAssigned() {
 		return nil
 	}
-	if err := p.Directory.Remove(ctx, w.cluster.ID); err != nil {
+	if err := p.Directory.DeleteManagedIdentity(ctx, w.cluster.ID); err != nil {
 		return fmt.Errorf("removing the cluster's identity: %w", err)
 	}
 	return nil

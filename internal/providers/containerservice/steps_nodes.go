@@ -13,6 +13,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/providers/compute"
 )
 
 // machine is one instance of a pool with its addresses.
@@ -43,7 +44,7 @@ func (p *Provider) ensureInstances(ctx context.Context, w *work) error {
 		return err
 	}
 	for _, m := range machines {
-		if err := p.Instances.EnsureInstance(ctx, w.service(), w.scaleSet(m.pool.Name), Instance{
+		if err := p.Instances.EnsureInstance(ctx, w.service(), w.scaleSet(m.pool.Name), compute.Instance{
 			Number: m.number, ComputerName: m.name, VMID: derivedGUID(w.state.Key, m.name),
 			VNet: w.vnet(), Subnet: m.subnet, Address: m.address,
 		}); err != nil {

@@ -87,12 +87,14 @@ func (w *work) vnet() armid.ID {
 
 // ensureRole grants the control plane Contributor on the node resource group. Granting twice is granting once.
 func (p *Provider) ensureRole(ctx context.Context, w *work) error {
-	if _, err := p.Roles.Grant(ctx, authorization.Grant{
-		By: w.service(), Scope: w.nodeGroup(), Role: contributorRole, PrincipalID: controlPlanePrincipal(w.cluster),
-	}); err != nil {
+	if _, err := p.Roles.Grant(ctx, w.controlPlaneGrant()); err != nil {
 		return fmt.Errorf("granting Contributor on the node resource group: %w", err)
 	}
 	return nil
+}
+
+func (w *work) controlPlaneGrant() authorization.Grant {
+	return authorization.Grant{By: w.service(), Scope: w.nodeGroup(), Role: contributorRole, PrincipalID: controlPlanePrincipal(w.cluster)}
 }
 
 // ensureKubeletIdentity makes the nodes' identity, unless one was brought.

@@ -1,6 +1,7 @@
 package containerservice_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -19,9 +19,15 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
+	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
+	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
+	"github.com/lanyard-project/lanyard/internal/providers/network"
+	"github.com/lanyard-project/lanyard/internal/providers/resources"
+	"github.com/lanyard-project/lanyard/internal/seal"
 	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/storetest"
 )
@@ -33,16 +39,14 @@ type world struct {
 	t     *testing.T
 	store *store.Store
 
-	mu        sync.Mutex
-	vnets     map[string]clusters.VNet
-	planes    map[string]clusters.ControlPlane
-	nodes     map[string]clusters.Node
-	etcd      map[string]bool
-	served    map[string]bool
-	addresses map[string]netip.Prefix // subnet key + owner → prefix
-	allowed   map[string]bool         // what Roles.Check says: principal + scope key
-	calls     []string
-	fail      func(call string) error
+	mu     sync.Mutex
+	vnets  map[string]clusters.VNet
+	planes map[string]clusters.ControlPlane
+	nodes  map[string]clusters.Node
+	etcd   map[string]bool
+	served map[string]bool
+	calls  []string
+	fail   func(call string) error
 
 	points int // passed so far
 	killAt int // the point at which the process dies; 0: never
@@ -52,11 +56,13 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, store: storetest.New(t), vnets: map[string]clusters.VNet{}, planes: map[string]clusters.ControlPlane{}, nodes: map[string]clusters.Node{},
-		etcd: map[string]bool{}, served: map[string]bool{}, addresses: map[string]netip.Prefix{}, allowed: map[string]bool{},
+		etcd: map[string]bool{}, served: map[string]bool{},
 	}
 	p := w.start()
 	defer p.stop()
-	p.make("/subscriptions/"+subscription, ``)
+	if err := resources.EnsureSubscription(t.Context(), p.engine, caller(), resources.Subscription{ID: subscription, TenantID: tenant, DisplayName: "test"}); err != nil {
+		t.Fatal(err)
+	}
 	p.make("/subscriptions/"+subscription+"/resourceGroups/rg", ``)
 	return w
 }
@@ -92,14 +98,23 @@ func (w *world) do(ctx context.Context, call string, effect func() error) error 
 	if w.fail != nil {
 		err = w.fail(call)
 	}
-	if err == nil {
-		err = effect()
-	}
 	w.mu.Unlock()
 	if err != nil {
 		return err
 	}
+	if err := effect(); err != nil {
+		return err
+	}
 	return w.point(ctx)
+}
+
+// change is an effect on what the fakes hold.
+func (w *world) change(ctx context.Context, call string, effect func() error) error {
+	return w.do(ctx, call, func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return effect()
+	})
 }
 
 // process is one life of the program.
@@ -110,46 +125,69 @@ type process struct {
 	engine   *ops.Engine
 	registry *providers.Registry
 	provider *containerservice.Provider
-	done     chan struct{}
+	roles    *authorization.Provider
+	machines *compute.Provider
+	running  sync.WaitGroup
 }
 
 func (w *world) start() *process {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
-	p := &process{world: w, ctx: ctx, cancel: cancel, registry: providers.NewRegistry(), done: make(chan struct{})}
+	p := &process{world: w, ctx: ctx, cancel: cancel, registry: providers.NewRegistry()}
 	log := slog.New(slog.DiscardHandler)
 	p.engine = ops.New(ops.Options{Store: w.store, Registry: p.registry, Clock: clock.RealClock{}, Log: log})
+	box, err := seal.New(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	people, err := directory.Open(w.t.Context(), directory.Options{Store: w.store, Box: box, Clock: clock.RealClock{}, Log: log})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, _, err := people.EnsureFirstTenant(w.t.Context(), directory.FirstTenantOptions{TenantID: tenant, SubscriptionID: subscription}); err != nil {
+		w.t.Fatal(err)
+	}
+	p.roles, err = authorization.New(authorization.Config{Store: w.store, Resources: p.engine, Principals: people, Log: log, Clock: clock.RealClock{}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	groups := resources.New(p.engine, p.registry, clock.RealClock{})
+	networks := network.New(network.Config{Store: w.store, Resources: p.engine, Clock: clock.RealClock{}})
+	identities := managedidentity.New(managedidentity.Config{Directory: people, Resources: p.engine})
+	p.machines = compute.New(compute.Config{Store: w.store, Resources: p.engine, Directory: people, Log: log, Clock: clock.RealClock{}})
 	p.provider = containerservice.New(ctx, containerservice.Options{
-		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: fakeDirectory{w},
-		Identities: fakeIdentities{p}, Roles: fakeRoles{p}, Addresses: fakeAddresses{w}, Instances: fakeInstances{p}, Log: log,
+		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
+		Identities: identitiesWithPoints{identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
+		Instances: instancesWithPoints{p.machines, w}, Log: log,
 		KubernetesVersion: "1.34.2", TenantID: tenant, IssuerBase: "https://localhost:8443/oidc",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	})
-	types := p.provider.Types()
-	for _, name := range []string{
-		"Microsoft.Network/virtualNetworks", "Microsoft.Network/virtualNetworks/subnets", "Microsoft.ManagedIdentity/userAssignedIdentities",
-		"Microsoft.Compute/virtualMachineScaleSets", "Microsoft.Compute/virtualMachineScaleSets/virtualMachines", "Microsoft.Authorization/roleAssignments",
-	} {
-		ns, typ, _ := strings.Cut(name, "/")
-		types = append(types, &providers.Type{Namespace: ns, Name: typ, APIVersions: []string{"v"}, Levels: providers.AtAnyScope})
+	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), identities.Types(), p.machines.Types(), p.provider.Types()} {
+		if err := p.registry.Register(types...); err != nil {
+			w.t.Fatal(err)
+		}
 	}
-	if err := p.registry.Register(types...); err != nil {
-		w.t.Fatal(err)
+	for _, load := range []func(context.Context) error{p.roles.Load, p.machines.Load} {
+		if err := load(w.t.Context()); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 	w.mu.Lock()
 	w.kill = cancel
 	w.mu.Unlock()
-	go func() {
-		defer close(p.done)
-		if err := p.engine.Run(ctx); err != nil {
-			w.t.Error(err)
-		}
-	}()
+	for _, run := range []func(context.Context) error{people.Run, p.roles.Run, p.machines.Run, p.engine.Run} {
+		p.running.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				w.t.Error(err)
+			}
+		})
+	}
 	return p
 }
 
 func (p *process) stop() {
 	p.cancel()
-	<-p.done
+	p.running.Wait()
 	p.provider.Close()
 }
 
@@ -170,11 +208,11 @@ func caller() providers.Caller {
 type fakeEngine struct{ *world }
 
 func (f fakeEngine) EnsureVNet(ctx context.Context, v clusters.VNet) error {
-	return f.do(ctx, "EnsureVNet", func() error { f.vnets[v.ID] = v; return nil })
+	return f.change(ctx, "EnsureVNet", func() error { f.vnets[v.ID] = v; return nil })
 }
 
 func (f fakeEngine) DeleteVNet(ctx context.Context, id string) error {
-	return f.do(ctx, "DeleteVNet", func() error {
+	return f.change(ctx, "DeleteVNet", func() error {
 		for _, c := range f.planes {
 			if c.VNetID == id {
 				return errors.New("a cluster is in the network")
@@ -186,7 +224,7 @@ func (f fakeEngine) DeleteVNet(ctx context.Context, id string) error {
 }
 
 func (f fakeEngine) EnsureControlPlane(ctx context.Context, c clusters.ControlPlane) (clusters.ControlPlaneStatus, error) {
-	return clusters.ControlPlaneStatus{}, f.do(ctx, "EnsureControlPlane", func() error {
+	return clusters.ControlPlaneStatus{}, f.change(ctx, "EnsureControlPlane", func() error {
 		if _, ok := f.vnets[c.VNetID]; !ok || !f.served[c.VNetID] || !f.etcd[c.ID] {
 			return errors.New("the network, its listeners or the etcd user is missing")
 		}
@@ -196,11 +234,11 @@ func (f fakeEngine) EnsureControlPlane(ctx context.Context, c clusters.ControlPl
 }
 
 func (f fakeEngine) DeleteControlPlane(ctx context.Context, id string) error {
-	return f.do(ctx, "DeleteControlPlane", func() error { delete(f.planes, id); return nil })
+	return f.change(ctx, "DeleteControlPlane", func() error { delete(f.planes, id); return nil })
 }
 
 func (f fakeEngine) EnsureNode(ctx context.Context, n clusters.Node) error {
-	return f.do(ctx, "EnsureNode "+n.Name, func() error {
+	return f.change(ctx, "EnsureNode "+n.Name, func() error {
 		if _, ok := f.planes[n.ClusterID]; !ok {
 			return errors.New("the control plane is missing")
 		}
@@ -219,7 +257,7 @@ func (f fakeEngine) EnsureNode(ctx context.Context, n clusters.Node) error {
 }
 
 func (f fakeEngine) DeleteNode(ctx context.Context, _, name string) error {
-	return f.do(ctx, "DeleteNode "+name, func() error { delete(f.nodes, name); return nil })
+	return f.change(ctx, "DeleteNode "+name, func() error { delete(f.nodes, name); return nil })
 }
 
 func (f fakeEngine) AdminKubeconfig(_ context.Context, id, url string) ([]byte, error) {
@@ -238,11 +276,11 @@ func (f fakeEngine) RelayAPIServer(ctx context.Context, _ string, l net.Listener
 type fakeEtcd struct{ *world }
 
 func (f fakeEtcd) Grant(ctx context.Context, cluster string) (clusters.Etcd, error) {
-	return clusters.Etcd{Prefix: "/clusters/" + cluster}, f.do(ctx, "etcd.Grant", func() error { f.etcd[cluster] = true; return nil })
+	return clusters.Etcd{Prefix: "/clusters/" + cluster}, f.change(ctx, "etcd.Grant", func() error { f.etcd[cluster] = true; return nil })
 }
 
 func (f fakeEtcd) Revoke(ctx context.Context, cluster string) error {
-	return f.do(ctx, "etcd.Revoke", func() error {
+	return f.change(ctx, "etcd.Revoke", func() error {
 		if _, runs := f.planes[cluster]; runs {
 			return errors.New("the API server still uses it")
 		}
@@ -254,102 +292,73 @@ func (f fakeEtcd) Revoke(ctx context.Context, cluster string) error {
 type fakePlatform struct{ *world }
 
 func (f fakePlatform) Serve(ctx context.Context, vnet armid.ID) error {
-	return f.do(ctx, "Serve", func() error { f.served[containerservice.VNetKey(vnet)] = true; return nil })
+	return f.change(ctx, "Serve", func() error { f.served[containerservice.VNetKey(vnet)] = true; return nil })
 }
 
 func (f fakePlatform) Withdraw(ctx context.Context, vnet armid.ID) error {
-	return f.do(ctx, "Withdraw", func() error { delete(f.served, containerservice.VNetKey(vnet)); return nil })
+	return f.change(ctx, "Withdraw", func() error { delete(f.served, containerservice.VNetKey(vnet)); return nil })
 }
 
-type fakeDirectory struct{ *world }
+// What follows are the real providers, with points at which the process can die around each call.
 
-const principalsPrefix = "/lanyard/directory/test"
-
-func (f fakeDirectory) Principal(_ context.Context, owner armid.ID) (containerservice.Principal, []store.Cond, []store.Op, error) {
-	key := principalsPrefix + owner.Key()
-	return containerservice.Principal{ObjectID: "principal-of-" + owner.Name(), ClientID: "client", TenantID: tenant},
-		[]store.Cond{store.Absent(key)}, []store.Op{store.Put(key, []byte("principal"))}, nil
+type directoryWithPoints struct {
+	*directory.Directory
+	*world
 }
 
-func (f fakeDirectory) Remove(ctx context.Context, owner armid.ID) error {
-	return f.do(ctx, "directory.Remove", func() error {
-		_, err := f.store.Txn(ctx, nil, []store.Op{store.Delete(principalsPrefix + owner.Key())})
-		return err
-	})
+func (d directoryWithPoints) DeleteManagedIdentity(ctx context.Context, id armid.ID) error {
+	return d.do(ctx, "directory.Delete", func() error { return d.Directory.DeleteManagedIdentity(ctx, id) })
 }
 
-type fakeIdentities struct{ *process }
-
-func (f fakeIdentities) Ensure(ctx context.Context, by providers.Caller, id armid.ID, location string, _ map[string]string) (*resource.Resource, error) {
-	var made *resource.Resource
-	return made, f.do(ctx, "identities.Ensure", func() (err error) {
-		made, err = f.engine.Create(ctx, by, &resource.Resource{
-			ID: id, Location: location, Properties: []byte(`{"clientId":"client-of-` + id.Name() + `","principalId":"principal-of-` + id.Name() + `"}`),
-		}, nil)
-		return err
-	})
+type identitiesWithPoints struct {
+	*managedidentity.Provider
+	*world
 }
 
-type fakeRoles struct{ *process }
-
-func (f fakeRoles) Grant(ctx context.Context, g authorization.Grant) (*resource.Resource, error) {
-	var made *resource.Resource
-	return made, f.do(ctx, "roles.Grant", func() (err error) {
-		id := g.Scope.Extension("Microsoft.Authorization", "roleAssignments", g.Role+"-"+g.PrincipalID)
-		made, err = f.engine.Create(ctx, g.By, &resource.Resource{ID: id}, nil)
-		return err
-	})
+func (i identitiesWithPoints) Ensure(ctx context.Context, by providers.Caller, id armid.ID, location string, tags map[string]string) (made *resource.Resource, err error) {
+	err = i.do(ctx, "identities.Ensure", func() (err error) { made, err = i.Provider.Ensure(ctx, by, id, location, tags); return err })
+	return made, err
 }
 
-func (f fakeRoles) Check(_ context.Context, c providers.Caller, _ string, scope armid.ID) (bool, string) {
-	return f.allowed[c.ObjectID+scope.Key()], ""
+type rolesWithPoints struct {
+	*authorization.Provider
+	*world
 }
 
-type fakeAddresses struct{ *world }
+func (r rolesWithPoints) Grant(ctx context.Context, g authorization.Grant) (made *resource.Resource, err error) {
+	err = r.do(ctx, "roles.Grant", func() (err error) { made, err = r.Provider.Grant(ctx, g); return err })
+	return made, err
+}
 
-func (f fakeAddresses) Allocate(ctx context.Context, subnet armid.ID, owner string, bits int) (p netip.Prefix, err error) {
-	err = f.do(ctx, "Allocate", func() error {
-		key := subnet.Key() + " " + owner
-		if p = f.addresses[key]; p.IsValid() {
-			return nil
-		}
-		base := netip.MustParseAddr("10.240.0.0").As4()
-		for n := 4; ; n++ { // the first four are the subnet's own
-			addr := netip.AddrFrom4([4]byte{base[0], base[1], byte(n >> 8), byte(n)})
-			p = netip.PrefixFrom(addr, bits)
-			free := p.Masked() == p && (bits == 32 || n >= 64)
-			for other, taken := range f.addresses {
-				free = free && !(strings.HasPrefix(other, subnet.Key()) && taken.Overlaps(p))
-			}
-			if free {
-				f.addresses[key] = p
-				return nil
-			}
-		}
-	})
+func (r rolesWithPoints) Revoke(ctx context.Context, g authorization.Grant) error {
+	return r.do(ctx, "roles.Revoke", func() error { return r.Provider.Revoke(ctx, g) })
+}
+
+type addressesWithPoints struct {
+	*network.Provider
+	*world
+}
+
+func (a addressesWithPoints) Allocate(ctx context.Context, subnet armid.ID, owner string, bits int) (p netip.Prefix, err error) {
+	err = a.do(ctx, "Allocate", func() (err error) { p, err = a.Provider.Allocate(ctx, subnet, owner, bits); return err })
 	return p, err
 }
 
-func (f fakeAddresses) Release(ctx context.Context, subnet armid.ID, owner string) error {
-	return f.do(ctx, "Release", func() error { delete(f.addresses, subnet.Key()+" "+owner); return nil })
+func (a addressesWithPoints) Release(ctx context.Context, subnet armid.ID, owner string) error {
+	return a.do(ctx, "Release", func() error { return a.Provider.Release(ctx, subnet, owner) })
 }
 
-type fakeInstances struct{ *process }
-
-func (f fakeInstances) EnsureInstance(ctx context.Context, by providers.Caller, set armid.ID, i containerservice.Instance) error {
-	return f.do(ctx, "EnsureInstance", func() error {
-		_, err := f.engine.Create(ctx, by, &resource.Resource{
-			ID: set.Child("virtualMachines", fmt.Sprint(i.Number)), Properties: []byte(`{"name":"` + i.ComputerName + `","address":"` + i.Address.String() + `"}`),
-		}, nil)
-		return err
-	})
+type instancesWithPoints struct {
+	*compute.Provider
+	*world
 }
 
-func (f fakeInstances) DeleteInstance(ctx context.Context, by providers.Caller, set armid.ID, number int) error {
-	return f.do(ctx, "DeleteInstance", func() error {
-		_, err := f.engine.Delete(ctx, by, set.Child("virtualMachines", fmt.Sprint(number)))
-		return err
-	})
+func (i instancesWithPoints) EnsureInstance(ctx context.Context, by providers.Caller, set armid.ID, instance compute.Instance) error {
+	return i.do(ctx, "EnsureInstance", func() error { return i.Provider.EnsureInstance(ctx, by, set, instance) })
+}
+
+func (i instancesWithPoints) DeleteInstance(ctx context.Context, by providers.Caller, set armid.ID, number int) error {
+	return i.do(ctx, "DeleteInstance", func() error { return i.Provider.DeleteInstance(ctx, by, set, number) })
 }
 
 func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
