@@ -76,9 +76,15 @@ func TestRevocationDoesNotWaitForAzure(t *testing.T) {
 		name   string
 		remove func(*aadpodid.AzureIdentity, *aadpodid.AzureIdentityBinding, *corev1.Pod) client.Object
 	}{
-		{"binding", func(_ *aadpodid.AzureIdentity, b *aadpodid.AzureIdentityBinding, _ *corev1.Pod) client.Object { return b }},
-		{"identity", func(i *aadpodid.AzureIdentity, _ *aadpodid.AzureIdentityBinding, _ *corev1.Pod) client.Object { return i }},
-		{"pod", func(_ *aadpodid.AzureIdentity, _ *aadpodid.AzureIdentityBinding, p *corev1.Pod) client.Object { return p }},
+		{"binding", func(_ *aadpodid.AzureIdentity, b *aadpodid.AzureIdentityBinding, _ *corev1.Pod) client.Object {
+			return b
+		}},
+		{"identity", func(i *aadpodid.AzureIdentity, _ *aadpodid.AzureIdentityBinding, _ *corev1.Pod) client.Object {
+			return i
+		}},
+		{"pod", func(_ *aadpodid.AzureIdentity, _ *aadpodid.AzureIdentityBinding, p *corev1.Pod) client.Object {
+			return p
+		}},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {

@@ -88,7 +88,9 @@ func TestIdentitiesOfOthersStay(t *testing.T) {
 	l.bound(l.ns, "there-before", "web")
 	l.bound(l.ns, "immutable", "web")
 	l.bound(l.ns, "ours", "web")
-	l.mic(func(o *cluster.Options) { o.Protected = scaleset.NewProtected("CLIENT-OF-KUBELET", "client-of-Immutable") })
+	l.mic(func(o *cluster.Options) {
+		o.Protected = scaleset.NewProtected("CLIENT-OF-KUBELET", "client-of-Immutable")
+	})
 	pod := l.pod(l.ns, "demo", "web", node)
 	l.awaitAzure(set, "foreign", "immutable", "kubelet", "ours", "there-before")
 	prefix := "default/demo-" + l.ns + "-"

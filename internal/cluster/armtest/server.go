@@ -2,6 +2,7 @@ package armtest
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -79,6 +80,12 @@ func (s *Server) Options() arm.ClientOptions {
 		}},
 	}}
 }
+
+// URL returns where the fake listens.
+func (s *Server) URL() string { return s.http.URL }
+
+// Certificate returns what a client has to trust.
+func (s *Server) Certificate() *x509.Certificate { return s.http.Certificate() }
 
 // GetToken makes the fake its own credential.
 func (s *Server) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
