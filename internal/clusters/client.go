@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
+	"net/http"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/lanyard-project/lanyard/internal/clusters/controlplane"
@@ -27,7 +28,11 @@ const pollEvery = 50 * time.Millisecond
 // its network.
 type client struct {
 	kubernetes.Interface
+	transport *http.Transport
 }
+
+// close lets go of its connections.
+func (c *client) close() { c.transport.CloseIdleConnections() }
 
 // client makes one with a certificate for this engine's life only.
 func (e *Engine) client(c clusterRecord) (*client, error) {
@@ -43,17 +48,19 @@ func (e *Engine) client(c clusterRecord) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading own kubeconfig: %w", err)
 	}
-	fabric := e.fabric(c.VNetID)
-	config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return fabric.Dial(ctx, network, address)
+	trust, err := rest.TLSConfigFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("reading own kubeconfig: %w", err)
 	}
+	// A transport of its own: client-go keeps those that it makes for ever.
+	transport := &http.Transport{DialContext: e.fabric(c.VNetID).Dial, TLSClientConfig: trust, ForceAttemptHTTP2: true}
 	// What it waits for is bounded by contexts, not by politeness.
 	config.QPS, config.Burst = 200, 200
-	set, err := kubernetes.NewForConfig(config)
+	set, err := kubernetes.NewForConfigAndClient(config, &http.Client{Transport: transport})
 	if err != nil {
 		return nil, fmt.Errorf("creating client of cluster %s: %w", c.ID, err)
 	}
-	return &client{set}, nil
+	return &client{set, transport}, nil
 }
 
 // until asks again and again until there is an answer; errors are answers for
@@ -208,6 +215,7 @@ func (e *Engine) ServiceAccountKeys(ctx context.Context, clusterID string) ([]by
 	if err != nil {
 		return nil, err
 	}
+	defer api.close()
 	b, err := api.Discovery().RESTClient().Get().AbsPath("/openid/v1/jwks").DoRaw(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading service account keys of cluster %s: %w", clusterID, err)

@@ -123,6 +123,7 @@ func (e *Engine) ensureControlPlane(ctx context.Context, c ControlPlane) (Contro
 	if err != nil {
 		return ControlPlaneStatus{}, err
 	}
+	defer api.close()
 	err = api.ready(ctx)
 	if err == nil {
 		err = cp.StartControllers(m)

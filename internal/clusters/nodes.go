@@ -115,6 +115,7 @@ func (e *Engine) ensureNode(ctx context.Context, n Node) error {
 	if err != nil {
 		return err
 	}
+	defer api.close()
 	if err := api.nodeReady(ctx, n, before.Labels, m.Started); err != nil {
 		return fmt.Errorf("%w; kubelet's last words: %s", err, lastWords(e.nodeDisk(n.ClusterID, n.Name), "/var/log/lanyard/kubelet.log"))
 	}
@@ -168,6 +169,7 @@ func (e *Engine) deleteNode(ctx context.Context, clusterID, name string) error {
 		if err != nil {
 			return err
 		}
+		defer api.close()
 		if err := api.forgetNode(ctx, name); err != nil {
 			return err
 		}
