@@ -82,7 +82,13 @@ func (g *Registry) Canonical(id armid.ID) armid.ID {
 	parent := g.Canonical(id.Parent())
 	id = id.Rebase(parent)
 	t := g.Find(id.Type())
-	if t == nil || id.Is(armid.SubscriptionType) || id.Is(armid.ResourceGroupType) {
+	switch {
+	case id.Is(armid.ProviderType):
+		if display, ok := g.Namespace(id.Name()); ok {
+			return parent.Provider(display)
+		}
+		return id
+	case t == nil, id.Is(armid.SubscriptionType), id.Is(armid.ResourceGroupType), id.Is(armid.LocationType):
 		return id
 	}
 	display := t.Name[strings.LastIndexByte(t.Name, '/')+1:]
