@@ -120,14 +120,15 @@ func (w *world) change(ctx context.Context, call string, effect func() error) er
 // process is one life of the program.
 type process struct {
 	*world
-	ctx      context.Context
-	cancel   context.CancelFunc
-	engine   *ops.Engine
-	registry *providers.Registry
-	provider *containerservice.Provider
-	roles    *authorization.Provider
-	machines *compute.Provider
-	running  sync.WaitGroup
+	ctx        context.Context
+	cancel     context.CancelFunc
+	engine     *ops.Engine
+	registry   *providers.Registry
+	provider   *containerservice.Provider
+	roles      *authorization.Provider
+	machines   *compute.Provider
+	identities *managedidentity.Provider
+	running    sync.WaitGroup
 }
 
 func (w *world) start() *process {
@@ -153,16 +154,16 @@ func (w *world) start() *process {
 	}
 	groups := resources.New(p.engine, p.registry, clock.RealClock{})
 	networks := network.New(network.Config{Store: w.store, Resources: p.engine, Clock: clock.RealClock{}})
-	identities := managedidentity.New(managedidentity.Config{Directory: people, Resources: p.engine})
+	p.identities = managedidentity.New(managedidentity.Config{Directory: people, Resources: p.engine})
 	p.machines = compute.New(compute.Config{Store: w.store, Resources: p.engine, Directory: people, Log: log, Clock: clock.RealClock{}})
 	p.provider = containerservice.New(ctx, containerservice.Options{
 		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
-		Identities: identitiesWithPoints{identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
+		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
 		Instances: instancesWithPoints{p.machines, w}, Log: log,
 		KubernetesVersion: "1.34.2", TenantID: tenant, IssuerBase: "https://localhost:8443/oidc",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	})
-	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), identities.Types(), p.machines.Types(), p.provider.Types()} {
+	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), p.identities.Types(), p.machines.Types(), p.provider.Types()} {
 		if err := p.registry.Register(types...); err != nil {
 			w.t.Fatal(err)
 		}
