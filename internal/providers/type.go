@@ -98,6 +98,9 @@ type Type struct {
 	// 409 AnotherOperationInProgress.
 	Busy func(current *resource.Resource) *rest.Error
 
+	// NotFound is the error for the read of an absent resource; nil means 404
+	// ResourceNotFound.
+	NotFound func(id armid.ID) *rest.Error
 	// Get reads a resource that isn't in the store (built-in role definitions,
 	// identities/default); nil means the store.
 	Get func(ctx context.Context, r *Request) (*resource.Resource, error)

@@ -33,7 +33,11 @@ func (p *Pipeline) load(ctx context.Context, c *call) (*resource.Resource, error
 		return nil, err
 	}
 	if r == nil {
-		return nil, p.missing(ctx, c.match.ID)
+		err := p.missing(ctx, c.match.ID)
+		if t := c.match.Type; t.NotFound != nil && rest.HasCode(err, "ResourceNotFound") {
+			return nil, byProvider(t, t.NotFound(c.match.ID))
+		}
+		return nil, err
 	}
 	return r, nil
 }

@@ -94,6 +94,7 @@ func merged(target, patch any) any {
 		object = map[string]any{}
 	}
 	for name, value := range change {
+		name = spelled(object, name)
 		if value == nil {
 			delete(object, name)
 			continue
@@ -101,4 +102,19 @@ func merged(target, patch any) any {
 		object[name] = merged(object[name], value)
 	}
 	return object
+}
+
+// spelled returns the name under which the object has a member, or the name
+// itself. Members are one and the same in any casing: two that differ only in it
+// would let a check see one and its user the other.
+func spelled(object map[string]any, name string) string {
+	if _, ok := object[name]; ok {
+		return name
+	}
+	for known := range object {
+		if strings.EqualFold(known, name) {
+			return known
+		}
+	}
+	return name
 }

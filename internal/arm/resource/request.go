@@ -76,7 +76,8 @@ func object(body json.RawMessage) (map[string]json.RawMessage, error) {
 	if err := json.Unmarshal(body, &members); err != nil {
 		return nil, fmt.Errorf("reading the body: %w", err)
 	}
-	return members, nil
+	// After Unmarshal, which bounds the depth.
+	return members, unambiguous(body)
 }
 
 // put takes over one top-level member. Known members are matched in any casing,

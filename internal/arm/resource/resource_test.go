@@ -111,7 +111,7 @@ func TestSetAndMergeTouchNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := `{"List":[3],"a":{"b":"x"},"big":12345678901234567890,"list":[1,2],"new":{"deep":{"er":true}}}`
+	want := `{"a":{"b":"x"},"big":12345678901234567890,"list":[3],"new":{"deep":{"er":true}}}`
 	if string(r.Properties) != want {
 		t.Errorf("%s", r.Properties)
 	}
@@ -154,4 +154,26 @@ func FuzzPut(f *testing.F) {
 			t.Fatalf("what can be PUT can't be PATCHed: %v", err)
 		}
 	})
+}
+
+func TestMembersAreOneInAnyCasing(t *testing.T) {
+	for _, body := range []string{
+		`{"identity":{},"Identity":{}}`, `{"properties":{"a":{"subnet":1,"SUBNET":2}}}`, `{"properties":{"a":1,"a":2}}`, `{"tags":{"A":"1","a":"2"}}`,
+		`{"properties":{"list":[{"x":1,"X":1}]}}`, `{"properties":{"subnet":1,"ſubnet":2}}`,
+	} {
+		if _, err := resource.FromPut(vm, nil, json.RawMessage(body)); err == nil {
+			t.Errorf("%s was read", body)
+		}
+		if _, err := resource.FromPatch(&resource.Resource{ID: vm}, json.RawMessage(body)); err == nil {
+			t.Errorf("%s was read as a PATCH", body)
+		}
+	}
+	if _, err := resource.FromPut(vm, nil, json.RawMessage(`{"identity":{"userAssignedIdentities":{"/a":{},"/A":{}}}}`)); err != nil {
+		t.Error("the provider can't answer an identity that is named twice: ", err)
+	}
+	r := &resource.Resource{ID: vm, Properties: json.RawMessage(`{"Subnet":{"ID":"a"}}`)}
+	next, err := resource.FromPatch(r, json.RawMessage(`{"properties":{"subnet":{"id":"b"}}}`))
+	if err != nil || string(next.Properties) != `{"Subnet":{"ID":"b"}}` {
+		t.Errorf("%s %v", next.Properties, err)
+	}
 }
