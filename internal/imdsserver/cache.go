@@ -11,7 +11,7 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// cache keeps tokens by (identity, resource). It never decides who may have one: the caller has chosen the identity
+// cache keeps tokens by (identity, host, resource): a token names the host that it was asked from. It never decides who may have one: the caller has chosen the identity
 // from the machine's scale set before it asks here.
 //
 // A token is handed out until half of its life is over. Clients refresh at half-life, and would be given the very token
@@ -22,11 +22,17 @@ type cache struct {
 	flight singleflight.Group
 
 	mu     sync.Mutex
-	tokens map[string]map[string]Token // principal → resource → token
+	tokens map[string]map[slot]Token // by principal
+}
+
+type slot struct{ host, resource string }
+
+func slotOf(identity Identity, resource string) slot {
+	return slot{strings.ToLower(identity.Host), resource}
 }
 
 func newCache(issuer Issuer, c clock.PassiveClock) *cache {
-	return &cache{issuer: issuer, clock: c, tokens: map[string]map[string]Token{}}
+	return &cache{issuer: issuer, clock: c, tokens: map[string]map[slot]Token{}}
 }
 
 // maxResources bounds what one identity's clients can make us keep by asking for ever new spellings of a resource.
@@ -49,7 +55,7 @@ func (c *cache) get(ctx context.Context, identity Identity, resource string, fre
 	}
 	// The flight outlives the request that started it: the others that wait for it aren't to fail because one client
 	// hung up.
-	key := principalKey(identity.PrincipalID) + " " + resource
+	key := principalKey(identity.PrincipalID) + " " + identity.Host + " " + resource
 	result := c.flight.DoChan(key, func() (any, error) {
 		token, err := c.issuer.IdentityToken(context.WithoutCancel(ctx), identity, resource)
 		if err != nil {
@@ -75,7 +81,7 @@ func (c *cache) get(ctx context.Context, identity Identity, resource string, fre
 func (c *cache) lookup(identity Identity, resource string) (Token, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	token, ok := c.tokens[principalKey(identity.PrincipalID)][resource]
+	token, ok := c.tokens[principalKey(identity.PrincipalID)][slotOf(identity, resource)]
 	if !ok || !c.clock.Now().Before(half(token)) {
 		return Token{}, false
 	}
@@ -89,12 +95,12 @@ func (c *cache) keep(identity Identity, resource string, token Token) {
 	defer c.mu.Unlock()
 	key := principalKey(identity.PrincipalID)
 	if c.tokens[key] == nil {
-		c.tokens[key] = map[string]Token{}
+		c.tokens[key] = map[slot]Token{}
 	}
 	if len(c.tokens[key]) >= maxResources {
 		clear(c.tokens[key])
 	}
-	c.tokens[key][resource] = token
+	c.tokens[key][slotOf(identity, resource)] = token
 }
 
 // Forget drops every token of a principal.

@@ -3,11 +3,13 @@ package imdsserver
 import (
 	"context"
 	"net/netip"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
 )
 
 // Machines tells which virtual machine of a VNet owns an address. It answers from memory: it is asked on every request.
 type Machines interface {
-	MachineAt(ctx context.Context, vnetID string, addr netip.Addr) (Machine, bool)
+	MachineAt(ctx context.Context, vnet armid.ID, addr netip.Addr) (Machine, bool)
 }
 
 // Machine is a virtual machine of a scale set, as far as it may learn about itself.
@@ -42,4 +44,6 @@ type Identity struct {
 	ClientID    string
 	PrincipalID string
 	TenantID    string
+	// Host is the resource that lends it to the machine, which tokens name: the scale set.
+	Host string
 }

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/imds"
 )
 
@@ -50,8 +51,8 @@ func New(o Options) *Server {
 // Forget drops cached tokens of a principal, for whoever learns that it is gone. Handlers don't depend on it.
 func (s *Server) Forget(principalID string) { s.cache.Forget(principalID) }
 
-// Handler answers on the listener that was opened inside the VNet. vnetID is the VNet's resource ID.
-func (s *Server) Handler(vnetID string) http.Handler {
+// Handler answers on the listener that was opened inside the VNet. vnet is the VNet's resource.
+func (s *Server) Handler(vnet armid.ID) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		request, e := imds.Rules{}.Parse(r)
 		if e != nil {
@@ -65,15 +66,15 @@ func (s *Server) Handler(vnetID string) http.Handler {
 			return
 		}
 		caller := from.Addr().Unmap()
-		machine, known := s.machines.MachineAt(r.Context(), vnetID, caller)
+		machine, known := s.machines.MachineAt(r.Context(), vnet, caller)
 		if !known {
-			s.decide(r.Context(), Decision{VNet: vnetID, Address: caller, Path: request.Path, Outcome: OutcomeUnknownCaller})
+			s.decide(r.Context(), Decision{VNet: vnet.String(), Address: caller, Path: request.Path, Outcome: OutcomeUnknownCaller})
 			imds.Forbidden("No virtual machine has the caller's address").Render(w)
 			return
 		}
 		switch request.Route {
 		case imds.RouteToken:
-			s.token(w, r, vnetID, machine, request.Token)
+			s.token(w, r, vnet, machine, request.Token)
 		case imds.RouteIdentityInfo:
 			s.identityInfo(w, r, machine)
 		case imds.RouteInstance:
@@ -85,10 +86,10 @@ func (s *Server) Handler(vnetID string) http.Handler {
 }
 
 // token answers in a fixed order: limit, choose, issue, record.
-func (s *Server) token(w http.ResponseWriter, r *http.Request, vnetID string, m Machine, q imds.TokenQuery) {
+func (s *Server) token(w http.ResponseWriter, r *http.Request, vnet armid.ID, m Machine, q imds.TokenQuery) {
 	ctx := r.Context()
 	d := Decision{
-		VNet: vnetID, Address: m.Address, Path: "/metadata/identity/oauth2/token", Machine: m.ResourceID,
+		VNet: vnet.String(), Address: m.Address, Path: "/metadata/identity/oauth2/token", Machine: m.ResourceID,
 		Resource: q.Resource, Selector: q.Selector,
 	}
 	leave, ok := s.limiter.enter(ctx, m.ResourceID)

@@ -16,11 +16,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
 	"github.com/lanyard-project/lanyard/internal/secret"
 )
 
-const vnetID = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet"
+var vnetID = armid.MustParse("/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet")
 
 var (
 	start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -43,10 +44,10 @@ type world struct {
 	clock     *clocktesting.FakeClock
 }
 
-func (w *world) MachineAt(_ context.Context, vnet string, addr netip.Addr) (imdsserver.Machine, bool) {
+func (w *world) MachineAt(_ context.Context, vnet armid.ID, addr netip.Addr) (imdsserver.Machine, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if vnet != vnetID || addr != w.machine.Address {
+	if !vnet.Equal(vnetID) || addr != w.machine.Address {
 		return imdsserver.Machine{}, false
 	}
 	return w.machine, true
