@@ -1,6 +1,7 @@
 package providers_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -54,7 +55,19 @@ func TestVNetAsAzCreatesIt(t *testing.T) {
 	if diff := cmp.Diff(want, subnet); diff != "" {
 		t.Errorf("subnet (-want +got):\n%s", diff)
 	}
-	// What a client read can be sent back; the subnets stay the same resources.
+	// What a client read can be sent back, and nothing changes.
+	read := f.must(200, "GET", vnetPath+netVersion, "")
+	echo, err := json.Marshal(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := f.must(200, "PUT", vnetPath+netVersion, string(echo))
+	delete(read, "etag")
+	delete(written, "etag")
+	if diff := cmp.Diff(read, written); diff != "" {
+		t.Errorf("its own document put back (-read +answered):\n%s", diff)
+	}
+	// A subnet that is sent as it was stays the same resource.
 	raw := strings.Replace(vnetBody("10.0.0.0/8", "default=10.240.0.0/16", "more=10.1.0.0/24"), `"location"`, `"etag":"x","location"`, 1)
 	again := f.must(200, "PUT", vnetPath+netVersion, raw)
 	if n := len(again["properties"].(map[string]any)["subnets"].([]any)); n != 2 {

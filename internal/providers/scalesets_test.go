@@ -1,6 +1,7 @@
 package providers_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -324,4 +325,22 @@ func TestComputeSDK(t *testing.T) {
 	if _, err := remove.PollUntilDone(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestScaleSetEcho: az vmss update and Terraform send back what they read.
+func TestScaleSetEcho(t *testing.T) {
+	f := newCloud(t)
+	a := f.identity("aaa")
+	f.must(201, "PUT", setURL, `{"location":"westus2","sku":{"name":"Standard_B2s","tier":"Standard","capacity":3},"zones":["1","2"],"tags":{"a":"b"},"plan":{"name":"p"},"somethingNew":{"x":[1,2.50]},
+		"identity":{"type":"SystemAssigned, UserAssigned","userAssignedIdentities":{"`+strings.ToLower(a)+`":{}}},"properties":{"upgradePolicy":{"mode":"Rolling"},"unknown":[{"deep":null}]}}`)
+	read := f.must(200, "GET", setURL, "")
+	echo, err := json.Marshal(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := f.must(200, "PUT", setURL, string(echo))
+	if diff := cmp.Diff(read, written); diff != "" {
+		t.Errorf("its own document put back (-read +answered):\n%s", diff)
+	}
+	f.refused(ownerID, 400, "InvalidIdentityValues", "PUT", setURL, `{"location":"westus2","identity":{"type":"SystemAssigned","principalId":"`+guestID+`"}}`)
 }

@@ -51,6 +51,15 @@ const pageSize = 500
 // Load reads the mirrored part as it is now, and tells of everything in it and
 // of everything that was told before and is gone.
 func (m *Mirror) Load(ctx context.Context) error {
+	for {
+		// Pages are of one revision, which may be compacted before the last is read.
+		if err := m.load(ctx); !errors.Is(err, store.ErrCompacted) {
+			return err
+		}
+	}
+}
+
+func (m *Mirror) load(ctx context.Context) error {
 	found := map[string]bool{}
 	options := store.ListOptions{Limit: pageSize}
 	for {
