@@ -101,7 +101,7 @@ func (c *Cloud) Start(ctx context.Context) error {
 func (c *Cloud) flags() []string {
 	flags := []string{
 		"--data-dir=" + c.DataDir(), "--run-dir=" + c.RunDir(), "--kube-dir=" + filepath.Join(c.Build, "kube"),
-		"--images-dir=" + c.ImagesDir(), "--listen=" + c.Listen, "--origin=" + c.Origin(), "--admin-credential-file=" + c.credentialFile(),
+		"--listen=" + c.Listen, "--origin=" + c.Origin(), "--admin-credential-file=" + c.credentialFile(),
 		"--pause-image=" + PauseImage,
 	}
 	for _, file := range c.imageFiles() {

@@ -12,8 +12,8 @@ const (
 	// PauseImage holds a pod's namespaces.
 	PauseImage = "registry.k8s.io/pause:3.10"
 	// MICImage and NMIImage are what the chart's default values name.
-	MICImage = "ghcr.io/lanyard-project/mic:dev"
-	NMIImage = "ghcr.io/lanyard-project/nmi:dev"
+	MICImage = "localhost/lanyard/mic:0.1.0"
+	NMIImage = "localhost/lanyard/nmi:0.1.0"
 	// DemoImage is the name that seed 003's demo.yaml asks for. Our nodes serve
 	// our own program under it.
 	DemoImage = "mcr.microsoft.com/oss/azure/aad-pod-identity/demo:v1.6.3"

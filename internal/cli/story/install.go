@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -12,6 +13,8 @@ import (
 const (
 	release          = "lanyard"
 	releaseNamespace = "kube-system"
+
+	hybridCgroups = "/sys/fs/cgroup/unified"
 )
 
 func (s *Story) installPodIdentity(ctx context.Context) error {
@@ -20,18 +23,29 @@ func (s *Story) installPodIdentity(ctx context.Context) error {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	helm := exec.CommandContext(ctx, filepath.Join(s.Cloud.Build, "tools", "helm"), "install", release, s.ChartDir,
-		"--kubeconfig", s.kube.kubeconfig, "--namespace", releaseNamespace, "--wait", "--timeout", "2m",
-		"--set", "mic.replicas=1")
+	args := []string{
+		"install", release, s.ChartDir, "--kubeconfig", s.kube.kubeconfig, "--namespace", releaseNamespace, "--wait", "--timeout", "2m",
+		"--set", "mic.replicas=1",
+	}
+	// On a machine with both versions of cgroups a container sees the first only.
+	if _, err := os.Stat(hybridCgroups); err == nil {
+		args = append(args, "--set", "nmi.cgroupFolder="+hybridCgroups)
+	}
+	helm := exec.CommandContext(ctx, filepath.Join(s.Cloud.Build, "tools", "helm"), args...)
 	if out, err := helm.CombinedOutput(); err != nil {
 		pods, _ := s.kube.run(context.WithoutCancel(ctx), "", "get", "pods,events", "-n", releaseNamespace)
 		return fmt.Errorf("helm install: %w: %s\n%s", err, out, pods)
+	}
+	// helm counts a daemon set as ready when all but maxUnavailable of its pods are.
+	if _, err := s.kube.run(ctx, "", "rollout", "status", "daemonset/lanyard-nmi", "-n", releaseNamespace, "--timeout=60s"); err != nil {
+		logs, _ := s.kube.run(context.WithoutCancel(ctx), "", "logs", "daemonset/lanyard-nmi", "-n", releaseNamespace, "--all-containers", "--tail=5")
+		return fmt.Errorf("%w\n%s", err, logs)
 	}
 	out, err := s.kube.run(ctx, "", "get", "deployments,daemonsets", "-n", releaseNamespace)
 	if err != nil {
 		return err
 	}
 	n.Say("%s", out)
-	n.Tick("mic and nmi run as pods after %.1f s; mic signs in to ARM as the kubelet identity,\n            by an exception that names its service account", time.Since(started).Seconds())
+	n.Tick("mic and nmi run as pods after %.1f s; mic signs in to ARM as the kubelet identity, by an exception for its service account", time.Since(started).Seconds())
 	return s.bind(ctx)
 }

@@ -33,7 +33,7 @@ func (n *Narrator) Command(lines ...string) {
 // Say tells what is going on.
 func (n *Narrator) Say(format string, args ...any) {
 	for line := range strings.SplitSeq(strings.TrimSpace(fmt.Sprintf(format, args...)), "\n") {
-		n.line("     " + line)
+		n.line(strings.TrimRight("     "+line, " "))
 	}
 }
 

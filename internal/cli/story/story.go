@@ -2,6 +2,7 @@ package story
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,7 +32,8 @@ type Options struct {
 	// ChartDir is charts/lanyard of the source tree.
 	ChartDir string
 	Narrator *Narrator
-	// Keep leaves everything running at the end.
+	// Keep leaves everything running at the end, also when a step failed: then
+	// there is something to look at.
 	Keep bool
 	// KillDuringCreate ends lanyardd with SIGKILL while the cluster is being
 	// created and starts it again: the creation has to finish all the same.
@@ -60,8 +62,8 @@ type environment struct {
 	otherClientID                                string
 }
 
-// Run tells the whole story. It always takes everything down unless Keep is
-// set; a canceled context (Ctrl-C) takes down as well.
+// Run tells the whole story. It takes everything down at its end unless Keep is
+// set; a canceled context (Ctrl-C) takes down in any case.
 func Run(ctx context.Context, o Options) (err error) {
 	s := &Story{Options: o}
 	before, err := local.TakeFootprint(o.Cloud.Build)
@@ -97,8 +99,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	if s.demoLog != nil {
 		s.demoLog.stop()
 	}
-	if o.Keep && err == nil {
-		return s.lookAround()
+	if o.Keep && ctx.Err() == nil {
+		return errors.Join(err, s.lookAround())
 	}
 	// The clean-up has a deadline of its own: the context may be canceled already.
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)

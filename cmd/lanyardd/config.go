@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+)
+
+// config is what flags say.
+type config struct {
+	dataDir, runDir, kubeDir string
+	listen, origin           string
+	allowRemote              bool
+	adminCredentialFile      string
+	nodeImages               []string
+	pauseImage               string
+}
+
+func (c *config) folders(flags *pflag.FlagSet) {
+	flags.StringVar(&c.dataDir, "data-dir", "/var/lib/lanyard", "folder for all state; made with mode 0700")
+	flags.StringVar(&c.runDir, "run-dir", "/run/lanyard", "folder for sockets and namespaces, with a short path that is unique on the machine")
+	flags.StringVar(&c.kubeDir, "kube-dir", "/usr/libexec/lanyard", "folder of the Kubernetes programs")
+}
+
+func (c *config) service(flags *pflag.FlagSet) {
+	flags.StringVar(&c.listen, "listen", "127.0.0.1:8443", "address of ARM and the token service")
+	flags.BoolVar(&c.allowRemote, "allow-remote", false, "allow a --listen address that other machines reach")
+	flags.StringVar(&c.origin, "origin", "https://localhost:8443", "URL by which clients know this service; also the issuer of tokens")
+	flags.StringVar(&c.adminCredentialFile, "admin-credential-file", "", "file for the first administrator's credential, made at the first start; empty prints it once")
+	flags.StringArrayVar(&c.nodeImages, "node-image", nil, "image archive that every node imports (repeatable)")
+	flags.StringVar(&c.pauseImage, "pause-image", "registry.k8s.io/pause:3.10", "name of the image, one of --node-image, that holds a pod's namespaces")
+}
+
+// check refuses settings that can't be meant.
+func (c *config) check() error {
+	host, _, err := net.SplitHostPort(c.listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q isn't host:port: %w", c.listen, err)
+	}
+	loopback := host == "localhost"
+	if address, err := netip.ParseAddr(host); err == nil {
+		loopback = address.IsLoopback()
+	}
+	if !loopback && !c.allowRemote {
+		return fmt.Errorf("--listen %s is reachable from other machines: name a loopback address, or add --allow-remote if that is meant", c.listen)
+	}
+	origin, err := url.Parse(c.origin)
+	if err != nil || origin.Scheme != "https" || origin.Host == "" || strings.Trim(origin.Path, "/") != "" {
+		return fmt.Errorf("--origin %q isn't a URL of the form https://host:port: clients accept no other authority", c.origin)
+	}
+	c.origin = strings.TrimSuffix(c.origin, "/")
+	return c.absolute()
+}
+
+func (c *config) absolute() error {
+	for _, path := range []*string{&c.dataDir, &c.runDir, &c.kubeDir} {
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return err
+		}
+		*path = absolute
+	}
+	return nil
+}
+
+// lockDataDir makes sure that one lanyardd works on the data folder. The lock
+// goes with the process, however it ends.
+func lockDataDir(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		file.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("another lanyardd works on %s: stop it first, or give this one a --data-dir of its own", dir)
+		}
+		return nil, fmt.Errorf("locking %s: %w", dir, err)
+	}
+	return func() { file.Close() }, nil
+}

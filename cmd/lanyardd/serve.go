@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/utils/clock"
+
+	"github.com/lanyard-project/lanyard/internal/arm/ops"
+	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
+	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/directory"
+	"github.com/lanyard-project/lanyard/internal/edge"
+	"github.com/lanyard-project/lanyard/internal/entra"
+	"github.com/lanyard-project/lanyard/internal/imdsserver"
+	"github.com/lanyard-project/lanyard/internal/keys"
+	"github.com/lanyard-project/lanyard/internal/obs"
+	"github.com/lanyard-project/lanyard/internal/obs/record"
+	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/authorization"
+	"github.com/lanyard-project/lanyard/internal/providers/compute"
+	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
+	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
+	"github.com/lanyard-project/lanyard/internal/providers/network"
+	"github.com/lanyard-project/lanyard/internal/providers/resources"
+	"github.com/lanyard-project/lanyard/internal/seal"
+	"github.com/lanyard-project/lanyard/internal/store"
+	"github.com/lanyard-project/lanyard/internal/store/etcdserver"
+	"github.com/lanyard-project/lanyard/internal/tokens"
+)
+
+func serveCommand() *cobra.Command {
+	var c config
+	var logLevel, logFormat string
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve ARM, the token service and the clusters' metadata until stopped; clusters go on running then",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := c.check(); err != nil {
+				return err
+			}
+			log, err := obs.NewLogger(command.ErrOrStderr(), logLevel, logFormat)
+			if err != nil {
+				return err
+			}
+			return serve(command.Context(), c, command.OutOrStdout(), log)
+		},
+	}
+	c.folders(command.Flags())
+	c.service(command.Flags())
+	command.Flags().StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
+	command.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
+	return command
+}
+
+// serve wires the cloud together from the bottom to the top of the design's
+// list, and runs it until ctx ends or a part of it fails.
+func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
+	unlock, err := lockDataDir(c.dataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	clk := clock.RealClock{}
+	recorder, err := record.Open(record.Options{Path: filepath.Join(c.dataDir, "record", "record.jsonl"), Clock: clk, Log: log})
+	if err != nil {
+		return err
+	}
+	defer recorder.Close()
+
+	// The floor: sealed secrets, etcd, schema.
+	box, err := seal.Load(filepath.Join(c.dataDir, "master.key"))
+	if err != nil {
+		return err
+	}
+	etcd, state, err := openState(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer etcd.Close()
+	defer state.Close()
+
+	// Who there is and how they prove it.
+	ring, err := keys.Open(ctx, keys.Options{Store: state, Box: box, Clock: clk, Log: log})
+	if err != nil {
+		return fmt.Errorf("opening the signing keys: %w", err)
+	}
+	people, err := directory.Open(ctx, directory.Options{Store: state, Box: box, Clock: clk, Log: log})
+	if err != nil {
+		return fmt.Errorf("opening the directory: %w", err)
+	}
+
+	// What there is.
+	registry := providers.NewRegistry()
+	engine := ops.New(ops.Options{Store: state, Registry: registry, Clock: clk, Log: log})
+	roles, err := authorization.New(authorization.Config{Store: state, Resources: engine, Principals: people, Log: log, Clock: clk})
+	if err != nil {
+		return err
+	}
+	if err := roles.Load(ctx); err != nil {
+		return fmt.Errorf("loading role assignments: %w", err)
+	}
+	tenant, err := firstStart(ctx, c, out, state, people, engine, roles)
+	if err != nil {
+		return err
+	}
+	identities := managedidentity.New(managedidentity.Config{Directory: people, Resources: engine})
+	networks := network.New(network.Config{Store: state, Resources: engine, Clock: clk})
+	computing := compute.New(compute.Config{Store: state, Resources: engine, Directory: people, Log: log, Clock: clk})
+	if err := computing.Load(ctx); err != nil {
+		return fmt.Errorf("loading machines: %w", err)
+	}
+
+	// The token service, and the front over ARM.
+	signIn, err := entra.New(entra.Options{
+		Origin: c.origin, Aliases: []string{platformOrigin}, Directory: people, Keys: ring, Issuer: tokens.NewIssuer(c.origin, ring, clk),
+		Clock: clk, Log: log, Record: recorder,
+	})
+	if err != nil {
+		return err
+	}
+	authority, err := edge.OpenAuthority(filepath.Join(c.dataDir, "tls"), box, clk)
+	if err != nil {
+		return err
+	}
+	arm := pipeline.New(pipeline.Options{
+		Registry: registry, Engine: engine, Authorizer: roles, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder),
+		Authenticator: pipeline.TokenAuthenticator{Verifier: tokens.NewVerifier(c.origin, ring, clk), Audiences: pipeline.Audiences(c.origin, platformOrigin)},
+	})
+	front := edge.New(edge.Options{
+		ARM: arm, Entra: signIn.Handler(), Origins: []string{c.origin, platformOrigin}, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log,
+	})
+	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16")
+
+	// The clusters.
+	version, err := kubernetesVersion(ctx, c.kubeDir)
+	if err != nil {
+		return err
+	}
+	kubernetes, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, Log: log})
+	if err != nil {
+		return err
+	}
+	metadata := imdsserver.New(imdsserver.Options{
+		Machines: machines{computing}, Issuer: identityTokens{signIn, people}, Clock: clk, Log: log, Record: recordMetadata(recorder),
+	})
+	inside := &platform{engine: kubernetes, metadata: metadata, front: front, tls: tlsConfig, log: log}
+	defer inside.Close()
+
+	group, ctx := errgroup.WithContext(ctx)
+	aks := containerservice.New(ctx, containerservice.Options{
+		Resources: engine, Engine: kubernetes, Etcd: etcdUsers{etcd}, Platform: inside, Directory: people,
+		Identities: identities, Roles: roles, Addresses: networks, Instances: computing, Log: log,
+		KubernetesVersion: version, TenantID: tenant.ID, IssuerBase: c.origin + "/oidc",
+		CACertificates: authority.PEM(), Images: c.nodeImages, PauseImage: c.pauseImage,
+	})
+	defer aks.Close()
+	for _, provider := range []interface{ Types() []*providers.Type }{
+		resources.New(engine, registry, clk), identities, roles, networks, computing, aks,
+	} {
+		if err := registry.Register(provider.Types()...); err != nil {
+			return err
+		}
+	}
+
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
+	if err != nil {
+		return fmt.Errorf("listening for ARM and the token service: %w", err)
+	}
+	server := edge.Server(front, log)
+	server.TLSConfig = tlsConfig
+	log.Info("lanyardd is up", "origin", c.origin, "tenant", tenant.ID, "adopted etcd", etcd.Adopted())
+	group.Go(func() error { return ignoreClosed(server.ServeTLS(listener, "", "")) })
+	group.Go(func() error {
+		<-ctx.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		return server.Shutdown(drain)
+	})
+	for _, run := range []func(context.Context) error{ring.Run, people.Run, roles.Run, computing.Run} {
+		group.Go(func() error { return ignoreCanceled(run(ctx)) })
+	}
+	group.Go(func() error { return resume(ctx, kubernetes, aks, engine, log) })
+	return group.Wait()
+}
+
+// openState starts or adopts etcd and opens our part of it.
+func openState(ctx context.Context, c config, log *slog.Logger) (*etcdserver.Server, *store.Store, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	etcd, err := etcdserver.Start(ctx, etcdserver.Options{DataDir: etcdDir(c), RunDir: etcdRunDir(c), Executable: executable, Log: log})
+	if err != nil {
+		return nil, nil, fmt.Errorf("starting etcd: %w", err)
+	}
+	if _, err := etcd.EnsureUser(ctx, "lanyard", "/lanyard/"); err != nil {
+		return nil, nil, err
+	}
+	state, err := etcd.Store("lanyard")
+	if err != nil {
+		return nil, nil, err
+	}
+	return etcd, state, checkSchema(ctx, state)
+}
+
+// resume takes up what an earlier process left: clusters first, then what ARM
+// operations were doing with them. The front answers meanwhile.
+func resume(ctx context.Context, kubernetes *clusters.Engine, aks *containerservice.Provider, engine *ops.Engine, log *slog.Logger) error {
+	if err := kubernetes.Adopt(ctx); err != nil && ctx.Err() == nil {
+		log.Error("some clusters can't be adopted", "error", err)
+	}
+	if err := aks.Resume(ctx); err != nil && ctx.Err() == nil {
+		log.Error("some clusters can't be resumed", "error", err)
+	}
+	return ignoreCanceled(engine.Run(ctx))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func ignoreCanceled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
