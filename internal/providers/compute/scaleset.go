@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -145,13 +146,16 @@ func (p *Provider) admitScaleSet(ctx context.Context, r *providers.Request) erro
 	if err := p.admitIdentity(ctx, r); err != nil {
 		return err
 	}
-	fixed := scaleSetProperties{UniqueID: uuid.NewString(), TimeCreated: r.Now.UTC().Format("2006-01-02T15:04:05.0000000Z07:00")}
+	var fixed scaleSetProperties
 	if r.Old != nil {
 		var err error
 		if fixed, err = resource.Read[scaleSetProperties](r.Old); err != nil {
 			return err
 		}
 	}
+	// A set that a cluster made has neither yet: SDKs can't read an empty time.
+	fixed.UniqueID = cmp.Or(fixed.UniqueID, uuid.NewString())
+	fixed.TimeCreated = cmp.Or(fixed.TimeCreated, r.Now.UTC().Format("2006-01-02T15:04:05.0000000Z07:00"))
 	return r.Next.Merge(map[string]any{"uniqueId": fixed.UniqueID, "timeCreated": fixed.TimeCreated})
 }
 
