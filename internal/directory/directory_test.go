@@ -183,7 +183,7 @@ func TestPrincipalsOfAnotherReplicaAreFoundBeforeTheWatch(t *testing.T) {
 // verify is an independent reader of assertions: any of the certificates may have signed.
 func verify(t *testing.T, assertion secret.String, certificates []directory.Certificate) map[string]any {
 	t.Helper()
-	signed, err := jose.ParseSigned(assertion.Reveal(), []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(assertion.Reveal(), []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,9 @@ const (
 
 // acceptedAlgorithms is what an assertion's header may say at all. Which of them
 // counts is decided by the registered key (allowedFor).
-var acceptedAlgorithms = []jose.SignatureAlgorithm{jose.PS256, jose.RS256, jose.ES256}
+func acceptedAlgorithms() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{jose.PS256, jose.RS256, jose.ES256}
+}
 
 // assertion is a parsed client assertion (RFC 7523) whose signature was not checked yet.
 type assertion struct {
@@ -66,7 +68,7 @@ func parseAssertion(raw string) (assertion, *Error) {
 	if len(raw) > maxAssertion {
 		return assertion{}, assertionMalformed()
 	}
-	signed, err := jose.ParseSignedCompact(raw, acceptedAlgorithms)
+	signed, err := jose.ParseSignedCompact(raw, acceptedAlgorithms())
 	if err != nil || len(signed.Signatures) != 1 {
 		return assertion{}, assertionMalformed()
 	}

@@ -178,7 +178,7 @@ func (c *cloud) read(t testing.TB, raw string) (header jose.Header, claims map[s
 	if err := json.Unmarshal([]byte(set.raw), &published); err != nil {
 		t.Fatal(err)
 	}
-	signed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,46 +12,54 @@ import (
 	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
-// knownResources are the services that every tenant knows. A trailing slash makes
-// no difference here; the token's audience keeps it as it was asked for.
-var knownResources = map[string]bool{
-	"https://management.azure.com":               true,
-	"https://management.core.windows.net":        true,
-	"https://graph.microsoft.com":                true,
-	"https://graph.windows.net":                  true,
-	"https://vault.azure.net":                    true,
-	"https://managedhsm.azure.net":               true,
-	"https://storage.azure.com":                  true,
-	"https://servicebus.azure.net":               true,
-	"https://eventhubs.azure.net":                true,
-	"https://database.windows.net":               true,
-	"https://ossrdbms-aad.database.windows.net":  true,
-	"https://cosmos.azure.com":                   true,
-	"https://containerregistry.azure.net":        true,
-	"https://monitor.azure.com":                  true,
-	"https://api.loganalytics.io":                true,
-	"https://appconfig.azure.com":                true,
-	"https://batch.core.windows.net":             true,
-	"https://datalake.azure.net":                 true,
-	"https://cognitiveservices.azure.com":        true,
-	"https://attest.azure.net":                   true,
-	"https://api.azrbac.mspim.azure.com":         true,
-	"https://redis.azure.com":                    true,
-	"api://azureadtokenexchange":                 true,
-	"797f4846-ba00-4fd7-ba43-dac1f8f63013":       true, // Azure Resource Manager
-	"00000003-0000-0000-c000-000000000000":       true, // Microsoft Graph
-	"00000002-0000-0000-c000-000000000000":       true, // Azure AD Graph
-	"cfa8b339-82a2-471a-a3c9-0fc0be7a4093":       true, // Azure Key Vault
-	"e406a681-f3d4-42a8-90b6-c2b029497af1":       true, // Azure Storage
-	"6dae42f8-4368-4678-94ff-3960e28e3630":       true, // AKS server
-	"api://6dae42f8-4368-4678-94ff-3960e28e3630": true,
+// isKnownResource names the services that every tenant knows, in lower case and
+// without the trailing slash: here it makes no difference, while the token's
+// audience keeps it as it was asked for.
+func isKnownResource(name string) bool {
+	switch name {
+	case
+		"https://management.azure.com",
+		"https://management.core.windows.net",
+		"https://graph.microsoft.com",
+		"https://graph.windows.net",
+		"https://vault.azure.net",
+		"https://managedhsm.azure.net",
+		"https://storage.azure.com",
+		"https://servicebus.azure.net",
+		"https://eventhubs.azure.net",
+		"https://database.windows.net",
+		"https://ossrdbms-aad.database.windows.net",
+		"https://cosmos.azure.com",
+		"https://containerregistry.azure.net",
+		"https://monitor.azure.com",
+		"https://api.loganalytics.io",
+		"https://appconfig.azure.com",
+		"https://batch.core.windows.net",
+		"https://datalake.azure.net",
+		"https://cognitiveservices.azure.com",
+		"https://attest.azure.net",
+		"https://api.azrbac.mspim.azure.com",
+		"https://redis.azure.com",
+		"api://azureadtokenexchange",
+		"797f4846-ba00-4fd7-ba43-dac1f8f63013", // Azure Resource Manager
+		"00000003-0000-0000-c000-000000000000", // Microsoft Graph
+		"00000002-0000-0000-c000-000000000000", // Azure AD Graph
+		"cfa8b339-82a2-471a-a3c9-0fc0be7a4093", // Azure Key Vault
+		"e406a681-f3d4-42a8-90b6-c2b029497af1", // Azure Storage
+		"6dae42f8-4368-4678-94ff-3960e28e3630", // AKS server
+		"api://6dae42f8-4368-4678-94ff-3960e28e3630":
+		return true
+	}
+	return false
 }
 
 // accountResources are services whose single accounts are resources as well:
 // https://ACCOUNT.blob.core.windows.net.
-var accountResources = []string{
-	".blob.core.windows.net", ".queue.core.windows.net", ".table.core.windows.net", ".file.core.windows.net", ".dfs.core.windows.net",
-	".servicebus.windows.net", ".vault.azure.net", ".azurecr.io", ".azconfig.io", ".documents.azure.com",
+func accountResources() []string {
+	return []string{
+		".blob.core.windows.net", ".queue.core.windows.net", ".table.core.windows.net", ".file.core.windows.net", ".dfs.core.windows.net",
+		".servicebus.windows.net", ".vault.azure.net", ".azurecr.io", ".azconfig.io", ".documents.azure.com",
+	}
 }
 
 // audience decides whether a resource exists, and the audience and version of its
@@ -77,7 +85,7 @@ func (s *Service) audience(ctx context.Context, resource, tenantID string) (stri
 
 func (s *Service) knows(resource string) bool {
 	name := strings.ToLower(strings.TrimSuffix(resource, "/"))
-	if knownResources[name] {
+	if isKnownResource(name) {
 		return true
 	}
 	parsed, err := url.Parse(name)
@@ -87,7 +95,7 @@ func (s *Service) knows(resource string) bool {
 	if _, own := s.origins[parsed.Host]; own {
 		return true
 	}
-	for _, suffix := range accountResources {
+	for _, suffix := range accountResources() {
 		if account, ok := strings.CutSuffix(parsed.Host, suffix); ok && account != "" && !strings.Contains(account, ".") {
 			return true
 		}

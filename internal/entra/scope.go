@@ -1,14 +1,17 @@
 package entra
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 const dotDefault = "/.default"
 
-// ignoredScopes are OpenID Connect's: MSAL adds them to every request.
-var ignoredScopes = []string{"openid", "offline_access", "profile", "email"}
+// ignored reports whether a scope is OpenID Connect's: MSAL adds them to every request.
+func ignored(scope string) bool {
+	switch strings.ToLower(scope) {
+	case "openid", "offline_access", "profile", "email":
+		return true
+	}
+	return false
+}
 
 // wanted is the resource that a request names: the parameter resource on the v1
 // endpoint, the scope without /.default on v2. On the ADFS-style path clients use
@@ -33,7 +36,7 @@ func resourceOfScope(scope string) (string, *Error) {
 	}
 	var found string
 	for _, one := range strings.Fields(scope) {
-		if slices.Contains(ignoredScopes, strings.ToLower(one)) {
+		if ignored(one) {
 			continue
 		}
 		// Exactly one "/.default" goes: "https://management.azure.com//.default" asks

@@ -4,11 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 )
-
-// LogFormats are the values of a --log-format flag.
-var LogFormats = []string{"text", "json"}
 
 // NewLogger makes the program's logger. level is debug, info, warn or error;
 // format is text or json.
@@ -24,5 +20,5 @@ func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
-	return nil, fmt.Errorf("reading the log format: %q is none of %s", format, strings.Join(LogFormats, ", "))
+	return nil, fmt.Errorf("reading the log format: %q is none of text, json", format)
 }

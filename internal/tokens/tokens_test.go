@@ -254,7 +254,7 @@ func TestTokenOutlivesItsKeysRotation(t *testing.T) {
 	for _, k := range c.ring.Published() {
 		set.Keys = append(set.Keys, jose.JSONWebKey{KeyID: k.ID, Key: k.Public, Algorithm: "RS256", Use: "sig"})
 	}
-	signed, err := jose.ParseSigned(old.Raw.Reveal(), []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(old.Raw.Reveal(), []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 func options(t *testing.T) etcdserver.Options {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "etcd")
+	dir, err := os.MkdirTemp("", "etcd") //nolint:usetesting // a socket's path is limited, test names aren't
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func options(t *testing.T) etcdserver.Options {
 		Executable: os.Args[0], Log: slog.New(slog.DiscardHandler),
 	}
 	t.Cleanup(func() {
-		if err := etcdserver.StopRunning(context.Background(), o.DataDir, o.RunDir); err != nil {
+		if err := etcdserver.StopRunning(context.WithoutCancel(t.Context()), o.DataDir, o.RunDir); err != nil {
 			t.Error(err)
 		}
 		_ = os.RemoveAll(dir)

@@ -49,8 +49,7 @@ func (s *Server) spawn() (<-chan error, error) {
 	}
 	defer crash.Close()
 	arguments := append(append([]string{}, s.options.Arguments...), "--data-dir="+s.paths.data, "--run-dir="+s.paths.run)
-	// No context: etcd outlives us on purpose.
-	command := exec.Command(s.options.Executable, arguments...)
+	command := exec.Command(s.options.Executable, arguments...) //nolint:noctx // etcd outlives us on purpose
 	command.Dir = "/"
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	command.Stdout, command.Stderr = crash, crash
