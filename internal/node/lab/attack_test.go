@@ -103,6 +103,20 @@ func TestAgentKilledLeavesPodsWithout(t *testing.T) {
 	p.wantToken("", "demo")
 }
 
+func TestRuntimeRestart(t *testing.T) {
+	w := newWorld(t)
+	w.metadata.attach(demo)
+	w.agent()
+	before := w.pod("before", "10.77.1.2", "demo")
+	w.api.assign(before, demo, "Assigned")
+	before.wantToken("", "demo")
+	w.runtime.restart()
+	before.wantToken("", "demo") // what is known stays known
+	after := w.pod("after", "10.77.1.3", "demo")
+	w.api.assign(after, demo, "Assigned")
+	after.wantToken("", "demo")
+}
+
 func TestRulesComeBeforeTheAgent(t *testing.T) {
 	w := newWorld(t)
 	p := w.plug("eager", "10.77.1.2")

@@ -42,13 +42,13 @@ func noop(iface string) {
 func BenchmarkTokenHitVsNoop(b *testing.B) {
 	agentWorld := newWorld(b)
 	agentWorld.metadata.attach(demo)
-	agentWorld.agent("--requests-per-second=0")
+	agent := agentWorld.agent("--requests-per-second=0")
 	asking := agentWorld.pod("web", "10.77.1.2", "demo")
 	agentWorld.api.assign(asking, demo, "Assigned")
 
 	noopWorld := newWorld(b)
 	idle := noopWorld.plug("web", "10.77.1.2")
-	noopWorld.start(nil, []string{roleVariable + "=" + roleNoop, targetVariable + "=" + idle.host}, os.Args[0])
+	empty := noopWorld.start(nil, []string{roleVariable + "=" + roleNoop, targetVariable + "=" + idle.host}, os.Args[0])
 	noopWorld.eventually("the empty handler answers", func() bool {
 		status, _, err := fetch(idle.namespace, nil, tokenURL)
 		return err == nil && status == http.StatusOK
@@ -64,10 +64,18 @@ func BenchmarkTokenHitVsNoop(b *testing.B) {
 	}
 	b.StopTimer()
 	n := float64(b.N)
+	b.ReportMetric(cost(agent, hits*slice.Seconds()), "token_hit_cpu_us")
+	b.ReportMetric(cost(empty, noops*slice.Seconds()), "noop_cpu_us")
 	b.ReportMetric(hits/n, "token_hit_rps")
 	b.ReportMetric(noops/n, "noop_rps")
 	b.ReportMetric(hits/noops, "nmi_token_hit_vs_noop")
 	b.ReportMetric(0, "ns/op")
+}
+
+// cost ends a process and gives the processor time that each request took it, in microseconds.
+func cost(p *process, requests float64) float64 {
+	p.kill()
+	return float64((p.ProcessState.UserTime() + p.ProcessState.SystemTime()).Microseconds()) / requests
 }
 
 // load asks as fast as it can on four connections and gives requests per second.

@@ -111,7 +111,8 @@ func (s *Sandboxes) add(sandbox Sandbox) {
 		}
 		s.byBinding[binding] = sandbox.ID
 		if err := s.gate.Admit(binding.Interface, binding.Address); err != nil {
-			s.log.Error("admitting a pod failed, it stays unproven", "pod", sandbox.podName(), "error", err)
+			s.log.Error("admitting a pod failed, the next full reading tries again", "pod", sandbox.podName(), "error", err)
+			s.drop(sandbox)
 		}
 	}
 	s.notify()
@@ -125,14 +126,29 @@ func (s *Sandboxes) remove(id string) {
 	if !ok {
 		return
 	}
+	s.drop(sandbox)
+	s.notify()
+}
+
+// drop takes a sandbox out. Whoever claimed a binding with it goes too: the next full reading finds out who is right. The
+// lock is held.
+func (s *Sandboxes) drop(sandbox Sandbox) {
+	delete(s.byID, sandbox.ID)
 	for _, binding := range sandbox.Bindings {
 		s.expel(binding)
-		if s.byBinding[binding] == id || s.byBinding[binding] == "" {
+		owner, known := s.byBinding[binding]
+		if owner == sandbox.ID || owner == "" {
 			delete(s.byBinding, binding)
 		}
+		if !known || owner != "" {
+			continue
+		}
+		for _, other := range s.byID {
+			if slices.Contains(other.Bindings, binding) {
+				s.drop(other)
+			}
+		}
 	}
-	delete(s.byID, id)
-	s.notify()
 }
 
 // keep forgets every sandbox that isn't listed, and marks the index as complete.

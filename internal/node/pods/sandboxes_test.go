@@ -1,6 +1,7 @@
 package pods
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -11,6 +12,20 @@ import (
 
 // gate records what it is told, in order.
 type gate []string
+
+// broken is a gate that admits nobody.
+type broken struct{ gate }
+
+func (*broken) Admit(int, netip.Addr) error { return errors.New("no netlink") }
+
+func TestSandboxThatCannotBeAdmittedIsReadAgain(t *testing.T) {
+	s := NewSandboxes(&broken{}, slog.New(slog.DiscardHandler))
+	binding := Binding{7, netip.MustParseAddr("10.0.1.5")}
+	s.add(Sandbox{ID: "a", Bindings: []Binding{binding}})
+	if _, ok := s.At(binding); ok || s.has("a") {
+		t.Error("it counts as known")
+	}
+}
 
 func (g *gate) Admit(iface int, address netip.Addr) error {
 	*g = append(*g, fmt.Sprintf("admit %d %s", iface, address))
@@ -51,15 +66,27 @@ func TestSandboxes(t *testing.T) {
 	if got, ok := s.At(Binding{8, address}); ok {
 		t.Errorf("a binding that two claim gives %+v", got)
 	}
+	s.remove("c")
+	if s.has("b") {
+		t.Error("a sandbox whose binding was claimed by another isn't read again")
+	}
+	s.add(heir)
 	s.remove("a")
 	if iface, known := s.Known(Binding{7, address}); iface || !known {
 		t.Errorf("after removal: interface known %t, address known %t", iface, known)
 	}
-	s.keep([]string{"b", "c"})
+	s.keep([]string{"b"})
 	if !s.Synced() {
 		t.Error("a full reading doesn't make it synced")
 	}
-	want := gate{"admit 7 10.0.1.5", "admit 8 10.0.1.5", "expel 8 10.0.1.5", "expel 7 10.0.1.5"}
+	if got, ok := s.At(Binding{8, address}); !ok || got.UID != "u2" {
+		t.Errorf("the heir's binding gives %+v", got)
+	}
+	want := gate{
+		"admit 7 10.0.1.5", "admit 8 10.0.1.5", "expel 8 10.0.1.5", // two claim it
+		"expel 8 10.0.1.5", "expel 8 10.0.1.5", // both go
+		"admit 8 10.0.1.5", "expel 7 10.0.1.5",
+	}
 	if diff := cmp.Diff(want, g); diff != "" {
 		t.Errorf("gate (-want +got):\n%s", diff)
 	}

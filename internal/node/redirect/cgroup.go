@@ -91,7 +91,7 @@ func EnterCgroupNamespace(file string) error {
 
 // CgroupMount finds where the version 2 hierarchy is mounted: the whole of it, as far as the process's namespace goes.
 func CgroupMount() (string, error) {
-	file, err := os.Open("/proc/self/mountinfo")
+	file, err := os.Open("/proc/thread-self/mountinfo")
 	if err != nil {
 		return "", fmt.Errorf("finding the cgroup mount: %w", err)
 	}

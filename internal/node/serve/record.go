@@ -92,7 +92,7 @@ func (r *record) write(ctx context.Context, m *Metrics, audit *slog.Logger, took
 	attributes := make([]slog.Attr, 0, 16)
 	attributes = append(attributes,
 		slog.String("result", string(r.result)), slog.Int("status", r.status), slog.String("route", r.route.String()),
-		slog.Duration("took", took), slog.Any("address", r.origin.Address), slog.Int("interface", r.origin.Interface))
+		slog.Duration("took", took), slog.String("address", r.origin.Address.String()), slog.Int("interface", r.origin.Interface))
 	if r.sandbox.UID != "" {
 		attributes = append(attributes, slog.String("namespace", r.sandbox.Namespace), slog.String("pod", r.sandbox.Name),
 			slog.String("uid", r.sandbox.UID))
