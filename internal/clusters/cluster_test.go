@@ -67,20 +67,24 @@ func TestCluster(t *testing.T) {
 	})
 
 	start := time.Now()
-	server := runPod(t, ctx, relay.client, "server", nodes[0].Name, nil, "serve")
+	pod := podSpec("server", nodes[0].Name, nil, "serve")
+	pod.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8080, HostPort: 18080}}
+	server := startPod(t, ctx, relay.client, pod)
 	t.Logf("pod running after %v", time.Since(start).Round(time.Millisecond))
 	if ip := netip.MustParseAddr(server.Status.PodIP); !nodes[0].PodAddresses.Contains(ip) {
 		t.Errorf("pod has address %s, want one of %s", ip, nodes[0].PodAddresses)
 	}
 	t.Run("pod reaches what it may", func(t *testing.T) {
 		toPod := "http://" + server.Status.PodIP + ":8080/"
-		caller := runPod(t, ctx, relay.client, "caller", nodes[1].Name, nil, "get", toPod,
+		toHostPort := "http://" + nodes[0].Address.String() + ":18080/"
+		caller := runPod(t, ctx, relay.client, "caller", nodes[1].Name, nil, "get", toPod, toHostPort,
 			"http://169.254.169.254/", "http://168.63.129.16:443/", "https://10.0.0.1/version", "!http://192.0.2.2/", "!http://10.0.0.77/")
 		log := podLog(t, ctx, relay.client, caller)
 		node := nodes[1].Address.String()
 		for url, want := range map[string]string{
 			// Inside the VNet with its own address, outside with its node's.
 			toPod:                       "200 " + caller.Status.PodIP,
+			toHostPort:                  "200 " + caller.Status.PodIP,
 			"http://169.254.169.254/":   "200 " + node,
 			"http://168.63.129.16:443/": "200 " + node,
 			// The API server by kube-proxy's rules; it knows no anonymous user.

@@ -238,6 +238,9 @@ func (e *Engine) removeMachine(ctx context.Context, id string) error {
 }
 
 func (e *Engine) cluster(id string) (clusterRecord, error) {
+	if err := checkID("cluster", id); err != nil {
+		return clusterRecord{}, err
+	}
 	var record clusterRecord
 	if err := load(filepath.Join(e.clusterDir(id), "cluster.json"), &record); err != nil {
 		return clusterRecord{}, fmt.Errorf("cluster %s: %w", id, err)

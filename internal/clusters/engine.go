@@ -30,7 +30,7 @@ type Options struct {
 	// /run/lanyard-1a2b3c4d.
 	RunDir string
 	// KubeDir holds the programs: kube-apiserver and so on, containerd, runc,
-	// ctr, cni/.
+	// ctr, cni/. An engine that is to stop what runs, and no more, needs none.
 	KubeDir string
 	// Clock is the real time, by default: certificates are checked by programs
 	// that look at the machine's clock, so a clock that a test moves has no
@@ -85,10 +85,16 @@ func preflight(o Options) error {
 	if os.Geteuid() != 0 {
 		return errors.New("running clusters needs root: start again with sudo")
 	}
-	for _, p := range []string{o.DataDir, o.RunDir, o.KubeDir} {
+	for _, p := range []string{o.DataDir, o.RunDir} {
 		if !filepath.IsAbs(p) {
 			return fmt.Errorf("running clusters needs absolute paths, not %q", p)
 		}
+	}
+	if o.KubeDir == "" {
+		return nil
+	}
+	if !filepath.IsAbs(o.KubeDir) {
+		return fmt.Errorf("running clusters needs absolute paths, not %q", o.KubeDir)
 	}
 	for _, p := range programs() {
 		if _, err := os.Stat(filepath.Join(o.KubeDir, p)); err != nil {

@@ -93,8 +93,8 @@ func (e *Engine) DeleteVNet(_ context.Context, id string) error {
 }
 
 // Listen opens a listener inside the network, for example on
-// 169.254.169.254:80. Peers are seen with their addresses in the network. The
-// network's interfaces stay as long as the listener does.
+// 169.254.169.254:80. Peers are seen with their addresses in the network. After
+// Stop the network is another one: close the listener then, and open it anew.
 func (e *Engine) Listen(ctx context.Context, vnetID, network, address string) (net.Listener, error) {
 	if err := e.knownVNet(vnetID); err != nil {
 		return nil, err
