@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lanyard-project/lanyard/internal/imds"
+	"github.com/lanyard-project/lanyard/internal/obs/record"
 )
 
 // Outcome is how a token request ended.
@@ -40,4 +41,23 @@ type Decision struct {
 func (s *Server) decide(ctx context.Context, d Decision) {
 	d.Time = s.clock.Now()
 	s.record(ctx, d)
+}
+
+// Entry is the decision as the record of tokens keeps it.
+func (d Decision) Entry() record.Token {
+	return record.Token{
+		Via: "metadata", TenantID: d.Identity.TenantID, AppID: d.Identity.ClientID, ObjectID: d.Identity.PrincipalID, Resource: d.Resource,
+		Host: d.Machine, Issued: d.Outcome == OutcomeIssued, Cached: d.Cached, TokenID: d.TokenID, Expires: d.ExpiresOn,
+		Reason: d.reason(), Remote: d.Address.String(),
+	}
+}
+
+func (d Decision) reason() string {
+	if d.Outcome == OutcomeIssued {
+		return ""
+	}
+	if d.Reason == "" {
+		return string(d.Outcome)
+	}
+	return string(d.Outcome) + ": " + d.Reason
 }
