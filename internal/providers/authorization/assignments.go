@@ -36,7 +36,7 @@ func (p *Provider) roleAssignments() *providers.Type {
 		Admit:       p.admit,
 		Remove:      p.remove,
 		Committed:   p.committed,
-		Get:         p.getAssignment,
+		NotFound:    func(id armid.ID) *rest.Error { return assignmentNotFound(id.Name()) },
 		List:        p.listAssignments,
 	}
 }
@@ -148,16 +148,6 @@ func (p *Provider) remove(_ context.Context, r *providers.Request) error {
 	}
 	r.Ops = append(r.Ops, store.Delete(claimKey(r.Old.ID.Parent(), rbac.RoleGUID(props.RoleDefinitionID), props.PrincipalID)))
 	return nil
-}
-
-// getAssignment reads a stored assignment as any other, but has its own error for
-// a client that asks for one that isn't there.
-func (p *Provider) getAssignment(ctx context.Context, r *providers.Request) (*resource.Resource, error) {
-	stored, err := p.cfg.Resources.Get(ctx, r.ID)
-	if r.Method == providers.Get && rest.IsNotFound(err) {
-		return nil, assignmentNotFound(r.ID.Name())
-	}
-	return stored, err
 }
 
 // count is the number of assignments at and below a subscription.
