@@ -52,7 +52,7 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 	}
 	log := slog.New(slog.NewJSONHandler(output, nil))
 	for _, warning := range options.warnings {
-		log.Warn(warning)
+		log.Warn("obsolete flag", "explanation", warning)
 	}
 	switch command {
 	case "rules":

@@ -39,7 +39,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 		return err
 	}
 	journal := serve.NewJournal(audit, clock.RealClock{})
-	defer journal.Flush() //nolint:errcheck // nobody is left to tell
+	defer journal.Flush()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return journal.Run(ctx) })
 	parts, err := assemble(ctx, c, bindings, log, slog.New(slog.NewJSONHandler(journal, nil)).With("log", "audit"))

@@ -37,7 +37,7 @@ func newAPI(t testing.TB, node *namespace, folder string) *fakeAPI {
 	node.do(func() {
 		_ = server.Listener.Close()
 		var err error
-		server.Listener, err = net.Listen("tcp4", "127.0.0.1:0") //nolint:noctx // a test
+		server.Listener, err = net.Listen("tcp4", "127.0.0.1:0")
 		node.must(err, "listening as the API server")
 	})
 	server.EnableHTTP2 = true

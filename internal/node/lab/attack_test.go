@@ -131,7 +131,7 @@ func TestRulesComeBeforeTheAgent(t *testing.T) {
 		t.FailNow()
 	}
 	defer old.Close()
-	rules := w.start(group(t, "node1", "kubepods", "init"), nil, binary(t), "rules")
+	rules := w.start(group(t, "node1", "kubepods", "init"), nil, "setpriv", contained(binary(t), "rules")...)
 	<-rules.ended
 	if rules.ProcessState.ExitCode() != 0 {
 		t.Fatalf("nmi rules: %s", rules.output)
@@ -275,12 +275,12 @@ func TestHostNetworkFromOwnCgroupNamespaces(t *testing.T) {
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	hosts := fmt.Sprintf("--host-cgroup-namespace=/proc/%d/ns/cgroup", os.Getpid())
-	contained := func(arguments ...string) []string {
+	unshared := func(arguments ...string) []string {
 		script := `umount "$0" && mount -t cgroup2 none "$0" && exec "$@"`
 		return append([]string{"--cgroup", "--mount", "sh", "-c", script, w.cgroupMount()}, arguments...)
 	}
 	rules := w.start(group(t, "node1", "kubepods", "pod0", "init"), nil, "unshare",
-		contained(binary(t), "rules", hosts, "--cgroup-mount="+w.cgroupMount()+"-host")...)
+		unshared(binary(t), "rules", hosts, "--cgroup-mount="+w.cgroupMount()+"-host")...)
 	<-rules.ended
 	t.Log(rules.output)
 	if rules.ProcessState.ExitCode() == 0 {
@@ -295,7 +295,7 @@ func TestHostNetworkFromOwnCgroupNamespaces(t *testing.T) {
 	if rules.ProcessState.ExitCode() != 0 {
 		t.Fatalf("nmi rules: %s", rules.output)
 	}
-	agent := w.start(group(t, "node1", "kubepods", "pod0", "agent"), nil, "unshare", contained(append([]string{binary(t)}, w.arguments()...)...)...)
+	agent := w.start(group(t, "node1", "kubepods", "pod0", "agent"), nil, "unshare", unshared(append([]string{binary(t)}, w.arguments()...)...)...)
 	w.ready(agent)
 	p := w.pod("web", "10.77.1.2", "demo")
 	w.api.assign(p, demo, "Assigned")

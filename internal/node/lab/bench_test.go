@@ -90,7 +90,7 @@ func load(b *testing.B, from *namespace, during time.Duration) float64 {
 			defer group.Done()
 			c := client(from, nil)
 			defer c.CloseIdleConnections()
-			request, err := http.NewRequest(http.MethodGet, tokenURL, nil) //nolint:noctx // the client has a timeout
+			request, err := http.NewRequest(http.MethodGet, tokenURL, nil)
 			if err != nil {
 				b.Error(err)
 				return

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // get prints status and body of one metadata request.
 func get(url string) {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
-	request, err := http.NewRequest(http.MethodGet, url, nil) //nolint:noctx // the client has a timeout
+	request, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
 		fmt.Println("error", err)
 		return
@@ -60,7 +60,7 @@ var built string
 func binary(t testing.TB) string {
 	t.Helper()
 	if built == "" {
-		folder, err := os.MkdirTemp("", "lanyard-lab")
+		folder, err := os.MkdirTemp("", "lanyard-lab") //nolint:usetesting // all tests share it
 		if err != nil {
 			t.Fatal(err)
 		}

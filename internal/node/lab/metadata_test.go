@@ -35,7 +35,7 @@ func newMetadata(t testing.TB, vnet *namespace) *metadata {
 	var listener net.Listener
 	vnet.do(func() {
 		var err error
-		listener, err = net.Listen("tcp4", metadataIP+":80") //nolint:noctx // a test
+		listener, err = net.Listen("tcp4", metadataIP+":80")
 		vnet.must(err, "listening as the metadata service")
 	})
 	if t.Failed() {

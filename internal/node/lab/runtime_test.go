@@ -28,7 +28,7 @@ func newRuntime(t testing.TB, folder string) *fakeRuntime {
 	f := &fakeRuntime{
 		socket: filepath.Join(folder, "cri.sock"), pods: map[string]*pod{}, streams: map[chan *cri.ContainerEventResponse]bool{},
 	}
-	listener, err := net.Listen("unix", f.socket) //nolint:noctx // a test
+	listener, err := net.Listen("unix", f.socket)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func EnterCgroupNamespace(file string) error {
 	if err != nil {
 		return fmt.Errorf("opening cgroup namespace %s: %w", file, err)
 	}
-	defer unix.Close(fd) //nolint:errcheck // only read
+	defer unix.Close(fd)
 	if err := unix.Setns(fd, unix.CLONE_NEWCGROUP); err != nil {
 		return fmt.Errorf("entering cgroup namespace %s: %w", file, err)
 	}
