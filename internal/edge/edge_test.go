@@ -47,7 +47,7 @@ type cloudUnderTest struct {
 func newCloud(t *testing.T) *cloudUnderTest {
 	t.Helper()
 	s := storetest.New(t)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	registry := providers.NewRegistry()
 	engine := ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: log})
 	if err := registry.Register(append(resources.New(engine, registry, clock.RealClock{}).Types(), kites(), bombs())...); err != nil {

@@ -3,7 +3,6 @@ package ops_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -28,8 +27,6 @@ const (
 	endpointVariable = "OPS_TEST_ENDPOINT"
 	folderVariable   = "OPS_TEST_FOLDER"
 )
-
-const toyType = "Toys.Test/towers"
 
 var subscription = armid.Subscription("5c1b0e9a-0000-4000-8000-000000000001")
 
@@ -69,7 +66,7 @@ func newEngine(s *store.Store, folder string) *ops.Engine {
 	if err != nil {
 		panic(err)
 	}
-	return ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), LeaseTTL: time.Second})
+	return ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: slog.New(slog.DiscardHandler), LeaseTTL: time.Second})
 }
 
 func build(ctx context.Context, r *providers.Run, folder string, n int) error {

@@ -51,8 +51,8 @@ func (p *Pipeline) list(ctx context.Context, c *call) (rest.Response, error) {
 func (p *Pipeline) members(ctx context.Context, c *call, after string) iter.Seq2[*resource.Resource, error] {
 	t := c.match.Type
 	if t.List == nil {
-		direct := !(t.ListBySubscription && c.match.Scope.Is(armid.SubscriptionType))
-		return p.documents.Scan(ctx, documents.Scan{Scope: c.match.Scope, Type: t.FullName(), Direct: direct, After: after})
+		everywhere := t.ListBySubscription && c.match.Scope.Is(armid.SubscriptionType)
+		return p.documents.Scan(ctx, documents.Scan{Scope: c.match.Scope, Type: t.FullName(), Direct: !everywhere, After: after})
 	}
 	return func(yield func(*resource.Resource, error) bool) {
 		members, err := t.List(ctx, p.request(c))

@@ -3,7 +3,6 @@ package pipeline_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -49,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	s := storetest.New(t)
 	registry := providers.NewRegistry()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	w := &world{rules: &rules{}}
 	w.engine = ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: log})
 	w.toys = &toys{gate: make(chan struct{})}

@@ -8,8 +8,14 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 )
 
-// readOnly are the members that clients echo but only the server decides.
-var readOnly = map[string]bool{"id": true, "name": true, "type": true, "etag": true, "systemdata": true}
+// readOnly reports whether clients echo the member but only the server decides it.
+func readOnly(member string) bool {
+	switch strings.ToLower(member) {
+	case "id", "name", "type", "etag", "systemdata":
+		return true
+	}
+	return false
+}
 
 // FromPut reads the body of a PUT: what the resource is to become. Server-side
 // state of old, which is nil on creation, is carried over; what the client left
@@ -111,7 +117,7 @@ func (r *Resource) put(name string, raw json.RawMessage) error {
 	case "properties":
 		return r.putProperties(raw)
 	default:
-		if !readOnly[strings.ToLower(name)] {
+		if !readOnly(name) {
 			if r.Extra == nil {
 				r.Extra = map[string]json.RawMessage{}
 			}

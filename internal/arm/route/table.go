@@ -15,12 +15,18 @@ type Table struct{ registry *providers.Registry }
 // New returns the table of the registry's types.
 func New(registry *providers.Registry) *Table { return &Table{registry: registry} }
 
-// core are ARM's own collections, which need no "providers" in their path, by
+// core names ARM's own collections, which need no "providers" in their path, by
 // the type of the scope that they stand below.
-var core = map[string][]string{
-	armid.TenantType:        {"tenants", "subscriptions", "providers"},
-	armid.SubscriptionType:  {"resourceGroups", "resources", "locations", "providers"},
-	armid.ResourceGroupType: {"resources"},
+func core(scopeType string) []string {
+	switch scopeType {
+	case armid.TenantType:
+		return []string{"tenants", "subscriptions", "providers"}
+	case armid.SubscriptionType:
+		return []string{"resourceGroups", "resources", "locations", "providers"}
+	case armid.ResourceGroupType:
+		return []string{"resources"}
+	}
+	return nil
 }
 
 // Match finds what a call means, or the *rest.Error for one that means nothing.
@@ -115,7 +121,7 @@ func (t *Table) collectionAction(method string, id armid.ID) *Match {
 // member finds what stands behind a resource: a collection of children, one of
 // ARM's own collections, or an action.
 func (t *Table) member(method string, id armid.ID, name, version string) (*Match, error) {
-	for _, known := range core[id.Type()] {
+	for _, known := range core(id.Type()) {
 		if strings.EqualFold(name, known) {
 			return t.collection(method, id, t.registry.Find("Microsoft.Resources/"+known))
 		}
