@@ -31,22 +31,24 @@ type flags struct {
 	verbosity                                       int
 }
 
-// obsolete are flags of aad-pod-identity that are accepted, so that its
+// obsolete returns the flags of aad-pod-identity that are accepted, so that its
 // arguments can be taken over as they are, and do nothing.
-var obsolete = map[string]string{
-	"enableProfile":             "there is no profiling endpoint",
-	"enableScaleFeatures":       "it was always on",
-	"leader-election-instance":  "a replica names itself",
-	"config-map-name":           "there is no type upgrade",
-	"type-upgrade-status-key":   "there is no type upgrade",
-	"enable-type-upgrade":       "there is no type upgrade",
-	"update-user-msi-max-retry": "failures are tried again for as long as they are wanted",
-	"logtostderr":               "logs always go to standard error",
-	"alsologtostderr":           "logs always go to standard error",
-	"stderrthreshold":           "logs always go to standard error",
-	"log_dir":                   "logs always go to standard error",
-	"log_file":                  "logs always go to standard error",
-	"vmodule":                   "use --v",
+func obsolete() map[string]string {
+	return map[string]string{
+		"enableProfile":             "there is no profiling endpoint",
+		"enableScaleFeatures":       "it was always on",
+		"leader-election-instance":  "a replica names itself",
+		"config-map-name":           "there is no type upgrade",
+		"type-upgrade-status-key":   "there is no type upgrade",
+		"enable-type-upgrade":       "there is no type upgrade",
+		"update-user-msi-max-retry": "failures are tried again for as long as they are wanted",
+		"logtostderr":               "logs always go to standard error",
+		"alsologtostderr":           "logs always go to standard error",
+		"stderrthreshold":           "logs always go to standard error",
+		"log_dir":                   "logs always go to standard error",
+		"log_file":                  "logs always go to standard error",
+		"vmodule":                   "use --v",
+	}
 }
 
 // parse reads arguments and returns the obsolete ones that it met.
@@ -76,7 +78,7 @@ func parse(args []string, output io.Writer) (*flags, []string, error) {
 	set.StringVar(&f.customUserAgent, "custom-user-agent", "", "appended to the user agent")
 
 	var ignored []string
-	for name, why := range obsolete {
+	for name, why := range obsolete() {
 		set.Var(&ignoredFlag{name: name, met: &ignored}, name, "accepted, without effect: "+why)
 	}
 	if err := set.Parse(args); err != nil {

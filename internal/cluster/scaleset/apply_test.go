@@ -72,7 +72,7 @@ func TestSendSetsEverythingThatIsNotRefused(t *testing.T) {
 			}
 		}
 		a := application{client: p, state: State{ClientIDs: maps.Clone(p.state)}, refused: map[string]*Fault{}}
-		if err := a.send(context.Background(), changes); err != nil {
+		if err := a.send(t.Context(), changes); err != nil {
 			t.Fatal(err)
 		}
 		slices.Sort(wantRefused)
@@ -96,7 +96,7 @@ func TestSendSetsEverythingThatIsNotRefused(t *testing.T) {
 func TestSendStopsWhenTheScaleSetFails(t *testing.T) {
 	p := &failing{fault: &Fault{Blame: BlameScaleSet, Code: "TooManyRequests"}}
 	a := application{client: p, refused: map[string]*Fault{}}
-	err := a.send(context.Background(), make([]Change, 400))
+	err := a.send(t.Context(), make([]Change, 400))
 	if err == nil || p.patches != 1 || len(a.refused) != 0 {
 		t.Errorf("got %v after %d PATCHes, refused %v", err, p.patches, a.refused)
 	}

@@ -93,7 +93,7 @@ func (a *ARM) wait(ctx context.Context, poller *runtime.Poller[armcompute.Virtua
 ) {
 	pause := firstPoll
 	for !poller.Done() {
-		resp, err := poller.Poll(ctx)
+		resp, err := poller.Poll(ctx) //nolint:bodyclose // the SDK has read the body and closed it
 		if err != nil {
 			return armcompute.VirtualMachineScaleSetsClientUpdateResponse{}, fmt.Errorf("polling the operation: %w", err)
 		}
