@@ -33,7 +33,7 @@ func complete(d document, f facts) {
 	d.fill("disableLocalAccounts", false)
 	d.fill("supportPlan", "KubernetesOfficial")
 	d.fill("resourceUID", f.resourceUID)
-	d["servicePrincipalProfile"] = document{"clientId": managedIdentityClient}
+	d.section("servicePrincipalProfile").fill("clientId", managedIdentityClient)
 	d.section("securityProfile")
 	d.section("workloadAutoScalerProfile")
 	d.section("oidcIssuerProfile").fill("enabled", false)
