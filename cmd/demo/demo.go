@@ -59,6 +59,7 @@ func (d *demo) round(ctx context.Context) bool {
 			return fmt.Sprintf("successfully acquired a token, userAssignedID MSI, msiEndpoint(%s) clientID(%s)", msiEndpoint, d.clientID), nil
 		})(ctx) && ok
 	}
+	ok = d.say("request", d.tokenRequest)(ctx) && ok
 	return d.say("instance", instanceMetadata)(ctx) && ok
 }
 
@@ -105,8 +106,9 @@ func (d *demo) credential(clientID string) (azcore.TokenCredential, error) {
 	return azidentity.NewManagedIdentityCredential(options)
 }
 
-// token asks for a token with a credential of its own, so that no earlier
-// answer is reused.
+// token gets a token as applications do. The SDK keeps tokens for the whole
+// process, so that this shows what the application has and not what it would be
+// given now; that is tokenRequest.
 func (d *demo) token(ctx context.Context, clientID string) error {
 	credential, err := d.credential(clientID)
 	if err != nil {
@@ -120,6 +122,26 @@ func (d *demo) token(ctx context.Context, clientID string) error {
 		return errors.New("the token is empty or expired")
 	}
 	return nil
+}
+
+// tokenRequest asks the metadata service itself, every time.
+func (d *demo) tokenRequest(ctx context.Context) (string, error) {
+	status, _, body, err := get(ctx, tokenURL(d.clientID))
+	if err != nil {
+		return "", fmt.Errorf("token request failed, clientID(%s): %w", d.clientID, err)
+	}
+	if status != http.StatusOK {
+		return "", fmt.Errorf("token request refused, clientID(%s): HTTP %d %s", d.clientID, status, strings.TrimSpace(string(body)))
+	}
+	return fmt.Sprintf("token request granted, clientID(%s)", d.clientID), nil
+}
+
+func tokenURL(clientID string) string {
+	query := url.Values{"api-version": {"2018-02-01"}, "resource": {armResource}}
+	if clientID != "" {
+		query.Set("client_id", clientID)
+	}
+	return msiEndpoint + "?" + query.Encode()
 }
 
 func (d *demo) armOperation(ctx context.Context) (string, error) {
@@ -173,11 +195,7 @@ func instanceMetadata(ctx context.Context) (string, error) {
 // rawTokenRequest shows what the metadata service answers, byte for byte but for
 // the token, and returns the exit status: 0 for a token, 1 for a refusal.
 func rawTokenRequest(ctx context.Context, out io.Writer, clientID string) int {
-	query := url.Values{"api-version": {"2018-02-01"}, "resource": {armResource}}
-	if clientID != "" {
-		query.Set("client_id", clientID)
-	}
-	status, header, body, err := get(ctx, msiEndpoint+"?"+query.Encode())
+	status, header, body, err := get(ctx, tokenURL(clientID))
 	if err != nil {
 		fmt.Fprintf(out, "no answer: %v\n", err)
 		return 1

@@ -3,12 +3,13 @@
 //
 // Its flags are those of the image that it stands in for
 // (mcr.microsoft.com/oss/azure/aad-pod-identity/demo:v1.6.3): --subscriptionid,
-// --clientid and --resourcegroup. It repeats four things, and logs a line
+// --clientid and --resourcegroup. It repeats five things, and logs a line
 // when an outcome changes and every ten seconds otherwise:
 //
 //   - an ARM operation: list the virtual machines of the resource group;
 //   - a token without naming an identity;
 //   - a token for --clientid;
+//   - a plain token request for it, which no cache of the SDK answers;
 //   - a GET on the instance metadata.
 //
 // ARM_ENDPOINT names another Resource Manager than Azure's.

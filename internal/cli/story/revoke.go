@@ -52,7 +52,7 @@ func (s *Story) revokeBinding(ctx context.Context) error {
 		return err
 	}
 	answered := time.Now()
-	line, err := s.demoLog.line(ctx, 10*time.Second, deleted, "failed to acquire a token, userAssignedID MSI")
+	line, err := s.demoLog.line(ctx, 10*time.Second, deleted, "token request refused")
 	if err != nil {
 		return err
 	}
