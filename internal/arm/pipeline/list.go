@@ -24,13 +24,19 @@ func (p *Pipeline) list(ctx context.Context, c *call) (rest.Response, error) {
 	if err != nil {
 		return rest.Response{}, err
 	}
+	shows := func(*resource.Resource) bool { return true }
+	if t := c.match.Type; t.Filter != nil {
+		if shows, err = t.Filter(p.request(c)); err != nil {
+			return rest.Response{}, byProvider(t, err)
+		}
+	}
 	page := rest.Page{Value: []json.RawMessage{}}
 	last := ""
 	for r, err := range p.members(ctx, c, window.after) {
 		if err != nil {
 			return rest.Response{}, err
 		}
-		if r.ID.Key() <= window.after || c.match.Type.ListVisible && !p.listed(ctx, c, r.ID) {
+		if r.ID.Key() <= window.after || !shows(r) || c.match.Type.ListVisible && !p.listed(ctx, c, r.ID) {
 			continue
 		}
 		if len(page.Value) == window.size {

@@ -115,6 +115,12 @@ func TestResourceGroupDeletionCascades(t *testing.T) {
 		w.want(t, w.do(t, "GET", group+"/providers/Toys.Test/"+path, ""), 404)
 	}
 	w.want(t, w.do(t, "GET", other+"/providers/Toys.Test/balls/b", ""), 200)
+	if a := w.want(t, w.do(t, "GET", sub+"/resourcegroups?$filter=name+eq+'G2'", ""), 200); len(a.doc["value"].([]any)) != 1 {
+		t.Error(a.body)
+	}
+	if a := w.do(t, "GET", sub+"/resourcegroups?$filter=nonsense", ""); a.status != 400 || a.code() != "InvalidFilterInQueryString" {
+		t.Error(a.body)
+	}
 	// Nothing of the old group comes back with a new one of its name.
 	w.group(t, "g")
 	if a := w.want(t, w.do(t, "GET", group+"/resources", ""), 200); len(a.doc["value"].([]any)) != 0 {

@@ -23,32 +23,15 @@ func (p *Provider) groups() *providers.Type {
 		APIVersions: apiVersions(), Levels: providers.AtSubscription, Tracked: true, ListVisible: true, HideSystem: true,
 		NamePattern: regexp.MustCompile(`^[-\pL\pN_().]{0,89}[-\pL\pN_()]$`),
 		NameRule:    "The name can be up to 90 characters long, of letters, digits, '-', '_', '(', ')' and '.', and can't end with '.'.",
-		List:        p.listGroups,
-		Remove:      func(_ context.Context, r *providers.Request) error { return r.Start(deletePlan, nil) },
+		Filter: func(r *providers.Request) (func(*resource.Resource) bool, error) {
+			return parseFilter(r.Query.Get("$filter"))
+		},
+		Remove: func(_ context.Context, r *providers.Request) error { return r.Start(deletePlan, nil) },
 		Plans: []providers.Plan{{
 			Name:  deletePlan,
 			Steps: []providers.Step{{Name: "delete contents", Run: p.deleteContents, Patience: 10 * time.Minute}},
 		}},
 	}
-}
-
-// listGroups reads the groups of a subscription, or those with a tag.
-func (p *Provider) listGroups(ctx context.Context, r *providers.Request) ([]*resource.Resource, error) {
-	match, err := parseFilter(r.Query.Get("$filter"))
-	if err != nil {
-		return nil, err
-	}
-	groups, err := p.resources.List(ctx, r.Scope, armid.ResourceGroupType)
-	if err != nil {
-		return nil, err
-	}
-	var out []*resource.Resource
-	for _, g := range groups {
-		if match(g) {
-			out = append(out, g)
-		}
-	}
-	return out, nil
 }
 
 const (
