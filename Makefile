@@ -83,7 +83,9 @@ lint: tools/golangci-lint ## golangci-lint with the list of .golangci.yml
 
 .PHONY: generate
 generate: tools/controller-gen ## Write generated code: deep copies, CRDs, RBAC
-	@$(BUILD)/tools/controller-gen object paths=./api/... crd paths=./api/... output:crd:dir=config/crd
+	@$(BUILD)/tools/controller-gen object crd rbac:roleName=mic paths='./api/v1;./internal/cluster' \
+		output:crd:artifacts:config=config/crd output:rbac:artifacts:config=config/rbac
+	@cp config/crd/*.yaml charts/lanyard/crds/
 
 .PHONY: verify
 verify: generate ## Generated code is what is committed

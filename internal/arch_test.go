@@ -1,0 +1,94 @@
+package internal_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/lanyard-project/lanyard/"
+
+// layers lists the packages from top to bottom: a package may import only what
+// stands below it, or beside it within the same entry's folder. An entry ending
+// in /... holds a folder.
+var layers = []string{
+	"cmd/...",
+	"internal/cli/...",
+	"internal/edge",
+	"internal/arm/pipeline",
+	"internal/arm/route",
+	"internal/arm/ops",
+	"internal/arm/documents",
+	"internal/arm/documents",
+	"internal/imdsserver",
+	"internal/entra",
+	"internal/providers/containerservice",
+	"internal/providers/resources",
+	"internal/providers/compute",
+	"internal/providers/network",
+	"internal/providers/managedidentity",
+	"internal/providers/authorization",
+	"internal/providers",
+	"internal/directory",
+	"internal/rbac",
+	"internal/tokens",
+	"internal/keys",
+	"internal/clusters/...",
+	"internal/store/...",
+	"internal/arm/resource",
+	"internal/arm/rest",
+	"internal/arm/armid",
+	"internal/node/...",
+	"internal/cluster/...",
+	"internal/obs/...",
+	"internal/imds",
+	"internal/seal",
+	"internal/secret",
+	"api/v1",
+}
+
+func layerOf(pkg string) int {
+	best, length := -1, -1
+	for i, layer := range layers {
+		folder, whole := strings.CutSuffix(layer, "/...")
+		if (pkg == folder || whole && strings.HasPrefix(pkg, folder+"/")) && len(folder) > length {
+			best, length = i, len(folder)
+		}
+	}
+	return best
+}
+
+// TestPackagesImportOnlyWhatStandsBelow holds the direction of the design: a
+// request enters above and only calls downward.
+func TestPackagesImportOnlyWhatStandsBelow(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}}:{{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatalf("listing packages: %v", err)
+	}
+	seen := 0
+	for line := range strings.SplitSeq(strings.TrimSpace(string(out)), "\n") {
+		pkg, imports, _ := strings.Cut(line, ":")
+		pkg = strings.TrimPrefix(pkg, module)
+		if pkg == "internal" {
+			continue
+		}
+		from := layerOf(pkg)
+		if from < 0 {
+			t.Errorf("%s has no place in the layers of this test: add it where it belongs", pkg)
+			continue
+		}
+		for _, imported := range strings.Fields(imports) {
+			imported, ours := strings.CutPrefix(imported, module)
+			if !ours {
+				continue
+			}
+			seen++
+			if to := layerOf(imported); to < from {
+				t.Errorf("%s imports %s, which stands above it", pkg, imported)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no import of ours was looked at")
+	}
+}
