@@ -82,7 +82,7 @@ func (c *Cloud) Start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	command := exec.Command(filepath.Join(c.Build, "bin", "lanyardd"), append([]string{"serve"}, c.flags()...)...)
+	command := exec.Command(filepath.Join(c.Build, "bin", "lanyardd"), append([]string{"serve"}, c.flags()...)...) //nolint:noctx // it outlives this program; Down ends it
 	command.Stdout, command.Stderr = log, log
 	// A session of its own: a Ctrl-C at the terminal is for the launcher, which
 	// takes lanyardd down in order.
@@ -126,7 +126,7 @@ func (c *Cloud) waitHealthy(ctx context.Context, exited <-chan error) error {
 		select {
 		case err := <-exited:
 			_ = os.Remove(c.pidFile())
-			return fmt.Errorf("lanyardd ended at its start (%v); the end of %s says: %s", err, c.LogFile(), c.logTail())
+			return fmt.Errorf("lanyardd ended at its start (%w); the end of %s says: %s", err, c.LogFile(), c.logTail())
 		case <-ctx.Done():
 			return fmt.Errorf("lanyardd didn't become ready; the end of %s says: %s", c.LogFile(), c.logTail())
 		case <-time.After(50 * time.Millisecond):

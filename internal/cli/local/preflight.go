@@ -12,11 +12,15 @@ import (
 	"strings"
 )
 
-// programs are what the nodes need from the operating system, by Debian package.
-var programs = []struct{ name, pkg, why string }{
-	{"nft", "nftables", "kube-proxy programs Services with it"},
-	{"mount", "mount", "the kubelet mounts volumes with it"},
-	{"ip", "iproute2", "nodes are looked at with it"},
+// program is what the nodes need from the operating system, by Debian package.
+type program struct{ name, pkg, why string }
+
+func programs() []program {
+	return []program{
+		{"nft", "nftables", "kube-proxy programs Services with it"},
+		{"mount", "mount", "the kubelet mounts volumes with it"},
+		{"ip", "iproute2", "nodes are looked at with it"},
+	}
 }
 
 // Preflight reports in one sentence what the machine lacks for running nodes.
@@ -32,7 +36,7 @@ func Preflight(ctx context.Context, out io.Writer) error {
 		return errors.New("the machine has no cgroup hierarchy at /sys/fs/cgroup, and the kubelet needs one: mount it or use another machine")
 	}
 	var missing []string
-	for _, p := range programs {
+	for _, p := range programs() {
 		if _, err := exec.LookPath(p.name); err != nil {
 			missing = append(missing, p.pkg)
 			fmt.Fprintf(out, "%s is missing (%s)\n", p.name, p.why)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -181,10 +180,4 @@ func (a *azure) scaleSetIdentities(ctx context.Context, group string) (name stri
 		return "", nil, fmt.Errorf("resource group %s holds no scale set", group)
 	}
 	return name, identities, nil
-}
-
-// isNotFound reports whether ARM answered 404.
-func isNotFound(err error) bool {
-	var response *azcore.ResponseError
-	return errors.As(err, &response) && response.StatusCode == http.StatusNotFound
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -21,10 +22,10 @@ type kubectl struct {
 func (k *kubectl) run(ctx context.Context, input string, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, k.program, append([]string{"--kubeconfig=" + k.kubeconfig}, args...)...)
 	command.Stdin = strings.NewReader(input)
-	var out, errors bytes.Buffer
-	command.Stdout, command.Stderr = &out, &errors
+	var out, complaint bytes.Buffer
+	command.Stdout, command.Stderr = &out, &complaint
 	if err := command.Run(); err != nil {
-		return out.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(errors.String()))
+		return out.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(complaint.String()))
 	}
 	return out.String(), nil
 }
@@ -46,7 +47,7 @@ func (k *kubectl) waitFor(ctx context.Context, limit time.Duration, what string,
 		}
 		select {
 		case <-ctx.Done():
-			return output, fmt.Errorf("%s didn't come within %s; kubectl %s says %q (%v)", what, limit, strings.Join(args, " "), strings.TrimSpace(output), err)
+			return output, errors.Join(fmt.Errorf("%s didn't come within %s; kubectl %s says %q", what, limit, strings.Join(args, " "), strings.TrimSpace(output)), err)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
