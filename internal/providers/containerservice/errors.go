@@ -3,6 +3,7 @@ package containerservice
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 )
@@ -83,4 +84,11 @@ func failed(code string, cause *rest.Error) *rest.Error {
 		Status: http.StatusInternalServerError, Code: code, Message: cause.Message,
 		Details: []rest.Error{{Code: cause.Code, Message: cause.Message, Target: cause.Target}},
 	}
+}
+
+// gaveUp ends an operation whose step kept failing for reasons of ours. They are in the log: errors may name files and
+// addresses.
+func gaveUp(code string, patience time.Duration, operation string) *rest.Error {
+	return &rest.Error{Status: http.StatusInternalServerError, Code: code,
+		Message: fmt.Sprintf("This part of the operation kept failing and was given up after %s. The log has the cause under operation %s.", patience, operation)}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/store"
 )
 
 // The names of the plans. They stand in operation records: an operation that a newer version takes over must find its
@@ -25,33 +26,33 @@ func (p *Provider) reconcilePlan() providers.Plan {
 	return providers.Plan{
 		Name: planReconcile,
 		Steps: []providers.Step{
-			{Name: "node-resource-group", Run: p.step("ReconcileResourceGroupError", p.ensureNodeResourceGroup)},
-			{Name: "virtual-network", Run: p.step("ReconcileVNetError", p.ensureVNet)},
-			{Name: "control-plane-role", Run: p.step("CreateRoleAssignmentOnMSIError", p.ensureRole)},
-			{Name: "kubelet-identity", Run: p.step("ReconcileKubeletIdentityError", p.ensureKubeletIdentity)},
-			{Name: "scale-sets", Run: p.step("ReconcileAgentPoolError", p.ensureScaleSets)},
-			{Name: "instances", Run: p.step("ReconcileAgentPoolError", p.ensureInstances)},
-			{Name: "network", Run: p.step("ReconcileNetworkError", p.ensureNetwork)},
-			{Name: "control-plane", Run: p.step("ReconcileControlPlaneError", p.ensureControlPlane), Patience: 5 * time.Minute},
-			{Name: "nodes", Run: p.step("ReconcileNodesError", p.ensureNodes), Patience: 5 * time.Minute},
-			{Name: "surplus", Run: p.step("ReconcileAgentPoolError", p.removeSurplus), Patience: 5 * time.Minute},
-			{Name: "finish", Run: p.step("ReconcileManagedClusterError", p.finish)},
+			{Name: "node-resource-group", Run: p.step("ReconcileResourceGroupError", short, p.ensureNodeResourceGroup)},
+			{Name: "virtual-network", Run: p.step("ReconcileVNetError", short, p.ensureVNet)},
+			{Name: "control-plane-role", Run: p.step("CreateRoleAssignmentOnMSIError", short, p.ensureRole)},
+			{Name: "kubelet-identity", Run: p.step("ReconcileKubeletIdentityError", short, p.ensureKubeletIdentity)},
+			{Name: "scale-sets", Run: p.step("ReconcileAgentPoolError", short, p.ensureScaleSets)},
+			{Name: "instances", Run: p.step("ReconcileAgentPoolError", short, p.ensureInstances)},
+			{Name: "network", Run: p.step("ReconcileNetworkError", short, p.ensureNetwork)},
+			{Name: "control-plane", Run: p.step("ReconcileControlPlaneError", long, p.ensureControlPlane)},
+			{Name: "nodes", Run: p.step("ReconcileNodesError", long, p.ensureNodes)},
+			{Name: "surplus", Run: p.step("ReconcileAgentPoolError", long, p.removeSurplus)},
+			{Name: "finish", Run: p.step("ReconcileManagedClusterError", short, p.finish)},
 		},
 		Failed: p.reconcileFailed,
 	}
 }
 
-// deletePlan takes everything away in the opposite order.
+// deletePlan takes everything away: first what runs, then what is recorded of it.
 func (p *Provider) deletePlan() providers.Plan {
 	return providers.Plan{
 		Name: planDelete,
 		Steps: []providers.Step{
-			{Name: "nodes", Run: p.step("DeleteNodesError", p.deleteNodes), Patience: 5 * time.Minute},
-			{Name: "control-plane", Run: p.step("DeleteControlPlaneError", p.deleteControlPlane), Patience: 5 * time.Minute},
-			{Name: "network", Run: p.step("DeleteNetworkError", p.deleteNetwork)},
-			{Name: "control-plane-role", Run: p.step("DeleteRoleAssignmentError", p.revokeRole)},
-			{Name: "node-resource-group", Run: p.step("DeleteResourceGroupError", p.deleteNodeResourceGroup), Patience: 5 * time.Minute},
-			{Name: "identity", Run: p.step("DeleteIdentityError", p.deleteIdentity)},
+			{Name: "processes", Run: p.step("DeleteControlPlaneError", long, p.deleteProcesses)},
+			{Name: "instances", Run: p.step("DeleteAgentPoolError", short, p.deleteInstances)},
+			{Name: "network", Run: p.step("DeleteNetworkError", short, p.deleteNetwork)},
+			{Name: "control-plane-role", Run: p.step("DeleteRoleAssignmentError", short, p.revokeRole)},
+			{Name: "node-resource-group", Run: p.step("DeleteResourceGroupError", long, p.deleteNodeResourceGroup)},
+			{Name: "identity", Run: p.step("DeleteIdentityError", short, p.deleteIdentity)},
 		},
 	}
 }
@@ -69,21 +70,53 @@ type work struct {
 	is      properties
 }
 
-// step reads the cluster and does one part of a plan. An error that a user can do something about (an ARM error) ends
-// the operation under the step's own code, as AKS names the part that failed; any other is tried again.
-func (p *Provider) step(code string, do func(context.Context, *work) error) func(context.Context, *providers.Run) error {
+// How long a step is tried for: those that wait for processes get more.
+const (
+	short = 2 * time.Minute
+	long  = 5 * time.Minute
+
+	firstWait   = 100 * time.Millisecond
+	longestWait = 5 * time.Second
+)
+
+// step does one part of a plan, again and again while it fails for reasons that may pass, reading the cluster anew each
+// time. An error that a user can do something about (an ARM error) ends the operation at once. Either way it ends under
+// the step's own code, as AKS names the part that failed; that is why patience isn't left to the operations engine.
+func (p *Provider) step(code string, patience time.Duration, do func(context.Context, *work) error) func(context.Context, *providers.Run) error {
 	return func(ctx context.Context, run *providers.Run) error {
-		w, err := p.open(ctx, run)
-		if err != nil {
-			return err
+		start := p.Clock.Now()
+		for wait := firstWait; ; wait = min(2*wait, longestWait) {
+			err := p.try(ctx, run, do)
+			var arm *rest.Error
+			switch {
+			case err == nil:
+				return nil
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case errors.As(err, &arm) && arm.Status < http.StatusInternalServerError:
+				return failed(code, arm)
+			case errors.Is(err, store.ErrConflict):
+				return err // the operation is somebody else's by now; its engine knows
+			}
+			run.Log.Warn("part of a cluster's plan failed", "code", code, "error", err)
+			if p.Clock.Since(start) >= patience {
+				return gaveUp(code, patience, run.Operation)
+			}
+			select {
+			case <-p.Clock.After(wait):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
-		err = do(ctx, w)
-		var arm *rest.Error
-		if errors.As(err, &arm) && arm.Status < http.StatusInternalServerError {
-			return failed(code, arm)
-		}
+	}
+}
+
+func (p *Provider) try(ctx context.Context, run *providers.Run, do func(context.Context, *work) error) error {
+	w, err := p.open(ctx, run)
+	if err != nil {
 		return err
 	}
+	return do(ctx, w)
 }
 
 func (p *Provider) open(ctx context.Context, run *providers.Run) (*work, error) {

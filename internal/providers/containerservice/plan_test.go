@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
@@ -354,6 +356,43 @@ func TestTransientFailureIsTriedAgain(t *testing.T) {
 	}
 	if c := p.create("demo", simple); c.ProvisioningState != "Succeeded" || failures != 2 {
 		t.Errorf("state %s after %d failures", c.ProvisioningState, failures)
+	}
+}
+
+func TestStepIsGivenUpUnderItsOwnCode(t *testing.T) {
+	w := newWorld(t)
+	moved := clocktesting.NewFakeClock(time.Now())
+	w.clock = moved
+	w.fail = func(call string) error {
+		if call == "EnsureControlPlane" {
+			return errors.New("kube-apiserver's key is in /secret/place")
+		}
+		return nil
+	}
+	p := w.start()
+	defer p.stop()
+	outcome, _, err := p.put(clusterID("demo"), simple)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle := func() {
+		for c := p.get(clusterID("demo")); c != nil && c.Busy(); c = p.get(clusterID("demo")) {
+			moved.Step(10 * time.Second)
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	settle()
+	record, err := p.engine.Operation(t.Context(), outcome.Operation.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if record.Error == nil || record.Error.Code != "ReconcileControlPlaneError" || strings.Contains(record.Error.Message, "secret") {
+		t.Errorf("operation %+v", record)
+	}
+	p.delete(clusterID("demo"))
+	settle()
+	if p.get(clusterID("demo")) != nil || len(w.vnets) != 0 {
+		t.Error("a cluster whose control plane never worked can't be deleted")
 	}
 }
 

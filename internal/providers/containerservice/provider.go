@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 
+	"k8s.io/utils/clock"
+
 	"github.com/lanyard-project/lanyard/internal/providers"
 )
 
-// Options are what the provider is made of. All are required.
+// Options are what the provider is made of. All are required unless they say otherwise.
 type Options struct {
 	Resources  providers.Resources
 	Engine     Engine
@@ -19,6 +21,7 @@ type Options struct {
 	Addresses  Addresses
 	Instances  Instances
 	Log        *slog.Logger
+	Clock      clock.Clock // nil means the real one
 
 	// KubernetesVersion is what the engine runs, without "v".
 	KubernetesVersion string
@@ -41,6 +44,9 @@ type Provider struct {
 
 // New makes the provider. Relays to API servers run until the context ends.
 func New(ctx context.Context, o Options) *Provider {
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
 	p := &Provider{Options: o}
 	p.relays = relays{ctx: ctx, engine: o.Engine, log: o.Log, running: map[string]*relay{}}
 	return p

@@ -49,14 +49,19 @@ func (p *Provider) removeSurplus(ctx context.Context, w *work) error {
 	})
 }
 
-// removeMachine removes a node and its virtual machine, and gives its addresses back last: nobody else gets them while
-// anything may still answer there.
+// removeMachine removes a node from a cluster that lives on, and then what is recorded of its machine.
 func (p *Provider) removeMachine(ctx context.Context, w *work, pool string, number int) error {
-	scaleSet := w.scaleSet(pool)
-	name := computerName(scaleSet.Name(), number)
-	if err := p.Engine.DeleteNode(ctx, w.state.Key, name); err != nil {
+	if err := p.Engine.DeleteNode(ctx, w.state.Key, computerName(w.scaleSet(pool).Name(), number)); err != nil {
 		return err
 	}
+	return p.forgetMachine(ctx, w, pool, number)
+}
+
+// forgetMachine removes the record of a virtual machine that no longer runs, and gives its addresses back last: nobody
+// else gets them while anything may still answer there.
+func (p *Provider) forgetMachine(ctx context.Context, w *work, pool string, number int) error {
+	scaleSet := w.scaleSet(pool)
+	name := computerName(scaleSet.Name(), number)
 	if err := p.Instances.DeleteInstance(ctx, w.service(), scaleSet, number); err != nil && !rest.IsNotFound(err) {
 		return fmt.Errorf("removing virtual machine %s: %w", name, err)
 	}
@@ -85,24 +90,26 @@ func (w *work) subnets() []armid.ID {
 	return all
 }
 
-func (p *Provider) deleteNodes(ctx context.Context, w *work) error {
-	for _, name := range w.state.poolNames() {
-		for _, number := range slices.Concat(w.state.Pools[name].Instances, w.state.Pools[name].Leaving) {
-			if err := p.removeMachine(ctx, w, name, number); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (p *Provider) deleteControlPlane(ctx context.Context, w *work) error {
+// deleteProcesses ends the cluster with all its nodes at once: it must not take a control plane that works to get rid
+// of one that doesn't.
+func (p *Provider) deleteProcesses(ctx context.Context, w *work) error {
 	p.relays.end(w.state.Key)
 	if err := p.Engine.DeleteControlPlane(ctx, w.state.Key); err != nil {
 		return err
 	}
 	if err := p.Etcd.Revoke(ctx, w.state.Key); err != nil {
 		return fmt.Errorf("removing the cluster's part of etcd: %w", err)
+	}
+	return nil
+}
+
+func (p *Provider) deleteInstances(ctx context.Context, w *work) error {
+	for _, name := range w.state.poolNames() {
+		for _, number := range slices.Concat(w.state.Pools[name].Instances, w.state.Pools[name].Leaving) {
+			if err := p.forgetMachine(ctx, w, name, number); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -169,7 +176,7 @@ func (p *Provider) deleteResource(ctx context.Context, w *work, id armid.ID) err
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(deletePoll):
+		case <-p.Clock.After(deletePoll):
 		}
 	}
 }

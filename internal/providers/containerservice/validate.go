@@ -46,8 +46,8 @@ func validate(id armid.ID, p properties, kubernetesVersion string) *rest.Error {
 
 // supports reports whether a wanted version means the one that there is: the same, or its minor version alone.
 func supports(have, wanted string) bool {
-	minor := have[:strings.LastIndexByte(have, '.')]
-	return wanted == have || wanted == minor
+	patch, isMinor := strings.CutPrefix(have, wanted+".")
+	return wanted == have || isMinor && !strings.Contains(patch, ".")
 }
 
 // validateFeatures refuses what this provider has no engine for.

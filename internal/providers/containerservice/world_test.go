@@ -48,8 +48,9 @@ type world struct {
 	calls  []string
 	fail   func(call string) error
 
-	points int // passed so far
-	killAt int // the point at which the process dies; 0: never
+	clock  clock.Clock // the provider's; nil: the real one
+	points int         // passed so far
+	killAt int         // the point at which the process dies; 0: never
 	kill   context.CancelFunc
 }
 
@@ -159,7 +160,7 @@ func (w *world) start() *process {
 	p.provider = containerservice.New(ctx, containerservice.Options{
 		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
 		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
-		Instances: instancesWithPoints{p.machines, w}, Log: log,
+		Instances: instancesWithPoints{p.machines, w}, Log: log, Clock: w.clock,
 		KubernetesVersion: "1.34.2", TenantID: tenant, IssuerBase: "https://localhost:8443/oidc",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	})
@@ -235,7 +236,11 @@ func (f fakeEngine) EnsureControlPlane(ctx context.Context, c clusters.ControlPl
 }
 
 func (f fakeEngine) DeleteControlPlane(ctx context.Context, id string) error {
-	return f.change(ctx, "DeleteControlPlane", func() error { delete(f.planes, id); return nil })
+	return f.change(ctx, "DeleteControlPlane", func() error {
+		delete(f.planes, id)
+		maps.DeleteFunc(f.nodes, func(_ string, n clusters.Node) bool { return n.ClusterID == id })
+		return nil
+	})
 }
 
 func (f fakeEngine) EnsureNode(ctx context.Context, n clusters.Node) error {
