@@ -1,0 +1,100 @@
+package containerservice_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestCrashAtEveryPoint kills the process before and after every effect of a creation, an update and a deletion, starts
+// it again, and wants the state of a life without a crash.
+func TestCrashAtEveryPoint(t *testing.T) {
+	update := strings.Replace(simple, `[{"name":"nodepool1","count":2`, `[{"name":"more","count":1},{"name":"nodepool1","count":1`, 1)
+	for _, phase := range []struct {
+		name   string
+		before string // a cluster that is there already
+		act    func(p *process)
+	}{
+		{"create", "", func(p *process) { _, _, _ = p.put(clusterID("demo"), simple) }},
+		{"update", simple, func(p *process) { _, _, _ = p.put(clusterID("demo"), update) }},
+		{"delete", simple, func(p *process) { p.delete(clusterID("demo")) }},
+	} {
+		t.Run(phase.name, func(t *testing.T) {
+			undisturbed, points := life(t, phase.before, phase.act, 0)
+			if points < 10 {
+				t.Fatalf("only %d points: the plan did nothing", points)
+			}
+			for at := 1; at <= points; at++ {
+				state, _ := life(t, phase.before, phase.act, at)
+				if diff := cmp.Diff(undisturbed, state); diff != "" {
+					t.Fatalf("killed at point %d of %d (-undisturbed +killed):\n%s", at, points, diff)
+				}
+			}
+		})
+	}
+}
+
+func life(t *testing.T, before string, act func(*process), killAt int) (map[string]any, int) {
+	t.Helper()
+	w := newWorld(t)
+	if before != "" {
+		p := w.start()
+		p.create("demo", before)
+		p.stop()
+	}
+	w.mu.Lock()
+	w.points, w.killAt = 0, killAt
+	w.mu.Unlock()
+	p := w.start()
+	act(p)
+	finished := p.settle(clusterID("demo"))
+	p.stop()
+	if killAt != 0 && finished {
+		t.Fatalf("the process lived through point %d", killAt)
+	}
+	points := w.points
+	w.mu.Lock()
+	w.killAt = 0
+	w.mu.Unlock()
+	if !finished {
+		p = w.start()
+		if err := p.provider.Resume(t.Context()); err != nil {
+			t.Errorf("resuming after point %d: %v", killAt, err)
+		}
+		p.settle(clusterID("demo"))
+		p.stop()
+	}
+	return w.snapshot(), points
+}
+
+func TestDeleteCancelsCreate(t *testing.T) {
+	for at := 1; at < 40; at += 6 {
+		w := newWorld(t)
+		empty := w.snapshot()
+		p := w.start()
+		reached := make(chan struct{})
+		n := 0
+		w.fail = func(string) error {
+			if n++; n == at {
+				close(reached)
+			}
+			return nil
+		}
+		if _, _, err := p.put(clusterID("demo"), simple); err != nil {
+			t.Fatal(err)
+		}
+		settled := make(chan struct{})
+		go func() { defer close(settled); p.settle(clusterID("demo")) }()
+		select {
+		case <-reached:
+		case <-settled: // the plan has fewer calls
+		}
+		p.delete(clusterID("demo"))
+		p.settle(clusterID("demo"))
+		p.stop()
+		if diff := cmp.Diff(empty, w.snapshot()); diff != "" {
+			t.Errorf("deleted at call %d, left behind (-before +after):\n%s", at, diff)
+		}
+	}
+}
