@@ -18,13 +18,12 @@ func recordCall(log *record.Log) func(pipeline.Entry) {
 	}
 }
 
-// recordMetadata writes what a machine was given or refused by its metadata service.
+// recordMetadata writes what a machine was given or refused by its metadata
+// service. Tokens that were minted for it are in the token service's record.
 func recordMetadata(log *record.Log) func(context.Context, imdsserver.Decision) {
 	return func(_ context.Context, d imdsserver.Decision) {
-		log.Token(record.Token{
-			Via: "metadata", TenantID: d.Identity.TenantID, AppID: d.Identity.ClientID, ObjectID: d.Identity.PrincipalID,
-			Resource: d.Resource, Host: d.Machine, Issued: d.Outcome == imdsserver.OutcomeIssued, Cached: d.Cached,
-			TokenID: d.TokenID, Expires: d.ExpiresOn, Reason: d.Reason, Remote: d.Address.String(),
-		})
+		if d.Outcome != imdsserver.OutcomeIssued || d.Cached {
+			log.Token(d.Entry())
+		}
 	}
 }

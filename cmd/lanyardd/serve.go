@@ -152,8 +152,9 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
+	cloud := imdsserver.Cloud{Compute: computing, Tokens: signIn, Directory: people}
 	metadata := imdsserver.New(imdsserver.Options{
-		Machines: machines{computing}, Issuer: identityTokens{signIn, people}, Clock: clk, Log: log, Record: recordMetadata(recorder),
+		Machines: cloud, Issuer: cloud, Clock: clk, Log: log, Record: recordMetadata(recorder),
 	})
 	inside := &platform{engine: kubernetes, metadata: metadata, front: front, tls: tlsConfig, log: log}
 	defer inside.Close()
@@ -191,7 +192,8 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	for _, run := range []func(context.Context) error{ring.Run, people.Run, roles.Run, computing.Run} {
 		group.Go(func() error { return ignoreCanceled(run(ctx)) })
 	}
-	group.Go(func() error { return resume(ctx, kubernetes, aks, engine, log) })
+	group.Go(func() error { resume(ctx, kubernetes, aks, log); return nil })
+	group.Go(func() error { return ignoreCanceled(engine.Run(ctx)) })
 	return group.Wait()
 }
 
@@ -215,16 +217,16 @@ func openState(ctx context.Context, c config, log *slog.Logger) (*etcdserver.Ser
 	return etcd, state, checkSchema(ctx, state)
 }
 
-// resume takes up what an earlier process left: clusters first, then what ARM
-// operations were doing with them. The front answers meanwhile.
-func resume(ctx context.Context, kubernetes *clusters.Engine, aks *containerservice.Provider, engine *ops.Engine, log *slog.Logger) error {
+// resume takes up what an earlier process left: clusters that run or should,
+// then their listeners and relays. The front answers meanwhile and operations go
+// on: what both of them ensure is the same.
+func resume(ctx context.Context, kubernetes *clusters.Engine, aks *containerservice.Provider, log *slog.Logger) {
 	if err := kubernetes.Adopt(ctx); err != nil && ctx.Err() == nil {
 		log.Error("some clusters can't be adopted", "error", err)
 	}
 	if err := aks.Resume(ctx); err != nil && ctx.Err() == nil {
 		log.Error("some clusters can't be resumed", "error", err)
 	}
-	return ignoreCanceled(engine.Run(ctx))
 }
 
 func ignoreClosed(err error) error {
