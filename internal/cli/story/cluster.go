@@ -92,7 +92,7 @@ func (s *Story) readCluster(c armcontainerservice.ManagedCluster) error {
 
 func (s *Story) getCredentials(ctx context.Context) error {
 	n := s.Narrator
-	file := filepath.Join(s.Cloud.Dir, "kubeconfig")
+	file := s.Kubeconfig()
 	n.Command(fmt.Sprintf("az aks get-credentials --resource-group %s --name %s --file %s", resourceGroup, cluster, relative(file)))
 	credentials, err := s.azure.clusters.ListClusterUserCredentials(ctx, resourceGroup, cluster, nil)
 	if err != nil {

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// goBenchmark is a benchmark of a package, which reports two rates.
+type goBenchmark struct {
+	pkg, name, times       string
+	numerator, denominator string // units of the two rates
+}
+
+// tokenHit compares a token that nmi has with an empty handler in its place.
+func (b *bench) tokenHit(ctx context.Context) ([]row, error) {
+	rates, err := b.run(ctx, goBenchmark{
+		pkg: "internal/node/lab", name: "BenchmarkTokenHitVsNoop", times: "10x", numerator: "token_hit_rps", denominator: "noop_rps",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []row{newRow(tokenHitVsNoop, ratio, rates[0], rates[1],
+		"requests/s from a pod's namespace through nft: cached token / empty handler")}, nil
+}
+
+// mint compares a managed identity's new token with nothing but a signature.
+func (b *bench) mint(ctx context.Context) ([]row, error) {
+	rates, err := b.run(ctx, goBenchmark{
+		pkg: "internal/entra", name: "BenchmarkManagedIdentityToken", times: "5s", numerator: "mint_rps", denominator: "rsa2048_rps",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []row{newRow(mintVsRSA2048, ratio, rates[0], rates[1],
+		"per second: managed identity token with its assertion and record / bare RSA-2048 signature")}, nil
+}
+
+// run builds the package's tests and runs the one benchmark.
+func (b *bench) run(ctx context.Context, g goBenchmark) ([2]float64, error) {
+	fmt.Fprintf(b.progress, "building and running %s of %s\n", g.name, g.pkg)
+	folder, err := os.MkdirTemp(b.cloud.Build, "gobench-")
+	if err != nil {
+		return [2]float64{}, err
+	}
+	defer os.RemoveAll(folder)
+	program := filepath.Join(folder, "test")
+	// The flags of make test: its compiled packages are used again.
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-buildvcs=false", "-o", program, "./"+g.pkg)
+	build.Env = append(os.Environ(), "GOFLAGS=")
+	if output, err := build.CombinedOutput(); err != nil {
+		return [2]float64{}, fmt.Errorf("building the tests of %s: %w: %s", g.pkg, err, output)
+	}
+	// It cleans up only at its own end, seconds from now: a Ctrl-C doesn't reach
+	// it and waits.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
+	defer cancel()
+	test := exec.CommandContext(ctx, program, "-test.run=^$", "-test.bench=^"+g.name+"$", "-test.benchtime="+g.times, "-test.timeout=2m")
+	test.Dir = g.pkg
+	test.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	output, err := test.CombinedOutput()
+	if err != nil {
+		return [2]float64{}, fmt.Errorf("running %s of %s: %w: %s", g.name, g.pkg, err, output)
+	}
+	rates := metrics(string(output), g.name)
+	result := [2]float64{rates[g.numerator], rates[g.denominator]}
+	if result[0] <= 0 || result[1] <= 0 {
+		return [2]float64{}, fmt.Errorf("%s didn't report %s and %s: %s", g.name, g.numerator, g.denominator, output)
+	}
+	return result, nil
+}
+
+// metrics reads a benchmark's line, "BenchmarkName-2  10  0.7 some_unit  12 other_unit",
+// into values by unit. https://go.dev/design/14313-benchmark-format
+func metrics(output, name string) map[string]float64 {
+	values := map[string]float64{}
+	for line := range strings.Lines(output) {
+		fields := strings.Fields(line)
+		if len(fields) < 4 {
+			continue
+		}
+		if full, _, _ := strings.Cut(fields[0], "-"); full != name {
+			continue
+		}
+		for i := 2; i+1 < len(fields); i += 2 {
+			if value, err := strconv.ParseFloat(fields[i], 64); err == nil {
+				values[fields[i+1]] = value
+			}
+		}
+	}
+	return values
+}

@@ -1,0 +1,86 @@
+// Command bench measures what the project promises about speed, prints a table
+// and writes it as JSON: a list of {name, value, unit, numerator, denominator}.
+//
+// A ratio compares two rates of the same run, so that it says the same on a slow
+// and on a fast machine; a time is what this machine needs. Nothing is judged
+// here: the exit status tells only whether every row could be measured and
+// everything was taken down again.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/lanyard-project/lanyard/internal/cli/local"
+)
+
+// bench is one run.
+type bench struct {
+	cloud *local.Cloud
+	chart string
+	// progress is where the user sees how far the run is.
+	progress io.Writer
+}
+
+func main() {
+	out := flag.String("out", "build/bench.json", "file for the rows")
+	build := flag.String("build-dir", "build", "folder of the programs that make built")
+	dir := flag.String("dir", "build/bench", "folder for the state of the cloud")
+	listen := flag.String("listen", "127.0.0.1:8445", "loopback address of ARM and the token service")
+	chart := flag.String("chart", "charts/lanyard", "Helm chart of mic and nmi")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+
+	if err := run(ctx, *out, *build, *dir, *listen, *chart); err != nil {
+		fmt.Fprintf(os.Stderr, "ERROR: %v\n", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out, build, dir, listen, chart string) error {
+	build, err := filepath.Abs(build)
+	if err != nil {
+		return err
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if err := local.Preflight(ctx, os.Stderr); err != nil {
+		return err
+	}
+	if err := local.CheckPrograms(build); err != nil {
+		return err
+	}
+	b := &bench{cloud: &local.Cloud{Dir: dir, Build: build, Listen: listen}, chart: chart, progress: os.Stderr}
+	rows, err := b.measure(ctx)
+	if err := printTable(os.Stdout, rows); err != nil {
+		return err
+	}
+	return errors.Join(err, missing(rows), writeJSON(out, rows))
+}
+
+// measure goes on after a failure: the other rows are worth having.
+func (b *bench) measure(ctx context.Context) ([]row, error) {
+	var rows []row
+	var errs []error
+	for _, part := range []func(context.Context) ([]row, error){b.tokenHit, b.mint, b.podsToToken} {
+		if err := ctx.Err(); err != nil {
+			return rows, errors.Join(append(errs, err)...)
+		}
+		more, err := part(ctx)
+		rows, errs = append(rows, more...), append(errs, err)
+	}
+	return rows, errors.Join(errs...)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/google/renameio/v2"
+)
+
+// The names of the rows. Readers of the file compare runs by them.
+const (
+	tokenHitVsNoop     = "nmi_token_hit_vs_noop"
+	mintVsRSA2048      = "sts_mint_vs_rsa2048"
+	podToFirstTokenP50 = "pod_created_to_first_token_p50"
+	podToFirstTokenP99 = "pod_created_to_first_token_p99"
+)
+
+const (
+	ratio   = "ratio"
+	seconds = "seconds"
+)
+
+// row is one measured value: numerator over denominator.
+type row struct {
+	Name        string  `json:"name"`
+	Value       float64 `json:"value"`
+	Unit        string  `json:"unit"`
+	Numerator   float64 `json:"numerator"`
+	Denominator float64 `json:"denominator"`
+
+	// about says what the numbers are, for the table.
+	about string
+}
+
+func newRow(name, unit string, numerator, denominator float64, about string) row {
+	return row{Name: name, Value: numerator / denominator, Unit: unit, Numerator: numerator, Denominator: denominator, about: about}
+}
+
+// missing reports the rows that a complete run has and this one hasn't.
+func missing(rows []row) error {
+	var names []string
+	for _, name := range []string{tokenHitVsNoop, mintVsRSA2048, podToFirstTokenP50, podToFirstTokenP99} {
+		if !slices.ContainsFunc(rows, func(r row) bool { return r.Name == name }) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("not measured: %s", strings.Join(names, ", "))
+	}
+	return nil
+}
+
+const footnote = `
+Pods are created one after the other on a node that has their image. Their time includes scheduling, sandbox and network,
+start of the container, the assigned identity that mic makes for the pod, and the token; not the identity's way to the
+scale set, where another pod holds it. Of so few pods the 99th percentile is the slowest.
+`
+
+func printTable(out io.Writer, rows []row) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tVALUE\tUNIT\tNUMERATOR\tDENOMINATOR\tWHAT")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%.3f\t%s\t%.7g\t%.7g\t%s\n", r.Name, r.Value, r.Unit, r.Numerator, r.Denominator, r.about)
+	}
+	fmt.Fprint(w, footnote)
+	return w.Flush()
+}
+
+// writeJSON replaces the file also when rows are missing: old ones would pass
+// for those of this run.
+func writeJSON(file string, rows []row) error {
+	data, err := json.MarshalIndent(append([]row{}, rows...), "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(file, append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing the rows: %w", err)
+	}
+	return nil
+}
