@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/google/nftables"
@@ -16,14 +17,18 @@ import (
 
 // Footprint is what a machine shows of clusters and networks: the things that
 // must be as before once everything stopped. Each entry is one line of text.
+//
+// What only a cloud of ours makes is looked for by its name (processes, mounts,
+// cgroups, /run), so that other programs that come and go don't matter. What we
+// promise never to touch is compared whole: links, routes, nft tables and
+// network sysctls of the machine.
 type Footprint map[string]bool
 
-// TakeFootprint looks at the machine: processes started from the build folder,
-// mounts, network links, routes, nft tables, cgroups, network sysctls and /run.
-func TakeFootprint(build string) (Footprint, error) {
+// Footprint looks at the machine.
+func (c *Cloud) Footprint() (Footprint, error) {
 	f := Footprint{}
-	for _, look := range []func(string) error{f.processes, f.mounts, f.network, f.cgroups, f.sysctls, f.run} {
-		if err := look(build); err != nil {
+	for _, look := range []func(*Cloud) error{f.processes, f.mounts, f.network, f.cgroups, f.sysctls, f.run} {
+		if err := look(c); err != nil {
 			return nil, err
 		}
 	}
@@ -49,38 +54,45 @@ func (f Footprint) Left(before Footprint) []string {
 
 func (f Footprint) add(format string, args ...any) { f[fmt.Sprintf(format, args...)] = true }
 
-// processes adds those whose program lies in the build folder, but for the caller.
-func (f Footprint) processes(build string) error {
-	exes, err := filepath.Glob("/proc/[0-9]*/exe")
+// processes adds those that were started for this cloud: their command line
+// names one of its folders, or they are in one of its cgroups.
+func (f Footprint) processes(c *Cloud) error {
+	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return err
 	}
-	for _, exe := range exes {
-		target, err := os.Readlink(exe)
-		pid := filepath.Base(filepath.Dir(exe))
-		if err != nil || pid == fmt.Sprint(os.Getpid()) {
+	for _, folder := range folders {
+		pid := filepath.Base(folder)
+		if pid == strconv.Itoa(os.Getpid()) {
 			continue
 		}
-		if strings.HasPrefix(target, build) {
-			f.add("process %s %s", pid, target)
+		cmdline, err := os.ReadFile(filepath.Join(folder, "cmdline"))
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		groups, _ := os.ReadFile(filepath.Join(folder, "cgroup"))
+		if bytes.Contains(cmdline, []byte(c.DataDir())) || bytes.Contains(groups, []byte("/"+filepath.Base(c.RunDir()))) {
+			f.add("process %s %s", pid, bytes.ReplaceAll(bytes.TrimRight(cmdline, "\x00"), []byte{0}, []byte{' '}))
 		}
 	}
 	return nil
 }
 
-func (f Footprint) mounts(string) error {
+func (f Footprint) mounts(c *Cloud) error {
 	data, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return err
 	}
 	for scanner := bufio.NewScanner(bytes.NewReader(data)); scanner.Scan(); {
 		fields := strings.Fields(scanner.Text())
-		f.add("mount %s (%s)", fields[1], fields[2])
+		if strings.HasPrefix(fields[1], c.Dir+"/") || strings.HasPrefix(fields[1], c.RunDir()) {
+			f.add("mount %s (%s)", fields[1], fields[2])
+		}
 	}
 	return nil
 }
 
-func (f Footprint) network(string) error {
+func (f Footprint) network(*Cloud) error {
 	links, err := netlink.LinkList()
 	if err != nil {
 		return fmt.Errorf("listing links: %w", err)
@@ -105,21 +117,23 @@ func (f Footprint) network(string) error {
 	return nil
 }
 
-func (f Footprint) cgroups(string) error {
-	return filepath.WalkDir("/sys/fs/cgroup", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return nil // a cgroup that went away while walking
+// cgroups adds those of this cloud's tree, whose root is named after RunDir.
+func (f Footprint) cgroups(c *Cloud) error {
+	roots, err := filepath.Glob("/sys/fs/cgroup/*")
+	if err != nil {
+		return err
+	}
+	for _, root := range append(roots, "/sys/fs/cgroup") {
+		ours := filepath.Join(root, filepath.Base(c.RunDir()))
+		if _, err := os.Stat(ours); err == nil {
+			f.add("cgroup %s", ours)
 		}
-		if entry.IsDir() {
-			f.add("cgroup %s", path)
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
-// sysctls adds the network settings with their values, but for those of single
-// interfaces (they go with the interface) and for counters.
-func (f Footprint) sysctls(string) error {
+// sysctls adds the network settings with their values, but for counters.
+func (f Footprint) sysctls(*Cloud) error {
 	return filepath.WalkDir("/proc/sys/net", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return nil
@@ -134,13 +148,9 @@ func (f Footprint) sysctls(string) error {
 	})
 }
 
-func (f Footprint) run(string) error {
-	entries, err := os.ReadDir("/run")
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		f.add("/run/%s", entry.Name())
+func (f Footprint) run(c *Cloud) error {
+	if _, err := os.Stat(c.RunDir()); err == nil {
+		f.add("%s", c.RunDir())
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ type environment struct {
 // set; a canceled context (Ctrl-C) takes down in any case.
 func Run(ctx context.Context, o Options) (err error) {
 	s := &Story{Options: o}
-	before, err := local.TakeFootprint(o.Cloud.Build)
+	before, err := o.Cloud.Footprint()
 	if err != nil {
 		return fmt.Errorf("looking at the machine: %w", err)
 	}
@@ -141,7 +141,7 @@ func (s *Story) tearDown(ctx context.Context, before local.Footprint) error {
 	if err := s.Cloud.Down(ctx); err != nil {
 		return err
 	}
-	after, err := local.TakeFootprint(s.Cloud.Build)
+	after, err := s.Cloud.Footprint()
 	if err != nil {
 		return err
 	}
