@@ -36,9 +36,18 @@ func (c *Cloud) Footprint() (Footprint, error) {
 }
 
 // Left lists what is in f and wasn't in before, and what was and isn't any more.
+// A sysctl that is new is no change: it came with a kernel module that was loaded
+// on first use.
 func (f Footprint) Left(before Footprint) []string {
+	known := map[string]bool{}
+	for line := range before {
+		known[setting(line)] = true
+	}
 	var left []string
 	for line := range f {
+		if name := setting(line); name != "" && !known[name] {
+			continue
+		}
 		if !before[line] {
 			left = append(left, "left behind: "+line)
 		}
@@ -50,6 +59,15 @@ func (f Footprint) Left(before Footprint) []string {
 	}
 	sort.Strings(left)
 	return left
+}
+
+// setting is the name in the line of a sysctl, "" in others.
+func setting(line string) string {
+	name, _, _ := strings.Cut(line, " = ")
+	if !strings.HasPrefix(name, "sysctl ") {
+		return ""
+	}
+	return name
 }
 
 func (f Footprint) add(format string, args ...any) { f[fmt.Sprintf(format, args...)] = true }

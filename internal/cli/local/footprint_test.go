@@ -41,7 +41,7 @@ func TestFootprintShowsWhatACloudLeavesBehind(t *testing.T) {
 
 func TestFootprintDifferenceNamesBothSides(t *testing.T) {
 	before := Footprint{"route a": true, "sysctl x = 0": true}
-	after := Footprint{"route a": true, "sysctl x = 1": true}
+	after := Footprint{"route a": true, "sysctl x = 1": true, "sysctl of.a.module.loaded.since = 7": true}
 	want := []string{"gone or changed: sysctl x = 0", "left behind: sysctl x = 1"}
 	if diff := cmp.Diff(want, after.Left(before)); diff != "" {
 		t.Error(diff)
