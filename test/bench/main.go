@@ -38,12 +38,15 @@ func main() {
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-
-	if err := run(ctx, *out, *build, *dir, *listen, *chart); err != nil {
+	interrupted := context.AfterFunc(ctx, func() {
+		stop() // a second Ctrl-C ends the program at once
+		fmt.Fprintln(os.Stderr, "interrupted: what runs comes to its end and cleans up, which takes seconds")
+	})
+	err := run(ctx, *out, *build, *dir, *listen, *chart)
+	interrupted()
+	stop()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "ERROR: %v\n", err)
-		stop()
 		os.Exit(1)
 	}
 }

@@ -85,8 +85,8 @@ func (f Footprint) processes(c *Cloud) error {
 			continue
 		}
 		cmdline, err := os.ReadFile(filepath.Join(folder, "cmdline"))
-		if err != nil {
-			continue // it has ended meanwhile
+		if err != nil || len(cmdline) == 0 {
+			continue // it has ended meanwhile, or has and waits for its parent to notice
 		}
 		groups, _ := os.ReadFile(filepath.Join(folder, "cgroup"))
 		if bytes.Contains(cmdline, []byte(c.DataDir())) || bytes.Contains(groups, []byte("/"+filepath.Base(c.RunDir()))) {
