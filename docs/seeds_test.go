@@ -50,7 +50,7 @@ func TestSeedsAreProvenByWhatIsThere(t *testing.T) {
 }
 
 // TestSecurityPropertiesAreProvenByWhatIsThere does the same for security.md,
-// whose rows are numbered.
+// whose properties are numbered.
 func TestSecurityPropertiesAreProvenByWhatIsThere(t *testing.T) {
 	const properties = 34
 	p := newProofs(t)
@@ -63,6 +63,11 @@ func TestSecurityPropertiesAreProvenByWhatIsThere(t *testing.T) {
 			t.Errorf("security.md:%d is numbered %s, want %d", row.line, row.cells[0], i+1)
 		}
 		if err := p.check(row.cells[3]); err != nil {
+			t.Errorf("security.md:%d: %v", row.line, err)
+		}
+	}
+	for _, row := range rows(t, "security.md", "attack", "what stops it", "proof") {
+		if err := p.check(row.cells[2]); err != nil {
 			t.Errorf("security.md:%d: %v", row.line, err)
 		}
 	}
