@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/google/renameio/v2"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 )
@@ -92,4 +94,28 @@ func lockDataDir(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("locking %s: %w", dir, err)
 	}
 	return func() { file.Close() }, nil
+}
+
+// ownerFile in the run folder names the data folder that the sockets, namespaces
+// and processes there belong to.
+const ownerFile = "data-dir"
+
+// claimRunDir keeps two data folders from sharing a run folder: the second would
+// adopt the first one's etcd, whose certificates it doesn't know, and its
+// teardown would end it.
+func claimRunDir(runDir, dataDir string) error {
+	path := filepath.Join(runDir, ownerFile)
+	owner, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(runDir, 0o700); err != nil {
+			return err
+		}
+		return renameio.WriteFile(path, []byte(dataDir), 0o600)
+	case err != nil:
+		return err
+	case string(owner) != dataDir:
+		return fmt.Errorf("run folder %s belongs to data folder %s: give this one a --run-dir of its own", runDir, owner)
+	}
+	return nil
 }

@@ -1,6 +1,12 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -51,4 +57,58 @@ func TestOneLanyarddPerDataFolder(t *testing.T) {
 		t.Fatalf("after the first ended: %v", err)
 	}
 	again()
+}
+
+// A second data folder with the default run folder adopted the first one's etcd
+// and waited a minute for it; its teardown ended that etcd.
+func TestRunFolderBelongsToOneDataFolder(t *testing.T) {
+	run := filepath.Join(t.TempDir(), "run")
+	for range 2 {
+		if err := claimRunDir(run, "/data/one"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := claimRunDir(run, "/data/two"); err == nil || !strings.Contains(err.Error(), "belongs to data folder /data/one") {
+		t.Errorf("another data folder got %v", err)
+	}
+	two := t.TempDir()
+	if err := teardown(t.Context(), config{dataDir: two, runDir: run}); err == nil || !strings.Contains(err.Error(), "--run-dir") {
+		t.Errorf("tearing down another data folder got %v", err)
+	}
+	if _, err := os.Stat(run); err != nil {
+		t.Errorf("the run folder went with a teardown of another data folder: %v", err)
+	}
+}
+
+// A first start that fails for an operator's mistake used to leave an etcd behind,
+// and had shown the administrator's secret that nobody will look for.
+func TestMistakesAreFoundBeforeAnythingIsStarted(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, c := range []struct{ name, listen, want string }{
+		{"the port is in use", taken.Addr().String(), "address already in use"},
+		{"the Kubernetes programs aren't there", "127.0.0.1:0", "are the Kubernetes programs built"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			settings := config{
+				dataDir: filepath.Join(dir, "data"), runDir: filepath.Join(dir, "run"), kubeDir: filepath.Join(dir, "none"),
+				listen: c.listen, origin: "https://localhost:8443",
+			}
+			var out strings.Builder
+			err := serve(t.Context(), settings, &out, slog.New(slog.DiscardHandler))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v doesn't say %q", err, c.want)
+			}
+			if _, err := os.Stat(etcdDir(settings)); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("etcd was started: %v", err)
+			}
+			if out.Len() > 0 {
+				t.Error("a credential was shown")
+			}
+		})
+	}
 }

@@ -72,6 +72,23 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		return err
 	}
 	defer unlock()
+	if err := claimRunDir(c.runDir, c.dataDir); err != nil {
+		return err
+	}
+	// What an operator gets wrong comes first: from here on etcd runs and stays.
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
+	if err != nil {
+		return fmt.Errorf("listening for ARM and the token service: %w", err)
+	}
+	defer listener.Close()
+	version, err := kubernetesVersion(ctx, c.kubeDir)
+	if err != nil {
+		return err
+	}
+	kubernetes, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, Log: log})
+	if err != nil {
+		return err
+	}
 	clk := clock.RealClock{}
 	recorder, err := record.Open(record.Options{Path: filepath.Join(c.dataDir, "record", "record.jsonl"), Clock: clk, Log: log})
 	if err != nil {
@@ -144,14 +161,6 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16")
 
 	// The clusters.
-	version, err := kubernetesVersion(ctx, c.kubeDir)
-	if err != nil {
-		return err
-	}
-	kubernetes, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, Log: log})
-	if err != nil {
-		return err
-	}
 	cloud := imdsserver.Cloud{Compute: computing, Tokens: signIn, Directory: people}
 	metadata := imdsserver.New(imdsserver.Options{
 		Machines: cloud, Issuer: cloud, Clock: clk, Log: log, Record: recordMetadata(recorder),
@@ -175,10 +184,6 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		}
 	}
 
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
-	if err != nil {
-		return fmt.Errorf("listening for ARM and the token service: %w", err)
-	}
 	server := edge.Server(front, log)
 	server.TLSConfig = tlsConfig
 	log.Info("lanyardd is up", "origin", c.origin, "tenant", tenant.ID, "adopted etcd", etcd.Adopted())

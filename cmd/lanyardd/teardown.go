@@ -43,6 +43,9 @@ func teardown(ctx context.Context, c config) error {
 		return err
 	}
 	defer unlock()
+	if err := claimRunDir(c.runDir, c.dataDir); err != nil {
+		return err
+	}
 	engine, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, Log: slog.Default()})
 	if err != nil {
 		return err
