@@ -32,6 +32,7 @@ ls / | tr '\n' ' ' > root
 cat /proc/sys/vm/overcommit_memory > setting
 (echo 1 > /proc/sys/kernel/panic) 2>/dev/null && echo written > panic || echo refused > panic
 cat /proc/self/cgroup > cgroup
+cat /proc/self/mountinfo > mountinfo
 cat /proc/net/dev > dev
 sleep 1000 &
 touch up
@@ -94,6 +95,20 @@ func TestMachine(t *testing.T) {
 	}
 	if got := read(t, "/proc/sys/kernel/panic"); got != panicBefore {
 		t.Errorf("kernel.panic of the host changed from %q to %q", panicBefore, got)
+	}
+	// A pod that may write /proc/sysrq-trigger of its node must not reboot the host.
+	for _, name := range []string{"bus", "fs", "irq", "sysrq-trigger"} {
+		if _, err := os.Stat("/proc/" + name); err != nil {
+			continue
+		}
+		readOnly := false
+		for line := range strings.Lines(read(t, filepath.Join(data, "mountinfo"))) {
+			fields := strings.Fields(line)
+			readOnly = readOnly || fields[4] == "/proc/"+name && strings.HasPrefix(fields[5], "ro")
+		}
+		if !readOnly {
+			t.Errorf("/proc/%s of the host can be written inside", name)
+		}
 	}
 	for line := range strings.Lines(read(t, filepath.Join(data, "cgroup"))) {
 		if !strings.HasSuffix(line, ":/system\n") {

@@ -92,8 +92,8 @@ func (r *root) devices() {
 	r.mount("/dev/shm", "tmpfs", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
 }
 
-// processes mounts /proc with the kernel's settings read-only but for the
-// network's, which are the namespace's own.
+// processes mounts /proc with the kernel's settings and triggers read-only but
+// for the network's, which are the namespace's own.
 func (r *root) processes(settings map[string]string) {
 	r.mount("/proc", "proc", "proc", noExec, "")
 	sys := r.dir + "/proc/sys"
@@ -101,6 +101,16 @@ func (r *root) processes(settings map[string]string) {
 	r.mountAt(sys, "", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|noExec, "")
 	r.mountAt(sys+"/net", sys+"/net", "", unix.MS_BIND, "")
 	r.mountAt(sys+"/net", "", "", unix.MS_BIND|unix.MS_REMOUNT|noExec, "")
+	// The rest of what reaches the kernel that the host runs on, as for a container:
+	// one write to sysrq-trigger, a usual way to crash a node, would reboot the host.
+	for _, name := range []string{"bus", "fs", "irq", "sysrq-trigger"} {
+		at := r.dir + "/proc/" + name
+		if _, err := os.Stat(at); errors.Is(err, fs.ErrNotExist) {
+			continue // this kernel has none
+		}
+		r.mountAt(at, at, "", unix.MS_BIND|unix.MS_REC, "")
+		r.mountAt(at, "", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|noExec, "")
+	}
 	shown := r.dir + "/run/kernel-settings"
 	r.fail("creating kernel settings", os.MkdirAll(shown, 0o755))
 	for _, name := range slices.Sorted(maps.Keys(settings)) {

@@ -12,7 +12,10 @@ import (
 )
 
 // routerSysctls make a namespace a router that believes nobody: forwarding on,
-// sources only where they are routed, and no second protocol beside IPv4.
+// sources only where they are routed, and no second protocol beside IPv4. A new
+// namespace inherits what the machine has set, so what has to be off is said too:
+// with route_localnet pods reach the daemons on the node's 127.0.0.1 (CVE-2020-8558),
+// and a source route leads to the metadata address past the rules of the node.
 func routerSysctls() [][2]string {
 	return [][2]string{
 		{"ipv4/ip_forward", "1"},
@@ -20,6 +23,12 @@ func routerSysctls() [][2]string {
 		{"ipv4/conf/default/rp_filter", "1"},
 		{"ipv4/conf/all/accept_redirects", "0"},
 		{"ipv4/conf/default/accept_redirects", "0"},
+		{"ipv4/conf/all/accept_local", "0"},
+		{"ipv4/conf/default/accept_local", "0"},
+		{"ipv4/conf/all/accept_source_route", "0"},
+		{"ipv4/conf/default/accept_source_route", "0"},
+		{"ipv4/conf/all/route_localnet", "0"},
+		{"ipv4/conf/default/route_localnet", "0"},
 		{"ipv4/conf/all/send_redirects", "0"},
 		{"ipv4/conf/default/send_redirects", "0"},
 		{"ipv6/conf/all/disable_ipv6", "1"},

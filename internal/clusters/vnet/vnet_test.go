@@ -202,3 +202,31 @@ func TestNamespaceIsNoLeftoverFile(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A namespace starts with what the machine has set. With route_localnet, which
+// other software on the machine may need, pods reach the daemons on a node's
+// 127.0.0.1; a source route leads past the node's rules.
+func TestCVE_2020_8558_NodesInheritNoOpenDoorOfTheMachine(t *testing.T) {
+	n := newNetwork(t)
+	for _, ns := range []vnet.Namespace{n.fabric.Namespace, n.a.Namespace, n.b.Namespace} {
+		if err := ns.Do(func() error {
+			for _, name := range []string{"route_localnet", "accept_source_route", "accept_local"} {
+				files, err := filepath.Glob("/proc/sys/net/ipv4/conf/*/" + name)
+				if err != nil || len(files) == 0 {
+					return fmt.Errorf("finding %s: %w", name, err)
+				}
+				for _, file := range files {
+					if filepath.Base(filepath.Dir(file)) == "lo" {
+						continue // made before the defaults were set; "all" counts with it
+					}
+					if value, err := os.ReadFile(file); err != nil || string(value) != "0\n" {
+						t.Errorf("%s in %s is %q, %v", file, ns.Path, value, err)
+					}
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
