@@ -27,6 +27,11 @@ func demoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			release, err := cloud.Claim()
+			if err != nil {
+				return err
+			}
+			defer release()
 			started := time.Now()
 			err = story.Run(c.Context(), story.Options{
 				Cloud: cloud, ChartDir: chart, Keep: keep, KillDuringCreate: kill,

@@ -194,20 +194,29 @@ func (c *Cloud) Down(ctx context.Context) error {
 
 // pid is the process ID of a running lanyardd of this folder, else 0.
 func (c *Cloud) pid() int {
-	data, err := os.ReadFile(c.pidFile())
+	if data, err := os.ReadFile(c.pidFile()); err == nil {
+		// The number alone proves nothing after a reboot: the command line has to be ours.
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && c.serves(pid) {
+			return pid
+		}
+	}
+	// A launcher that was killed left no number, or a lanyardd was started by hand.
+	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return 0
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil {
-		return 0
+	for _, folder := range folders {
+		if pid, err := strconv.Atoi(filepath.Base(folder)); err == nil && c.serves(pid) {
+			return pid
+		}
 	}
-	// The number alone proves nothing after a reboot: the command line has to be ours.
+	return 0
+}
+
+// serves reports whether a process is a lanyardd that works on this folder.
+func (c *Cloud) serves(pid int) bool {
 	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || !strings.Contains(string(cmdline), c.DataDir()) {
-		return 0
-	}
-	return pid
+	return err == nil && strings.Contains(string(cmdline), "\x00serve\x00--data-dir="+c.DataDir()+"\x00")
 }
 
 func (c *Cloud) waitGone(pid int) error {
