@@ -12,6 +12,7 @@ const module = "github.com/lanyard-project/lanyard/"
 // stands below it, or beside it within the same entry's folder. An entry ending
 // in /... holds a folder.
 var layers = []string{
+	"test/...",
 	"cmd/...",
 	"internal/cli/...",
 	"internal/edge",
