@@ -67,6 +67,11 @@ func run(ctx context.Context, out, build, dir, listen, chart string) error {
 		return err
 	}
 	b := &bench{cloud: &local.Cloud{Dir: dir, Build: build, Listen: listen}, chart: chart, progress: os.Stderr}
+	release, err := b.cloud.Claim()
+	if err != nil {
+		return err
+	}
+	defer release()
 	rows, err := b.measure(ctx)
 	if err := printTable(os.Stdout, rows); err != nil {
 		return err
