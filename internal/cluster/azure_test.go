@@ -79,6 +79,27 @@ func TestForeignClientIDIsNeverAssigned(t *testing.T) {
 	l.await(victim+"=Assigned", thief+"=Created")
 }
 
+// Whoever may write an AzureIdentity could name the kubelet's identity, which is on
+// every node anyway, and so have rights over the nodes.
+func TestNodeIdentityIsNoPods(t *testing.T) {
+	l := newLab(t)
+	node, set := l.scaleSet("pool", 0, resourceID("kubelet"))
+	l.bound(l.ns, "kubelet", "kubelet")
+	identity, _ := l.bound(l.ns, "disguised", "disguised")
+	change(l, identity, func(i *aadpodid.AzureIdentity) {
+		i.Spec.ClientID, i.Spec.ResourceID = " Client-Of-Kubelet ", resourceID("kubelet")
+	})
+	l.bound(l.ns, "web", "web")
+	l.mic(func(o *cluster.Options) { o.SignedInAs = "client-of-kubelet" })
+	for _, name := range []string{"kubelet", "disguised", "web"} {
+		l.pod(l.ns, name, name, node)
+	}
+	l.await("default/web-" + l.ns + "-web=Assigned")
+	l.awaitAzure(set, "kubelet", "web")
+	l.awaitEvent("AzureIdentity", "kubelet", "identity of the nodes", "--node-identity-service-account")
+	l.never("a pod got the nodes' identity", func() bool { return len(l.states()) > 1 })
+}
+
 // Upstream scenarios 13, 14, 16 and issue 533: identities were removed that mic
 // hadn't put there, the cluster's own among them.
 func TestIdentitiesOfOthersStay(t *testing.T) {

@@ -37,7 +37,8 @@ const scaleSetWorkers = 32
 type Options struct {
 	// Azure reads and changes scale sets.
 	Azure scaleset.Client
-	// SignedInAs is the client ID that Azure knows mic by; for advice in events.
+	// SignedInAs is the client ID that Azure knows mic and the nodes by: for advice
+	// in events, and never for a pod.
 	SignedInAs string
 	// Protected identities are never removed from a scale set.
 	Protected scaleset.Protected
@@ -129,7 +130,7 @@ func addPods(ctx context.Context, mgr manager.Manager, o Options, instance strin
 	pods := &assign.Reconciler{
 		Kube: mgr.GetClient(), Live: mgr.GetAPIReader(),
 		Recorder: mgr.GetEventRecorderFor(eventSource),
-		Rules:    match.Rules{ForceNamespaced: o.ForceNamespaced},
+		Rules:    match.Rules{ForceNamespaced: o.ForceNamespaced, NodeClientID: o.SignedInAs},
 		Instance: instance,
 	}
 	err := pods.SetUp(ctx, mgr, controller.Options{

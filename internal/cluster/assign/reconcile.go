@@ -79,7 +79,7 @@ func (r *Reconciler) wanted(ctx context.Context, pod *corev1.Pod, at place) ([]*
 	}
 	var wanted []*aadpodid.AzureAssignedIdentity
 	for _, m := range matches {
-		if why := match.Usable(m.Identity); why != nil {
+		if why := r.Rules.Usable(m.Identity); why != nil {
 			r.Recorder.Event(m.Identity, corev1.EventTypeWarning, "binding apply error", "No pod can be given this identity: "+why.Error())
 			continue
 		}

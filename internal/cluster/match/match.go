@@ -1,6 +1,7 @@
 package match
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -29,6 +30,10 @@ type Rules struct {
 	// ForceNamespaced confines every identity to its own namespace, not only
 	// those that are annotated.
 	ForceNamespaced bool
+	// NodeClientID is the client ID of the identity that the nodes and mic itself
+	// sign in with; empty is unknown. No pod is given it by an AzureIdentity: it is
+	// on every node, and its rights are over the nodes.
+	NodeClientID string
 }
 
 // Pod returns the identities that a pod is to have, each once. Those bound in
@@ -61,6 +66,17 @@ func (r Rules) Pod(pod *corev1.Pod, view View) ([]Match, error) {
 func (r Rules) Namespaced(identity *aadpodid.AzureIdentity) bool {
 	behaviour := strings.TrimSpace(identity.Annotations[aadpodid.BehaviorAnnotation])
 	return r.ForceNamespaced || strings.EqualFold(behaviour, aadpodid.BehaviorNamespaced)
+}
+
+// Usable returns why no pod can be given an identity, in words for its author, or
+// nil. An object that names the nodes' resource and another client ID passes here
+// and is refused later, where the two are compared.
+func (r Rules) Usable(identity *aadpodid.AzureIdentity) error {
+	if r.NodeClientID != "" && strings.EqualFold(strings.TrimSpace(identity.Spec.ClientID), r.NodeClientID) {
+		return errors.New("it is the identity of the nodes themselves, whose rights are over the nodes; " +
+			"let the pod's service account use it (nmi's --node-identity-service-account), or make an identity with the rights that the pod needs")
+	}
+	return Usable(identity)
 }
 
 // MayHoldIdentities reports whether a pod can have identities at all: it asks

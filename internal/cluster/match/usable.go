@@ -11,8 +11,8 @@ import (
 
 const identityType = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
-// Usable returns why no pod can be given an identity, in words for its author,
-// or nil. The answer depends on the object alone.
+// Usable returns what is wrong with an identity, in words for its author, or
+// nil. The answer depends on the object alone; see also [Rules.Usable].
 func Usable(identity *aadpodid.AzureIdentity) error {
 	switch identity.Spec.Type {
 	case aadpodid.UserAssignedMSI:
