@@ -23,6 +23,7 @@ var layers = []string{
 	"internal/arm/documents",
 	"internal/imdsserver",
 	"internal/entra",
+	"internal/graph",
 	"internal/providers/containerservice",
 	"internal/providers/resources",
 	"internal/providers/compute",

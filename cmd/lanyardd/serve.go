@@ -22,6 +22,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/edge"
 	"github.com/lanyard-project/lanyard/internal/entra"
+	"github.com/lanyard-project/lanyard/internal/graph"
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
 	"github.com/lanyard-project/lanyard/internal/keys"
 	"github.com/lanyard-project/lanyard/internal/obs"
@@ -151,12 +152,15 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
+	origins := []string{c.origin, platformOrigin}
+	verifier := tokens.NewVerifier(c.origin, ring, clk)
 	arm := pipeline.New(pipeline.Options{
 		Registry: registry, Engine: engine, Authorizer: roles, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder),
-		Authenticator: pipeline.TokenAuthenticator{Verifier: tokens.NewVerifier(c.origin, ring, clk), Audiences: pipeline.Audiences(c.origin, platformOrigin)},
+		Authenticator: pipeline.TokenAuthenticator{Verifier: verifier, Audiences: pipeline.Audiences(origins...)},
 	})
 	front := edge.New(edge.Options{
-		ARM: arm, Entra: signIn.Handler(), Origins: []string{c.origin, platformOrigin}, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log,
+		ARM: arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log,
+		Graph: graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
 	})
 	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16")
 

@@ -366,3 +366,31 @@ func TestOnlyStrongLivingCertificatesAreRegistered(t *testing.T) {
 		t.Errorf("after its end: %+v, %v", got, err)
 	}
 }
+
+func TestServicePrincipalsOfATenant(t *testing.T) {
+	f := open(t)
+	identity := f.identity(t)
+	stranger, err := f.CreateApplication(t.Context(), "11111111-1111-1111-1111-111111111111", "stranger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(tenantID string) map[string]bool {
+		found := map[string]bool{}
+		for _, p := range f.ServicePrincipals(tenantID) {
+			found[p.ObjectID] = true
+		}
+		return found
+	}
+	if diff := cmp.Diff(map[string]bool{f.admin.ObjectID: true, identity.ObjectID: true}, names(strings.ToUpper(f.tenant.ID))); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]bool{stranger.ObjectID: true}, names(stranger.TenantID)); diff != "" {
+		t.Error(diff)
+	}
+	if err := f.DeleteManagedIdentity(t.Context(), identityID); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]bool{f.admin.ObjectID: true}, names(f.tenant.ID)); diff != "" {
+		t.Errorf("after a deletion: %s", diff)
+	}
+}

@@ -1,0 +1,168 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"k8s.io/utils/clock"
+
+	"github.com/lanyard-project/lanyard/internal/directory"
+	"github.com/lanyard-project/lanyard/internal/tokens"
+)
+
+// Directory is who there is; *directory.Directory.
+type Directory interface {
+	ByObjectID(ctx context.Context, objectID string) (directory.ServicePrincipal, error)
+	ByAppID(ctx context.Context, appID string) (directory.ServicePrincipal, error)
+	ServicePrincipals(tenantID string) []directory.ServicePrincipal
+}
+
+// Verifier reads bearer tokens; *tokens.Verifier.
+type Verifier interface {
+	Verify(ctx context.Context, raw string, audiences []string) (tokens.Caller, error)
+}
+
+// Options make the service.
+type Options struct {
+	Directory Directory
+	Verifier  Verifier
+	// Origins are the base URLs that clients reach us under, the default first.
+	// They are audiences too: a private cloud's Graph is named by its own URL.
+	Origins []string
+	Clock   clock.PassiveClock
+	Log     *slog.Logger
+}
+
+// Service is an http.Handler for /v1.0.
+type Service struct {
+	options   Options
+	audiences []string
+	mux       *http.ServeMux
+}
+
+// answer is a handler's result.
+type answer struct {
+	status   int
+	document any
+}
+
+// request is one that was proven and let in.
+type request struct {
+	*http.Request
+	caller tokens.Caller
+	origin string
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	s := &Service{options: o, audiences: audiences(o.Origins), mux: http.NewServeMux()}
+	for pattern, handle := range map[string]func(*request) (answer, error){
+		"GET /v1.0/servicePrincipals":          s.listServicePrincipals,
+		"GET /v1.0/servicePrincipals/{id}":     s.getServicePrincipal,
+		"GET /v1.0/applications":               s.listApplications,
+		"GET /v1.0/applications/{id}":          s.getApplication,
+		"GET /v1.0/users":                      s.listUsers,
+		"GET /v1.0/users/{id}":                 s.getUser,
+		"POST /v1.0/directoryObjects/getByIds": s.getByIDs,
+		"GET /v1.0/directoryObjects/{id}":      s.getServicePrincipal,
+		"/":                                    s.unknown,
+	} {
+		s.mux.Handle(pattern, s.guarded(handle))
+	}
+	return s
+}
+
+// audiences are the names under which a token may be meant for us.
+func audiences(origins []string) []string {
+	names := []string{"https://graph.microsoft.com", "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000"}
+	for _, origin := range origins {
+		origin = strings.TrimSuffix(origin, "/")
+		names = append(names, origin, origin+"/")
+	}
+	return names
+}
+
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// guarded lets only callers through that may read the directory.
+func (s *Service) guarded(handle func(*request) (answer, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, err := s.serve(r, handle)
+		s.respond(w, r, given, err)
+	})
+}
+
+func (s *Service) serve(r *http.Request, handle func(*request) (answer, error)) (answer, error) {
+	scheme, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if bearer = strings.TrimSpace(bearer); bearer == "" || !strings.EqualFold(scheme, "Bearer") {
+		return answer{}, invalidToken("Access token is empty.")
+	}
+	caller, err := s.options.Verifier.Verify(r.Context(), bearer, s.audiences)
+	if err != nil {
+		return answer{}, refusedToken(err)
+	}
+	// Pods hold managed identities' tokens: none of them gets to know all the
+	// others without somebody having said so, as in Entra.
+	if caller.ManagedIdentity != "" && !slices.ContainsFunc(caller.Roles, readsDirectory) {
+		return answer{}, denied()
+	}
+	return handle(&request{Request: r, caller: caller, origin: s.origin(r)})
+}
+
+func readsDirectory(role string) bool {
+	return role == "Directory.Read.All" || role == "Application.Read.All" || role == "Directory.ReadWrite.All"
+}
+
+// origin is the configured URL that the request came to, for links.
+func (s *Service) origin(r *http.Request) string {
+	for _, origin := range s.options.Origins {
+		if strings.EqualFold(origin, "https://"+r.Host) {
+			return origin
+		}
+	}
+	return s.options.Origins[0]
+}
+
+func (s *Service) unknown(r *request) (answer, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return answer{}, methodNotAllowed(r.Method)
+	}
+	return answer{}, unknownSegment(r.URL.Path)
+}
+
+func (s *Service) respond(w http.ResponseWriter, r *http.Request, given answer, err error) {
+	named := w.Header().Get("x-ms-request-id") // the front's name for this request
+	if named == "" {
+		named = uuid.NewString()
+	}
+	client := r.Header.Get("client-request-id")
+	if uuid.Validate(client) != nil {
+		client = named
+	}
+	if err != nil {
+		var refused *Error
+		if !errors.As(err, &refused) {
+			s.options.Log.Error("answering a Graph request failed", "path", r.URL.Path, "request", named, "error", err)
+			refused = failed()
+		}
+		given = answer{refused.Status, refused.document(s.options.Clock.Now(), named, client)}
+		if refused.Status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="", authorization_uri="`+s.origin(r)+`/common/oauth2/authorize"`)
+		}
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/json;odata.metadata=minimal;charset=utf-8")
+	header.Set("Cache-Control", "no-cache")
+	header.Set("request-id", named)
+	header.Set("client-request-id", client)
+	w.WriteHeader(given.status)
+	if err := json.NewEncoder(w).Encode(given.document); err != nil {
+		s.options.Log.Debug("writing a Graph answer failed", "error", err)
+	}
+}
