@@ -108,7 +108,7 @@ soak: programs ## The main job again and again for SOAK minutes
 
 .PHONY: bench
 bench: programs ## The benchmark table, and build/bench.json
-	@$(GO) run ./test/bench -out $(BUILD)/bench.json
+	@CGO_ENABLED=0 GOFLAGS= $(GO) run -trimpath -buildvcs=false ./test/bench -out $(BUILD)/bench.json
 
 # What tests and nodes need from the operating system.
 .PHONY: machine
