@@ -17,6 +17,10 @@
 // The table is swapped in one transaction and is never removed when the agent stops: without an agent, pods are
 // refused. Interfaces are named by index, which the kernel doesn't use again, so a binding can't outlive its interface.
 //
+// It doesn't hold pods back that are in the node's network and have CAP_NET_RAW, which container runtimes give to root by
+// default: packet sockets pass beside netfilter. Such a pod reads the tokens of all pods, which are plain HTTP on the
+// node's interfaces, and speaks to the metadata service in the node's name.
+//
 // It doesn't cover networks that bypass netfilter, nor bridges: packets from a bridge arrive on the bridge's
 // interface, which is never a pod's binding, so pods there stay unproven.
 package redirect
