@@ -38,6 +38,7 @@ func (k *kubectl) apply(ctx context.Context, manifest string, args ...string) er
 
 // waitFor asks again until the condition holds; what says what is waited for.
 func (k *kubectl) waitFor(ctx context.Context, limit time.Duration, what string, holds func(output string) bool, args ...string) (string, error) {
+	parent := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
@@ -46,6 +47,8 @@ func (k *kubectl) waitFor(ctx context.Context, limit time.Duration, what string,
 			return output, nil
 		}
 		select {
+		case <-parent.Done():
+			return output, parent.Err()
 		case <-ctx.Done():
 			return output, errors.Join(fmt.Errorf("%s didn't come within %s; kubectl %s says %q", what, limit, strings.Join(args, " "), strings.TrimSpace(output)), err)
 		case <-time.After(100 * time.Millisecond):
