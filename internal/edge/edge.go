@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -89,11 +90,7 @@ type front struct {
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Clients that join "https://host/" and "/path" send two slashes.
-	if strings.HasPrefix(r.URL.Path, "//") {
-		r.URL.Path = "/" + strings.TrimLeft(r.URL.Path, "/")
-		r.URL.RawPath = ""
-	}
+	oneSlash(r.URL)
 	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch strings.ToLower(first) {
 	case "subscriptions", "providers", "tenants":
@@ -111,4 +108,21 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		f.entra.ServeHTTP(w, r)
 	}
+}
+
+// oneSlash makes one of slashes in a row. Clients that join "https://host/" and
+// "/path" send two, and az resource sends two where a resource has no parent
+// ("providers/NS//TYPE/NAME"). A path with an encoded slash stays as it is, so
+// that ARM can refuse it.
+func oneSlash(u *url.URL) {
+	if !strings.Contains(u.Path, "//") || strings.Contains(strings.ToLower(u.EscapedPath()), "%2f") {
+		return
+	}
+	var b strings.Builder
+	for i := range len(u.Path) {
+		if u.Path[i] != '/' || i == 0 || u.Path[i-1] != '/' {
+			b.WriteByte(u.Path[i])
+		}
+	}
+	u.Path, u.RawPath = b.String(), ""
 }

@@ -282,4 +282,27 @@ func TestMetadataDocuments(t *testing.T) {
 	}
 }
 
+// az resource joins namespace and type with an empty parent between them.
+func TestSlashesInARowAreOne(t *testing.T) {
+	c := newCloud(t)
+	id := "/subscriptions/" + subscription + "/resourcegroups/slashes"
+	if r, body := c.do(t, "PUT", id+"?api-version=2021-04-01", `{"location":"eastus"}`, "Authorization", "Bearer az"); r.StatusCode != 201 {
+		t.Fatalf("%d %s", r.StatusCode, body)
+	}
+	for _, path := range []string{"/" + id, strings.Replace(id, "/resourcegroups", "//resourcegroups", 1), strings.ReplaceAll(id, "/", "///")} {
+		if r, body := c.do(t, "GET", path+"?api-version=2021-04-01", "", "Authorization", "Bearer az"); r.StatusCode != 200 {
+			t.Errorf("%s: %d %s", path, r.StatusCode, body)
+		}
+	}
+	// Encoded ones are a name's part, and no name has them.
+	hidden := "//subscriptions/" + subscription + "/resourcegroups%2Fslashes"
+	if r, body := c.do(t, "GET", hidden+"?api-version=2021-04-01", "", "Authorization", "Bearer az"); r.StatusCode == 200 && !strings.HasPrefix(body, "entra ") {
+		t.Errorf("%s: %d %s", hidden, r.StatusCode, body)
+	}
+	hidden = strings.Replace(hidden, "//", "/", 1) + "//providers"
+	if r, body := c.do(t, "GET", hidden+"?api-version=2021-04-01", "", "Authorization", "Bearer az"); r.StatusCode != 400 || !strings.Contains(body, "encoded slash") {
+		t.Errorf("%s: %d %s", hidden, r.StatusCode, body)
+	}
+}
+
 func ptr(s string) *string { return to.Ptr(s) }
