@@ -87,14 +87,25 @@ func parse(arguments []string, output io.Writer) (options, error) {
 	if set.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", set.Arg(0))
 	}
+	if o.config.Mode == agent.Managed && !given(set, "forceNamespaced") {
+		o.config.ForceNamespaced = true
+	}
 	return o, n.apply(&o.config)
+}
+
+// given reports whether a flag is on the command line.
+func given(set *flag.FlagSet, name string) bool {
+	found := false
+	set.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
 }
 
 func declare(set *flag.FlagSet, o *options, n *numbers) {
 	c := &o.config
 	set.BoolVar(&o.version, "version", false, "print the version and end")
 	set.StringVar(&c.Node, "node", os.Getenv("NODE_NAME"), "name of the node (NODE_NAME)")
-	set.StringVar(&c.Mode, "operation-mode", "standard", "standard, or managed")
+	set.StringVar((*string)(&c.Mode), "operation-mode", string(agent.Standard),
+		"standard: mic assigns identities; managed: without mic, bindings alone say what pods of their namespace may have")
 	set.StringVar(&n.metadataIP, "metadata-ip", "169.254.169.254", "address at which pods ask")
 	set.UintVar(&n.metadataPort, "metadata-port", 80, "port at which pods ask")
 	set.StringVar(&n.agentAddress, "agent-address", "169.254.25.79", "address of the agent, put on the node's loopback interface")
@@ -112,10 +123,10 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.Var((*list)(&c.NodeAccounts), "node-identity-service-account",
 		"namespace/name of a service account whose pods may use the node's own identities (mic's); repeatable")
 	set.BoolVar(&c.ForceNamespaced, "forceNamespaced", os.Getenv("FORCENAMESPACED") == "true",
-		"let pods use identities of their own namespace only (FORCENAMESPACED)")
+		"let pods use identities of their own namespace only (FORCENAMESPACED); always so in managed mode")
 	set.BoolVar(&c.BlockInstance, "block-instance-metadata", false, "refuse /metadata/instance")
 	set.DurationVar(&c.Patience, "assignment-timeout", 20*time.Second, "how long a request waits for its identity to be assigned")
-	set.DurationVar(&c.Young, "young-pod", 2*time.Minute, "age up to which a labelled pod without any assigned identity is waited for")
+	set.DurationVar(&c.Young, "young-pod", 2*time.Minute, "age up to which a labelled pod without any assigned identity is waited for; 3s at most in managed mode")
 	set.Float64Var(&c.PerSecond, "requests-per-second", 100, "requests that one pod may make; 0 for no limit")
 	set.StringVar(&c.Cgroups.Mount, "cgroup-mount", "", "where the cgroup version 2 hierarchy is mounted; empty looks it up")
 	set.StringVar(&c.Cgroups.Namespace, "host-cgroup-namespace", "",

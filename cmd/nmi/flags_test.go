@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/lanyard-project/lanyard/internal/node/agent"
 )
 
 // The command lines of the predecessor's manifests and chart, with every value that its chart can set.
@@ -40,8 +42,20 @@ func TestFlagsRefused(t *testing.T) {
 			t.Errorf("%v was taken", arguments)
 		}
 	}
-	err := run(t.Context(), []string{"--node=n", "--operation-mode=managed"}, &bytes.Buffer{})
-	if err == nil || !strings.Contains(err.Error(), "managed is not available") {
-		t.Errorf("managed mode: %v", err)
+	err := run(t.Context(), []string{"--node=n", "--operation-mode=managed", "--forceNamespaced=false"}, &bytes.Buffer{})
+	if err == nil || !strings.Contains(err.Error(), "own namespace only") {
+		t.Errorf("managed mode across namespaces: %v", err)
+	}
+}
+
+// The predecessor insists on --forceNamespaced in managed mode; here it may be left out.
+func TestManagedModeIsNamespaced(t *testing.T) {
+	for _, arguments := range [][]string{
+		{"--operation-mode=managed"}, {"--operation-mode=managed", "--forceNamespaced"}, {"--operation-mode=managed", "--forceNamespaced=true"},
+	} {
+		got, err := parse(append(arguments, "--node=n"), &bytes.Buffer{})
+		if err != nil || got.config.Mode != agent.Managed || !got.config.ForceNamespaced || got.config.Validate() != nil {
+			t.Errorf("%v: %v, %+v, %v", arguments, err, got.config, got.config.Validate())
+		}
 	}
 }

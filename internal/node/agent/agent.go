@@ -98,11 +98,13 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	})
 
 	cache := tokencache.New(ctx, clk, tokencache.Options{Observe: meters.cacheResult})
-	entitlements := assignments.NewStore(c.Node, func(identity grant.Identity) { cache.Drop(serve.IdentityKey(identity)) })
-	facts := pods.NewFacts()
-	if err := p.watch(c, facts, entitlements, log); err != nil {
+	client, err := kube.NewClient(c.Kube, clk)
+	if err != nil {
 		return nil, err
 	}
+	facts := pods.NewFacts()
+	follow(p, client, log, facts, kube.Collection{Path: "/api/v1/pods", FieldSelector: "spec.nodeName=" + c.Node})
+	entitlements := p.entitlements(c, client, log, func(identity grant.Identity) { cache.Drop(serve.IdentityKey(identity)) })
 
 	upstream := c.Upstream
 	if upstream == "" {
@@ -117,7 +119,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	p.proven = serve.NewProven(serve.Options{
 		Prover: prover, Facts: facts, Assignments: entitlements, Cache: cache, Metrics: metrics, Audit: audit, Clock: clk,
 		Source:   source.NewIMDS(upstream, clk, meters.sourceStatus),
-		Policy:   grant.Policy{ForceNamespaced: c.ForceNamespaced, NodeAccounts: accounts, Young: c.Young},
+		Policy:   grant.Policy{ForceNamespaced: c.ForceNamespaced, NodeAccounts: accounts, Young: c.young()},
 		Rules:    rules(c.Metadata),
 		Patience: c.Patience, PerSecond: c.PerSecond, BlockInstance: c.BlockInstance,
 	})
@@ -125,7 +127,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	p.checks = []serve.Check{
 		{Name: "the container runtime's pods are known", OK: sandboxes.Synced},
 		{Name: "the API server's pods are known", OK: facts.Synced},
-		{Name: "the assigned identities are known", OK: entitlements.Synced},
+		{Name: "what pods may have is known", OK: entitlements.Synced},
 	}
 	meters.watch(p.registry, sandboxes, entitlements, cache)
 	return p, nil
@@ -133,25 +135,29 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 
 const strangersPerSecond = 50
 
-// watch prepares the two watches on the API server.
-func (p *parts) watch(c Config, facts *pods.Facts, entitlements *assignments.Store, log *slog.Logger) error {
-	clk := clock.RealClock{}
-	client, err := kube.NewClient(c.Kube, clk)
-	if err != nil {
-		return err
+// entitlements is what pods may have: one interface, a source for each mode.
+type entitlements interface {
+	serve.Assignments
+	Len() int
+}
+
+// entitlements prepares the source of the mode and its watches. gone hears of identities that nobody may use any more.
+func (p *parts) entitlements(c Config, client *kube.Client, log *slog.Logger, gone func(grant.Identity)) entitlements {
+	if c.Mode == Managed {
+		bound := assignments.NewBound(gone)
+		follow(p, client, log, bound.Identities(), kube.Collection{Path: assignments.IdentitiesPath})
+		follow(p, client, log, bound.Bindings(), kube.Collection{Path: assignments.BindingsPath})
+		return bound
 	}
-	podWatcher := &kube.Watcher[pods.Object]{
-		Client: client, Sink: facts, Clock: clk, Log: log,
-		Collection: kube.Collection{Path: "/api/v1/pods", FieldSelector: "spec.nodeName=" + c.Node},
-	}
-	assignmentWatcher := &kube.Watcher[assignments.Object]{
-		Client: client, Sink: entitlements, Clock: clk, Log: log,
-		Collection: kube.Collection{Path: assignments.Path, LabelSelector: "nodename=" + c.Node},
-	}
-	p.loops = append(p.loops,
-		func(ctx context.Context) error { podWatcher.Run(ctx); return nil },
-		func(ctx context.Context) error { assignmentWatcher.Run(ctx); return nil })
-	return nil
+	store := assignments.NewStore(c.Node, gone)
+	follow(p, client, log, store, kube.Collection{Path: assignments.Path, LabelSelector: "nodename=" + c.Node})
+	return store
+}
+
+// follow adds a watch that feeds a sink.
+func follow[T any](p *parts, client *kube.Client, log *slog.Logger, sink kube.Sink[T], collection kube.Collection) {
+	watcher := &kube.Watcher[T]{Client: client, Sink: sink, Clock: clock.RealClock{}, Log: log, Collection: collection}
+	p.loops = append(p.loops, func(ctx context.Context) error { watcher.Run(ctx); return nil })
 }
 
 // rules are those of the metadata service, as pods that lived with the predecessor know them.

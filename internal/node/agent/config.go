@@ -11,10 +11,19 @@ import (
 	"github.com/lanyard-project/lanyard/internal/node/redirect"
 )
 
+// Mode says who decides what pods may have.
+type Mode string
+
+// The modes.
+const (
+	Standard Mode = "standard" // the controller, by AzureAssignedIdentity objects
+	Managed  Mode = "managed"  // bindings alone; somebody else puts the identities on the node
+)
+
 // Config is what an operator sets.
 type Config struct {
 	Node          string
-	Mode          string // "standard"
+	Mode          Mode
 	Metadata      netip.AddrPort
 	Agent         netip.Addr
 	Port          uint16 // proven
@@ -52,10 +61,10 @@ const None = "none"
 // Validate reports the first thing that is wrong, in a sentence for the operator.
 func (c Config) Validate() error {
 	switch {
-	case c.Mode == "managed":
-		return errors.New("operation mode managed is not available yet: use standard, which needs mic in the cluster")
-	case c.Mode != "standard":
+	case c.Mode != Standard && c.Mode != Managed:
 		return fmt.Errorf("operation mode %q is not known: it is standard or managed", c.Mode)
+	case c.Mode == Managed && !c.ForceNamespaced:
+		return errors.New("operation mode managed gives pods identities of their own namespace only: leave out --forceNamespaced=false")
 	case c.Node == "":
 		return errors.New("the node's name is missing: set --node or NODE_NAME")
 	case c.Patience <= 0 || c.Young <= 0:
@@ -68,6 +77,16 @@ func (c Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+// young is the age up to which a pod without any identity is waited for. In managed mode nothing is being assigned: it is
+// the moment until bindings that came in one go with the pod are seen.
+func (c Config) young() time.Duration {
+	const oneGo = 3 * time.Second
+	if c.Mode == Managed {
+		return min(c.Young, oneGo)
+	}
+	return c.Young
 }
 
 // addresses are the parts of the redirect that need no looking up.

@@ -13,12 +13,12 @@ func TestValidate(t *testing.T) {
 		t.Error(err)
 	}
 	for says, change := range map[string]func(*Config){
-		"managed is not available": func(c *Config) { c.Mode = "managed" },
-		"is not known":             func(c *Config) { c.Mode = "x" },
-		"name is missing":          func(c *Config) { c.Node = "" },
-		"positive":                 func(c *Config) { c.Patience = 0 },
-		`"kube-system/mic-*"`:      func(c *Config) { c.NodeAccounts = []string{"kube-system/mic-*"} },
-		`"mic"`:                    func(c *Config) { c.NodeAccounts = []string{"mic"} },
+		"own namespace only":  func(c *Config) { c.Mode = Managed },
+		"is not known":        func(c *Config) { c.Mode = "x" },
+		"name is missing":     func(c *Config) { c.Node = "" },
+		"positive":            func(c *Config) { c.Patience = 0 },
+		`"kube-system/mic-*"`: func(c *Config) { c.NodeAccounts = []string{"kube-system/mic-*"} },
+		`"mic"`:               func(c *Config) { c.NodeAccounts = []string{"mic"} },
 	} {
 		c := good
 		change(&c)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/lanyard-project/lanyard/internal/node/assignments"
 	"github.com/lanyard-project/lanyard/internal/node/pods"
 	"github.com/lanyard-project/lanyard/internal/node/tokencache"
 )
@@ -39,13 +38,13 @@ func (m *meters) sourceStatus(status int) {
 }
 
 // watch adds gauges that are read when they are asked for.
-func (m *meters) watch(registry prometheus.Registerer, sandboxes *pods.Sandboxes, store *assignments.Store, cache *tokencache.Cache) {
+func (m *meters) watch(registry prometheus.Registerer, sandboxes *pods.Sandboxes, store entitlements, cache *tokencache.Cache) {
 	gauge := func(name, help string, value func() int) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
 			func() float64 { return float64(value()) }))
 	}
 	gauge("nmi_sandboxes", "Running pod sandboxes of the node.", func() int { n, _ := sandboxes.Len(); return n })
 	gauge("nmi_bindings", "Proven pairs of interface and address.", func() int { _, n := sandboxes.Len(); return n })
-	gauge("nmi_assigned_identities", "AzureAssignedIdentity objects of the node.", store.Len)
+	gauge("nmi_assigned_identities", "Usable AzureAssignedIdentity objects of the node; in managed mode, bindings of the cluster.", store.Len)
 	gauge("nmi_cached_tokens", "Tokens in memory.", cache.Len)
 }

@@ -12,17 +12,24 @@ const Path = "/apis/aadpodidentity.k8s.io/v1/azureassignedidentities"
 
 const behaviorAnnotation = "aadpodidentity.k8s.io/Behavior"
 
+// IdentitySpec is the part of an AzureIdentity's spec that the agent needs.
+type IdentitySpec struct {
+	Type       int    `json:"type"`
+	ResourceID string `json:"resourceID"`
+	ClientID   string `json:"clientID"`
+}
+
+func (s IdentitySpec) identity() grant.Identity {
+	return grant.Identity{Kind: grant.Kind(s.Type), ClientID: s.ClientID, ResourceID: s.ResourceID}
+}
+
 // Object is an AzureAssignedIdentity, as much of it as the agent needs.
 type Object struct {
 	kube.Meta `json:"metadata"`
 	Spec      struct {
 		AzureIdentityRef *struct {
 			kube.Meta `json:"metadata"`
-			Spec      struct {
-				Type       int    `json:"type"`
-				ResourceID string `json:"resourceID"`
-				ClientID   string `json:"clientID"`
-			} `json:"spec"`
+			Spec      IdentitySpec `json:"spec"`
 		} `json:"azureIdentityRef"`
 		AzureBindingRef *struct {
 			Spec struct {
@@ -46,11 +53,7 @@ func (o Object) assigned(node string) (a grant.Assigned, ok bool) {
 		return grant.Assigned{}, false
 	}
 	return grant.Assigned{
-		Identity: grant.Identity{
-			Kind:       grant.Kind(identity.Spec.Type),
-			ClientID:   identity.Spec.ClientID,
-			ResourceID: identity.Spec.ResourceID,
-		},
+		Identity:          identity.Spec.identity(),
 		IdentityName:      identity.Name,
 		IdentityNamespace: identity.Namespace,
 		Namespaced:        strings.EqualFold(identity.Annotations[behaviorAnnotation], "namespaced"),

@@ -12,6 +12,7 @@ const (
 	StateOther    State = iota
 	StateCreated        // the cloud hasn't confirmed it yet
 	StateAssigned       // usable
+	StateMissing        // a binding names an identity that isn't there
 )
 
 // ParseState reads status.status. Empty was written by very old controllers and means assigned.
@@ -49,7 +50,7 @@ func (i Identity) Same(other Identity) bool {
 		strings.EqualFold(i.ResourceID, other.ResourceID)
 }
 
-// Assigned is one AzureAssignedIdentity.
+// Assigned is one AzureAssignedIdentity, or one AzureIdentityBinding with the AzureIdentity that it names.
 type Assigned struct {
 	Identity Identity
 	// IdentityName and IdentityNamespace name the AzureIdentity.

@@ -49,6 +49,8 @@ type Decision struct {
 	Identity   Identity
 	Candidates []Identity
 	Reason     string
+	// For bounds waiting: after it the decision is another one. Zero is no bound.
+	For time.Duration
 	// Ambiguous refuses because the request has to name one of several identities.
 	Ambiguous bool
 }
@@ -65,28 +67,36 @@ func Decide(pod Pod, assigned []Assigned, selector imds.Selector, policy Policy)
 	if pod.Label == "" {
 		return Decision{Reason: "pod " + name + " has no label aadpodidbinding"}
 	}
-	usable, pending, obstacle := classify(pod, assigned, policy)
+	usable, pending, obstacle, missing := classify(pod, assigned, policy)
 	switch {
 	case len(usable)+len(pending) > 0:
 		return choose(name, usable, pending, selector)
 	case obstacle != "":
 		return Decision{Reason: obstacle}
 	case !pod.Served && pod.Age < policy.Young:
-		return Decision{Outcome: Wait, Reason: "no identity is assigned to pod " + name + " yet"}
+		return Decision{Outcome: Wait, Reason: "no identity is assigned to pod " + name + " yet", For: policy.Young - pod.Age}
+	case missing != "":
+		return Decision{Reason: missing}
 	default:
-		return Decision{Reason: fmt.Sprintf("no identity is assigned to pod %s: is there an AzureIdentityBinding with selector %q?", name, pod.Label)}
+		where := ""
+		if policy.ForceNamespaced {
+			where = " in namespace " + pod.Namespace
+		}
+		return Decision{Reason: fmt.Sprintf("no identity is assigned to pod %s: is there an AzureIdentityBinding with selector %q%s?", name, pod.Label, where)}
 	}
 }
 
 // classify splits the assignments into those that can be used and those on their way; obstacle tells of one that can be
-// neither.
-func classify(pod Pod, assigned []Assigned, policy Policy) (usable, pending []Identity, obstacle string) {
+// neither, missing of one that can't because its identity isn't there.
+func classify(pod Pod, assigned []Assigned, policy Policy) (usable, pending []Identity, obstacle, missing string) {
 	for _, a := range assigned {
 		switch {
 		case a.Selector != pod.Label:
 			obstacle = fmt.Sprintf("AzureIdentity %s/%s is bound to another value of the label aadpodidbinding", a.IdentityNamespace, a.IdentityName)
 		case (policy.ForceNamespaced || a.Namespaced) && a.IdentityNamespace != pod.Namespace:
 			obstacle = fmt.Sprintf("AzureIdentity %s/%s may be used in its own namespace only", a.IdentityNamespace, a.IdentityName)
+		case a.State == StateMissing:
+			missing = fmt.Sprintf("AzureIdentity %s/%s, which an AzureIdentityBinding names, does not exist", a.IdentityNamespace, a.IdentityName)
 		case a.Identity.Kind != KindManagedIdentity:
 			obstacle = fmt.Sprintf("AzureIdentity %s/%s has type %d, which this agent does not serve", a.IdentityNamespace, a.IdentityName, a.Identity.Kind)
 		case a.Identity.ResourceID == "" || a.Identity.ClientID == "":
@@ -98,7 +108,7 @@ func classify(pod Pod, assigned []Assigned, policy Policy) (usable, pending []Id
 			pending = add(pending, a.Identity)
 		}
 	}
-	return usable, pending, obstacle
+	return usable, pending, obstacle, missing
 }
 
 // add keeps each identity once: two bindings may lead to the same one.

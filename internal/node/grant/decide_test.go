@@ -20,6 +20,7 @@ func TestDecide(t *testing.T) {
 		return a
 	}
 	created := func(a *grant.Assigned) { a.State = grant.StateCreated }
+	missing := grant.Assigned{IdentityName: "i", IdentityNamespace: "ns", Selector: "label", State: grant.StateMissing}
 	pod := func(change ...func(*grant.Pod)) grant.Pod {
 		p := grant.Pod{Namespace: "ns", Name: "p", ServiceAccount: "sa", Label: "label", Age: time.Hour, Known: true}
 		for _, c := range change {
@@ -69,6 +70,11 @@ func TestDecide(t *testing.T) {
 			imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "own namespace"},
 		{"forced namespaced", pod(), []grant.Assigned{assigned(one, func(a *grant.Assigned) { a.IdentityNamespace = "other" })},
 			imds.Selector{}, &grant.Policy{ForceNamespaced: true}, grant.Refuse, grant.Identity{}, "own namespace"},
+		{"missing", pod(), []grant.Assigned{missing}, imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "ns/i, which an AzureIdentityBinding names, does not exist"},
+		{"missing, young", pod(young), []grant.Assigned{missing}, imds.Selector{}, nil, grant.Wait, grant.Identity{}, "yet"},
+		{"missing and one", pod(), []grant.Assigned{missing, assigned(one)}, imds.Selector{}, nil, grant.Grant, one, ""},
+		{"none, namespaced", pod(), nil, imds.Selector{}, &grant.Policy{ForceNamespaced: true}, grant.Refuse, grant.Identity{},
+			`with selector "label" in namespace ns?`},
 		{"service principal", pod(), []grant.Assigned{assigned(grant.Identity{Kind: grant.KindServicePrincipalSecret, ClientID: "c"})},
 			imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "type 1"},
 		{"no client ID would be the node's default identity", pod(), []grant.Assigned{assigned(grant.Identity{ResourceID: "/r"})},

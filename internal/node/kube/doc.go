@@ -1,5 +1,5 @@
 // Package kube reads the API server with net/http alone: list, then watch from there. It exists because the agent needs
-// two small collections of its own node and nothing of what an informer library brings.
+// two or three small collections, of its own node but for bindings, and nothing of what an informer library brings.
 //
 // It guarantees that a sink sees every object of the collection as of some moment and every change after it, in order,
 // for as long as the API server can be reached, and that a connection that died without a word is noticed: HTTP/2 pings,

@@ -14,9 +14,13 @@ import (
 	"time"
 )
 
-const assignmentsPath = "/apis/aadpodidentity.k8s.io/v1/azureassignedidentities"
+const (
+	assignmentsPath = "/apis/aadpodidentity.k8s.io/v1/azureassignedidentities"
+	identitiesPath  = "/apis/aadpodidentity.k8s.io/v1/azureidentities"
+	bindingsPath    = "/apis/aadpodidentity.k8s.io/v1/azureidentitybindings"
+)
 
-// fakeAPI plays the API server: two collections with list and watch.
+// fakeAPI plays the API server: collections with list and watch.
 type fakeAPI struct {
 	url, caFile, tokenFile string
 
@@ -29,7 +33,7 @@ type fakeAPI struct {
 
 func newAPI(t testing.TB, node *namespace, folder string) *fakeAPI {
 	a := &fakeAPI{
-		objects:  map[string]map[string]map[string]any{"/api/v1/pods": {}, assignmentsPath: {}},
+		objects:  map[string]map[string]map[string]any{"/api/v1/pods": {}, assignmentsPath: {}, identitiesPath: {}, bindingsPath: {}},
 		watchers: map[chan map[string]any]string{}, version: 1,
 		caFile: filepath.Join(folder, "ca.crt"), tokenFile: filepath.Join(folder, "token"),
 	}

@@ -27,7 +27,7 @@ type Facts interface {
 
 // Assignments says what pods may have.
 type Assignments interface {
-	Of(namespace, name string) []grant.Assigned
+	Of(pod grant.Pod) []grant.Assigned
 	Changed() <-chan struct{}
 	Synced() bool
 }

@@ -110,7 +110,7 @@ func (f facts) Get(string) (pods.Fact, bool) {
 func (f facts) Changed() <-chan struct{} { return f.changes() }
 func (f facts) Synced() bool             { return true }
 
-func (a assignments) Of(string, string) []grant.Assigned {
+func (a assignments) Of(grant.Pod) []grant.Assigned {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.assigned

@@ -65,7 +65,7 @@ func (p *Proven) decide(ctx context.Context, note *record, selector imds.Selecto
 		decision := p.look(note, selector)
 		switch {
 		case decision.Outcome == grant.Wait:
-			if refused := p.await(ctx, note.sandbox.UID, facts, assignments, deadline, decision.Reason); refused != nil {
+			if refused := p.await(ctx, note.sandbox.UID, facts, assignments, deadline, decision); refused != nil {
 				return decision, refused
 			}
 		case decision.Outcome != grant.Refuse:
@@ -86,14 +86,16 @@ func (p *Proven) look(note *record, selector imds.Selector) grant.Decision {
 		return grant.Decide(grant.Pod{Namespace: sandbox.Namespace, Name: sandbox.Name}, nil, selector, p.Policy)
 	}
 	note.account = fact.ServiceAccount
-	return grant.Decide(grant.Pod{
+	pod := grant.Pod{
 		Namespace: sandbox.Namespace, Name: sandbox.Name, ServiceAccount: fact.ServiceAccount, Label: fact.Label,
 		Age: p.Clock.Since(fact.Created), Known: true, Served: p.served.has(sandbox.UID),
-	}, p.Assignments.Of(sandbox.Namespace, sandbox.Name), selector, p.Policy)
+	}
+	return grant.Decide(pod, p.Assignments.Of(pod), selector, p.Policy)
 }
 
-// await returns when something changed, or with the answer to give up with.
-func (p *Proven) await(ctx context.Context, uid string, facts, assignments <-chan struct{}, deadline time.Time, reason string) *refusal {
+// await returns when it is time to decide again, or with the answer to give up with.
+func (p *Proven) await(ctx context.Context, uid string, facts, assignments <-chan struct{}, deadline time.Time, decision grant.Decision) *refusal {
+	reason := decision.Reason
 	done, ok := p.limits.wait(uid)
 	if !ok {
 		return refuse(ResultLimited, imds.TooMany(time.Second), "too many requests of the pod wait")
@@ -101,7 +103,12 @@ func (p *Proven) await(ctx context.Context, uid string, facts, assignments <-cha
 	defer done()
 	p.Metrics.waiting.Inc()
 	defer p.Metrics.waiting.Dec()
-	timeout := p.Clock.NewTimer(deadline.Sub(p.Clock.Now()))
+	patience := deadline.Sub(p.Clock.Now())
+	settled := decision.For > 0 && decision.For < patience // waiting ends before patience does
+	if settled {
+		patience = decision.For
+	}
+	timeout := p.Clock.NewTimer(patience)
 	defer timeout.Stop()
 	select {
 	case <-facts:
@@ -109,6 +116,9 @@ func (p *Proven) await(ctx context.Context, uid string, facts, assignments <-cha
 	case <-assignments:
 		return nil
 	case <-timeout.C():
+		if settled {
+			return nil
+		}
 		const comeBack = 5 * time.Second
 		return refuse(ResultWaited, imds.Unavailable("The identity is being assigned, try again: "+reason, comeBack), reason)
 	case <-ctx.Done():

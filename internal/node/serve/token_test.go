@@ -128,6 +128,19 @@ func TestWaitEndsWithTheEvent(t *testing.T) {
 	})
 }
 
+// A pod that is too old to wait for its first identity is told so then, and not when patience ends.
+func TestWaitEndsWithThePodsYouth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &bytes.Buffer{})
+		r.options.Patience, r.options.Policy.Young = time.Minute, 3*time.Second
+		r.assigned, r.fact.Created = nil, time.Now().Add(-time.Second)
+		started := time.Now()
+		if w := r.ask(target); w.Code != http.StatusBadRequest || time.Since(started) != 2*time.Second {
+			t.Errorf("got %d %s after %s", w.Code, w.Body, time.Since(started))
+		}
+	})
+}
+
 func TestRevokedPodDoesNotWait(t *testing.T) {
 	r := newRig(t, &bytes.Buffer{})
 	r.options.Patience = time.Hour
