@@ -33,6 +33,10 @@ app.kubernetes.io/component: {{ .component }}
 {{- if eq (toString .Values.forceNamespaced) "true" -}}true{{- end -}}
 {{- end -}}
 
+{{- define "lanyard.managed" -}}
+{{- if eq .Values.operationMode "managed" -}}true{{- end -}}
+{{- end -}}
+
 {{- define "lanyard.electionNamespace" -}}
 {{- default (include "lanyard.namespace" .) .Values.mic.leaderElection.namespace -}}
 {{- end -}}

@@ -41,10 +41,16 @@ func render(t *testing.T, args ...string) (string, error) {
 	return string(out), nil
 }
 
+// managed is an installation without mic, with all that mic has besides its Deployment.
+func managed() []string {
+	return []string{"--set", "operationMode=managed,mic.podDisruptionBudget.minAvailable=1,rbac.createUserFacingClusterRoles=true"}
+}
+
 func TestRenderedChart(t *testing.T) {
 	for name, args := range map[string][]string{
 		"default":     nil,
 		"predecessor": {"--values", "testdata/predecessor.values.yaml"},
+		"managed":     managed(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := render(t, args...)
@@ -71,7 +77,7 @@ func TestRenderedChart(t *testing.T) {
 func TestBadValuesAreRefused(t *testing.T) {
 	for name, tc := range map[string]struct{ set, want string }{
 		"service principal secret": {"adminsecret.clientID=c", "adminsecret isn't supported"},
-		"managed mode":             {"operationMode=managed", "operationMode"},
+		"unknown mode":             {"operationMode=relaxed", "operationMode"},
 		"misspelt key":             {"mic.replcas=3", "replcas"},
 		"no replicas":              {"mic.replicas=0", "replicas"},
 		"duration without unit":    {"mic.identityLinger=5", "identityLinger"},
@@ -166,6 +172,35 @@ func permissions(rules []rbacv1.PolicyRule) []string {
 	return all
 }
 
+// In managed mode there is no mic, and nmi reads bindings and identities in place of what mic writes.
+func TestManagedModeIsTheAgentAlone(t *testing.T) {
+	rendered, err := render(t, managed()...)
+	if err != nil {
+		t.Fatal(rendered)
+	}
+	for _, word := range []string{"component: mic", "lanyard-mic", "azureassignedidentities"} {
+		if strings.Contains(rendered, word) {
+			t.Errorf("managed mode installs %q", word)
+		}
+	}
+	const group = " aadpodidentity.k8s.io/"
+	want := []string{
+		"get /pods", "get" + group + "azureidentities", "get" + group + "azureidentitybindings",
+		"list /pods", "list" + group + "azureidentities", "list" + group + "azureidentitybindings",
+		"watch /pods", "watch" + group + "azureidentities", "watch" + group + "azureidentitybindings",
+	}
+	slices.Sort(want)
+	for _, role := range documents[rbacv1.ClusterRole](t, rendered, "ClusterRole") {
+		if role.Name == "lanyard-nmi" {
+			if diff := cmp.Diff(want, permissions(role.Rules)); diff != "" {
+				t.Errorf("role of nmi (-want +got):\n%s", diff)
+			}
+			return
+		}
+	}
+	t.Error("the chart has no role for nmi")
+}
+
 // aad-pod-identity issue 248: nmi could read every Secret of the cluster.
 func TestNobodyReadsSecrets_Issue248(t *testing.T) {
 	rendered, err := render(t, "--values", "testdata/predecessor.values.yaml")
@@ -234,16 +269,20 @@ func TestProgramsTakeTheArguments(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
-	for _, values := range [][]string{nil, {"--values", "testdata/predecessor.values.yaml"}} {
+	for _, values := range [][]string{nil, {"--values", "testdata/predecessor.values.yaml"}, managed()} {
 		rendered, err := render(t, values...)
 		if err != nil {
 			t.Fatal(rendered)
 		}
-		mic := documents[appsv1.Deployment](t, rendered, "Deployment")[0].Spec.Template.Spec
-		nmi := documents[appsv1.DaemonSet](t, rendered, "DaemonSet")[0].Spec.Template.Spec
-		for program, lists := range map[string][][]string{
-			"mic": {mic.Containers[0].Args}, "nmi": {nmi.InitContainers[0].Args, nmi.Containers[0].Args},
-		} {
+		programs := map[string][][]string{}
+		for _, mic := range documents[appsv1.Deployment](t, rendered, "Deployment") {
+			programs["mic"] = append(programs["mic"], mic.Spec.Template.Spec.Containers[0].Args)
+		}
+		for _, nmi := range documents[appsv1.DaemonSet](t, rendered, "DaemonSet") {
+			pod := nmi.Spec.Template.Spec
+			programs["nmi"] = append(programs["nmi"], pod.InitContainers[0].Args, pod.Containers[0].Args)
+		}
+		for program, lists := range programs {
 			for _, args := range lists {
 				if out, err := exec.CommandContext(t.Context(), filepath.Join(bin, program), append(args, "--version")...).CombinedOutput(); err != nil {
 					t.Errorf("%s %v: %v\n%s", program, args, err, out)
