@@ -3,9 +3,10 @@
 //
 //	edge (/v1.0) → graph → tokens (who asks) and directory (who there is)
 //
-// One file a kind of object: serviceprincipal.go, application.go, user.go, and
-// getbyids.go across them. filter.go parses $filter into a tree (pure), query.go
-// the options around it, page.go cuts lists, errors.go has Graph's envelope.
+// One file a kind of object: serviceprincipal.go, application.go, user.go,
+// group.go, and getbyids.go across them. filter.go parses $filter into a tree
+// (pure), entity.go ties it to what objects have, query.go reads the options around
+// it and cuts pages, errors.go has Graph's envelope.
 //
 // It guarantees that nothing is answered without a verified token for this
 // service, that a caller sees its own tenant and no other, that a managed

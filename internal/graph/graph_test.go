@@ -236,17 +236,21 @@ func TestGetByIDsLeavesOutWhatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestUsersAreNone(t *testing.T) {
+func TestUsersAndGroupsAreNone(t *testing.T) {
 	c := start(t)
-	got := c.list(t, "users", "userPrincipalName eq 'me@lanyard.local'")
-	if diff := cmp.Diff(map[string]any{"@odata.context": c.origin + "/v1.0/$metadata#users", "value": []any{}}, got.body); diff != "" {
-		t.Error(diff)
-	}
-	if got := c.get(t, "/v1.0/users/"+c.admin.ObjectID); got.status != 404 {
-		t.Error(got)
-	}
-	if got := c.list(t, "users", "appId eq 'x'"); got.code() != "Request_UnsupportedQuery" {
-		t.Error(got)
+	for collection, filter := range map[string]string{
+		"users": "userPrincipalName eq 'me@lanyard.local'", "groups": "startswith(displayName,'a')",
+	} {
+		got := c.list(t, collection, filter)
+		if diff := cmp.Diff(map[string]any{"@odata.context": c.origin + "/v1.0/$metadata#" + collection, "value": []any{}}, got.body); diff != "" {
+			t.Error(diff)
+		}
+		if got := c.get(t, "/v1.0/"+collection+"/"+c.admin.ObjectID); got.status != 404 {
+			t.Error(got)
+		}
+		if got := c.list(t, collection, "appId eq 'x'"); got.code() != "Request_UnsupportedQuery" {
+			t.Error(got)
+		}
 	}
 }
 
@@ -288,7 +292,8 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/v1.0/servicePrincipals?$select=secrets", "Request_BadRequest", "'secrets'", 400},
 		{"GET", "/v1.0/servicePrincipals?$filter=%zz", "Request_BadRequest", "query", 400},
 		{"GET", "/v1.0/servicePrincipals/nobody", "Request_ResourceNotFound", "'nobody'", 404},
-		{"GET", "/v1.0/me", "BadRequest", "'me'", 400},
+		{"GET", "/v1.0/me", "BadRequest", "delegated", 400},
+		{"GET", "/v1.0/oauth2PermissionGrants", "BadRequest", "'oauth2PermissionGrants'", 400},
 		{"GET", "/v1.0/servicePrincipals/x/owners", "BadRequest", "owners", 400},
 		{"POST", "/v1.0/applications", "Request_BadRequest", "'POST'", 405},
 		{"DELETE", "/v1.0/servicePrincipals/x", "Request_BadRequest", "'DELETE'", 405},
@@ -307,7 +312,7 @@ func TestRefusals(t *testing.T) {
 func (c *cloud) paths() []string {
 	return []string{
 		"GET /v1.0/servicePrincipals", "GET /v1.0/servicePrincipals/" + c.admin.ObjectID, "GET /v1.0/directoryObjects/" + c.admin.ObjectID,
-		"GET /v1.0/applications", "GET /v1.0/applications/" + c.admin.ApplicationObjectID, "GET /v1.0/users", "GET /v1.0/users/x",
+		"GET /v1.0/applications", "GET /v1.0/applications/" + c.admin.ApplicationObjectID, "GET /v1.0/users", "GET /v1.0/users/x", "GET /v1.0/groups", "GET /v1.0/groups/x", "GET /v1.0/me",
 		"POST /v1.0/directoryObjects/getByIds", "GET /v1.0/unknown", "PATCH /v1.0/users/x",
 	}
 }

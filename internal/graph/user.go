@@ -1,5 +1,7 @@
 package graph
 
+import "net/http"
+
 // user is a human in the directory. There are none yet: the directory holds
 // service principals, so lists of users are empty and true, and a filter is still
 // held to what users have.
@@ -26,3 +28,8 @@ func (s *Service) listUsers(r *request) (answer, error) {
 }
 
 func (s *Service) getUser(r *request) (answer, error) { return answer{}, notFound(r.PathValue("id")) }
+
+// me is the user behind a token, and our tokens are all applications'.
+func (s *Service) me(*request) (answer, error) {
+	return answer{}, &Error{http.StatusBadRequest, "BadRequest", "/me request is only valid with delegated authentication flow."}
+}
