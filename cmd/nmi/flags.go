@@ -120,6 +120,7 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.StringVar(&c.Kube.Server, "kube-api", "", "URL of the API server; empty for the cluster's own")
 	set.StringVar(&c.Kube.TokenFile, "kube-token-file", "", "file of the service account's token; empty for the pod's own")
 	set.StringVar(&c.Kube.CAFile, "kube-ca-file", "", "file of the API server's certificate authority; empty for the pod's own")
+	set.StringVar(&c.CloudConfig, "cloudconfig", "", "the node's azure.json, for the identity of the nodes themselves, which no pod is given; empty for none")
 	set.Var((*list)(&c.NodeAccounts), "node-identity-service-account",
 		"namespace/name of a service account whose pods may use the node's own identities (mic's); repeatable")
 	set.BoolVar(&c.ForceNamespaced, "forceNamespaced", os.Getenv("FORCENAMESPACED") == "true",

@@ -86,6 +86,13 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	p := &parts{registry: prometheus.NewRegistry()}
 	meters := newMeters(p.registry)
 
+	nodeClientID, err := c.nodeClientID()
+	if err != nil {
+		return nil, err
+	}
+	if c.Mode == Managed && nodeClientID == "" {
+		log.Warn("the node's own identity is not known (--cloudconfig): an AzureIdentity that names it gives it to pods")
+	}
 	sandboxes := pods.NewSandboxes(gate, log)
 	conn, err := pods.Dial(c.RuntimeSocket)
 	if err != nil {
@@ -119,7 +126,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	p.proven = serve.NewProven(serve.Options{
 		Prover: prover, Facts: facts, Assignments: entitlements, Cache: cache, Metrics: metrics, Audit: audit, Clock: clk,
 		Source:   source.NewIMDS(upstream, clk, meters.sourceStatus),
-		Policy:   grant.Policy{ForceNamespaced: c.ForceNamespaced, NodeAccounts: accounts, Young: c.young()},
+		Policy:   grant.Policy{ForceNamespaced: c.ForceNamespaced, NodeAccounts: accounts, NodeClientID: nodeClientID, Young: c.young()},
 		Rules:    rules(c.Metadata),
 		Patience: c.Patience, PerSecond: c.PerSecond, BlockInstance: c.BlockInstance,
 	})

@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -35,7 +37,9 @@ type Config struct {
 	// Upstream is the node's metadata service; empty is the metadata address.
 	Upstream string
 	// NodeAccounts are "namespace/name" of service accounts whose pods may use the node's own identities.
-	NodeAccounts    []string
+	NodeAccounts []string
+	// CloudConfig is the node's azure.json, which tells the identity that no pod is given; empty for none.
+	CloudConfig     string
 	ForceNamespaced bool
 	BlockInstance   bool
 	Patience        time.Duration
@@ -77,6 +81,24 @@ func (c Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+// nodeClientID gives the client ID of the identity that the node signs in with, or "" if it has none of its own.
+func (c Config) nodeClientID() (string, error) {
+	if c.CloudConfig == "" {
+		return "", nil
+	}
+	content, err := os.ReadFile(c.CloudConfig)
+	if err != nil {
+		return "", fmt.Errorf("reading the node's cloud configuration: %w", err)
+	}
+	var file struct { // the rest, which may hold a secret, is not looked at
+		ClientID string `json:"userAssignedIdentityID"`
+	}
+	if err := json.Unmarshal(content, &file); err != nil {
+		return "", fmt.Errorf("reading the node's cloud configuration %s: it is not JSON", c.CloudConfig)
+	}
+	return strings.TrimSpace(file.ClientID), nil
 }
 
 // young is the age up to which a pod without any identity is waited for. In managed mode nothing is being assigned: it is

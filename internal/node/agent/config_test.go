@@ -2,6 +2,8 @@ package agent
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,32 @@ func TestValidate(t *testing.T) {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
 		}
+	}
+}
+
+func TestNodeClientID(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "azure.json")
+	for content, want := range map[string]string{
+		`{"tenantId":"t","useManagedIdentityExtension":true,"userAssignedIdentityID":" k-1 "}`: "k-1",
+		`{"aadClientId":"sp","aadClientSecret":"the-secret"}`:                                  "",
+		`{"userAssignedIdentityID":"the-secret`:                                                "error",
+	} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Config{CloudConfig: file}.nodeClientID()
+		if err != nil && !strings.Contains(err.Error(), "the-secret") {
+			got = "error"
+		}
+		if got != want {
+			t.Errorf("%s: %q, %v, want %q", content, got, err, want)
+		}
+	}
+	if _, err := (Config{CloudConfig: file + "x"}).nodeClientID(); err == nil {
+		t.Error("a missing file is taken for one that names nothing")
+	}
+	if got, err := (Config{}).nodeClientID(); got != "" || err != nil {
+		t.Errorf("none: %q, %v", got, err)
 	}
 }
 

@@ -27,6 +27,9 @@ type Policy struct {
 	ForceNamespaced bool
 	// NodeAccounts are the service accounts ("namespace/name") whose pods may use the node's own identities.
 	NodeAccounts map[string]bool
+	// NodeClientID is the client ID of the identity that the nodes themselves sign in with; empty is unknown. It is on every
+	// node and its rights are over the nodes, so no AzureIdentity gives it to a pod.
+	NodeClientID string
 	// Young is the age up to which a labelled pod without any assignment is taken to be waiting for it.
 	Young time.Duration
 }
@@ -102,6 +105,10 @@ func classify(pod Pod, assigned []Assigned, policy Policy) (usable, pending []Id
 		case a.Identity.ResourceID == "" || a.Identity.ClientID == "":
 			// without both, what the metadata service gives can't be checked against what was assigned
 			obstacle = fmt.Sprintf("AzureIdentity %s/%s lacks resourceID or clientID", a.IdentityNamespace, a.IdentityName)
+		case !userAssigned(a.Identity.ResourceID):
+			obstacle = fmt.Sprintf("the resourceID of AzureIdentity %s/%s is not that of a user-assigned identity", a.IdentityNamespace, a.IdentityName)
+		case policy.NodeClientID != "" && strings.EqualFold(a.Identity.ClientID, policy.NodeClientID):
+			obstacle = fmt.Sprintf("AzureIdentity %s/%s is the identity of the nodes themselves", a.IdentityNamespace, a.IdentityName)
 		case a.State == StateAssigned:
 			usable = add(usable, a.Identity)
 		case a.State == StateCreated:
@@ -109,6 +116,14 @@ func classify(pod Pod, assigned []Assigned, policy Policy) (usable, pending []Id
 		}
 	}
 	return usable, pending, obstacle, missing
+}
+
+// userAssigned reports whether a resource ID is of the kind that can be put on nodes. Others, a machine's for example, might
+// make the metadata service choose the machine's own identity.
+func userAssigned(resourceID string) bool {
+	const kind = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/"
+	name := strings.LastIndexByte(resourceID, '/') + 1
+	return name >= len(kind) && name < len(resourceID) && strings.EqualFold(resourceID[name-len(kind):name], kind)
 }
 
 // add keeps each identity once: two bindings may lead to the same one.

@@ -10,8 +10,9 @@ import (
 )
 
 func TestDecide(t *testing.T) {
-	one := grant.Identity{ClientID: "C-1", ResourceID: "/R/1"}
-	two := grant.Identity{ClientID: "c-2", ResourceID: "/r/2"}
+	const kind = "/subscriptions/s/resourcegroups/g/providers/microsoft.managedidentity/userassignedidentities/"
+	one := grant.Identity{ClientID: "C-1", ResourceID: strings.ToUpper(kind) + "1"}
+	two := grant.Identity{ClientID: "c-2", ResourceID: kind + "2"}
 	assigned := func(i grant.Identity, change ...func(*grant.Assigned)) grant.Assigned {
 		a := grant.Assigned{Identity: i, IdentityName: "i", IdentityNamespace: "ns", Selector: "label", State: grant.StateAssigned}
 		for _, c := range change {
@@ -44,7 +45,7 @@ func TestDecide(t *testing.T) {
 		{"one, none named", pod(), []grant.Assigned{assigned(one)}, imds.Selector{}, nil, grant.Grant, one, ""},
 		{"named in another case", pod(), []grant.Assigned{assigned(one), assigned(two)}, client("c-1"), nil, grant.Grant, one, ""},
 		{"by resource ID in another case", pod(), []grant.Assigned{assigned(one)},
-			imds.Selector{Kind: imds.SelectResourceID, Value: "/r/1"}, nil, grant.Grant, one, ""},
+			imds.Selector{Kind: imds.SelectResourceID, Value: kind + "1"}, nil, grant.Grant, one, ""},
 		{"bound twice", pod(), []grant.Assigned{assigned(one), assigned(one)}, imds.Selector{}, nil, grant.Grant, one, ""},
 		{"two, none named", pod(), []grant.Assigned{assigned(one), assigned(two)}, imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "several"},
 		{"one and one on its way, none named", pod(), []grant.Assigned{assigned(one), assigned(two, created)}, imds.Selector{}, nil,
@@ -79,6 +80,13 @@ func TestDecide(t *testing.T) {
 			imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "type 1"},
 		{"no client ID would be the node's default identity", pod(), []grant.Assigned{assigned(grant.Identity{ResourceID: "/r"})},
 			imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "lacks"},
+		{"the nodes' own", pod(), []grant.Assigned{assigned(one)}, imds.Selector{}, &grant.Policy{NodeClientID: "c-1"},
+			grant.Refuse, grant.Identity{}, "of the nodes themselves"},
+		{"a machine's resource ID", pod(), []grant.Assigned{assigned(grant.Identity{
+			ClientID: "c", ResourceID: "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/v",
+		})}, imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "not that of a user-assigned identity"},
+		{"a resource ID without a name", pod(), []grant.Assigned{assigned(grant.Identity{ClientID: "c", ResourceID: kind})},
+			imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "not that of a user-assigned identity"},
 		{"the controller", grant.Pod{Namespace: "kube-system", Name: "mic-1", ServiceAccount: "mic", Known: true}, nil, client("x"), nil,
 			grant.Node, grant.Identity{}, "kube-system/mic"},
 		{"the controller's account in another namespace", grant.Pod{Namespace: "x", Name: "mic-1", ServiceAccount: "mic", Known: true}, nil,

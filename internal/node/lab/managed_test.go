@@ -3,6 +3,8 @@ package lab_test
 import (
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,12 +27,20 @@ func (a *fakeAPI) bind(namespace, name, azureIdentity, selector string) string {
 	return namespace + "/" + name
 }
 
+// kubelet is the nodes' own identity.
+var kubelet = identity{name: "kubelet", clientID: "33333333-cccc-4000-8000-000000000003", objectID: "33333333-cccc-4000-8000-0000000000ff"}
+
 func managedWorld(t *testing.T) *world {
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.metadata.attach(other)
 	delete(w.api.objects, assignmentsPath) // the chart gives no right to read them
-	w.agent("--operation-mode=managed")
+	file := filepath.Join(w.folder, "azure.json")
+	if err := os.WriteFile(file, []byte(`{"userAssignedIdentityID":"`+kubelet.clientID+`"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.metadata.attach(kubelet)
+	w.agent("--operation-mode=managed", "--cloudconfig="+file)
 	return w
 }
 
@@ -155,6 +165,25 @@ func TestManagedIdentityEditedToAnotherResource(t *testing.T) {
 	w.api.identify("my-app", "demo", identity{name: "demo", clientID: other.clientID})
 	time.Sleep(100 * time.Millisecond)
 	p.wantRefusal("", 400, "is not the client ID of its resourceID")
+}
+
+// Without mic, nmi is the only one to hold back the identity that is on every node anyway.
+func TestManagedNodeIdentityIsNoPods(t *testing.T) {
+	w := managedWorld(t)
+	w.api.bind("my-app", "kubelet-binding", "kubelet", "web")
+	p := w.pod("web", "10.77.1.2", "web")
+	for _, test := range []struct {
+		identity identity
+		want     string
+	}{
+		{identity{name: "kubelet", clientID: strings.ToUpper(kubelet.clientID)}, "is the identity of the nodes themselves"},
+		{identity{name: "kubelet", clientID: " " + kubelet.clientID}, "is not the client ID of its resourceID"},
+		{identity{name: "kubelet", clientID: demo.clientID}, "is not the client ID of its resourceID"},
+	} {
+		w.api.identify("my-app", "kubelet", test.identity)
+		time.Sleep(100 * time.Millisecond)
+		p.wantRefusal("", 400, test.want)
+	}
 }
 
 // An agent that may not read bindings is not ready; it doesn't take that for "nobody has anything", nor for the old mode.

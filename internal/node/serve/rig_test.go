@@ -41,7 +41,7 @@ type rig struct {
 	registry *prometheus.Registry
 }
 
-var demo = grant.Identity{ClientID: "c1", ResourceID: "/r/1"}
+var demo = grant.Identity{ClientID: "c1", ResourceID: "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/1"}
 
 func newRig(tb testing.TB, audit io.Writer) *rig {
 	tb.Helper()
