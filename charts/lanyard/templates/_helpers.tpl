@@ -37,6 +37,10 @@ app.kubernetes.io/component: {{ .component }}
 {{- if eq .Values.operationMode "managed" -}}true{{- end -}}
 {{- end -}}
 
+{{- define "lanyard.nmiCloudConfig" -}}
+{{- if include "lanyard.managed" . -}}{{ .Values.nmi.cloudConfig }}{{- end -}}
+{{- end -}}
+
 {{- define "lanyard.electionNamespace" -}}
 {{- default (include "lanyard.namespace" .) .Values.mic.leaderElection.namespace -}}
 {{- end -}}
