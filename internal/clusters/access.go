@@ -48,14 +48,15 @@ func (e *Engine) kubeconfig(clusterID string, a account, serverURL string) ([]by
 	return cp.Authority.Kubeconfig(e.person(c, a, serverURL, kubeconfigLifetime))
 }
 
-// person is who holds a kubeconfig of an account, with names as AKS gives them.
+// person is who holds a kubeconfig of an account, with names as AKS gives them:
+// both accounts' contexts are called like the cluster, and az, which knows the
+// administrator by the user's name, adds the "-admin" that people see.
 func (e *Engine) person(c clusterRecord, a account, server string, lifetime time.Duration) pki.Person {
 	p := pki.Person{
 		Cluster: c.Name, Context: c.Name, User: string(a) + "_" + c.ResourceGroup + "_" + c.Name, Server: server,
 		Request: pki.Request{CommonName: string(a), Lifetime: lifetime},
 	}
 	if a == administrator {
-		p.Context += "-admin"
 		p.Request.Organizations = []string{"system:masters"}
 	}
 	return p
