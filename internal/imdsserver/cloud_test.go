@@ -61,7 +61,7 @@ func TestCloud(t *testing.T) {
 	check(t, registry.Register(identities.Types()...))
 	check(t, registry.Register(machines.Types()...))
 	check(t, machines.Load(ctx))
-	following, stop := context.WithCancel(context.Background())
+	following, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for _, run := range []func(context.Context) error{people.Run, machines.Run} {
 		running.Go(func() { _ = run(following) }) // its end is the test's

@@ -3,7 +3,7 @@ package containerservice
 import (
 	"fmt"
 	"hash/fnv"
-	"math/rand"
+	"math/rand" //nolint:depguard // aks-engine's digits come from this generator; nothing here is secret
 	"strconv"
 	"strings"
 
@@ -45,12 +45,11 @@ func defaultVNetName(digits string) string { return "aks-vnet-" + digits }
 
 const defaultSubnetName = "aks-subnet"
 
-// derivedNamespace separates our name-based GUIDs from everybody else's.
-var derivedNamespace = uuid.MustParse("0f7f3c1e-5c55-4d0c-9d0a-5a5f6d1f3b0e")
-
 // derivedGUID names something that a plan makes, so that a repeated step finds what it made the first time.
 func derivedGUID(parts ...string) string {
-	return uuid.NewSHA1(derivedNamespace, []byte(strings.ToLower(strings.Join(parts, "|")))).String()
+	// A namespace of our own separates these GUIDs from everybody else's.
+	namespace := uuid.MustParse("0f7f3c1e-5c55-4d0c-9d0a-5a5f6d1f3b0e")
+	return uuid.NewSHA1(namespace, []byte(strings.ToLower(strings.Join(parts, "|")))).String()
 }
 
 // defaultDNSPrefix is what the clients make up when the user gives none: at most ten characters of the cluster's name,
