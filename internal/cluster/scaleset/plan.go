@@ -105,7 +105,7 @@ func (r *Reconciler) plan(d demand, state State, m *memory) (changes []Change, n
 	for id, u := range d {
 		_, there := state.ClientIDs[id]
 		add := !there && len(u.live) > 0
-		remove := there && len(u.live) == 0 && !u.revoked && !u.found() && !r.Protected.Has(id, state.ClientIDs[id])
+		remove := there && len(u.live) == 0 && !u.revoked && r.mayRemove(id, u, state, m)
 		if id == "" || (!add && !remove) {
 			continue
 		}
@@ -121,6 +121,13 @@ func (r *Reconciler) plan(d demand, state State, m *memory) (changes []Change, n
 	}
 	sortChanges(changes)
 	return changes, next
+}
+
+// mayRemove reports whether an identity without users is to leave the scale set:
+// only what is there because of mic does. Whoever may write an AzureIdentity
+// could otherwise take any identity away from the nodes, by a pod that never got it.
+func (r *Reconciler) mayRemove(id string, u *users, state State, m *memory) bool {
+	return m.ours[id] && !u.found() && !r.Protected.Has(id, state.ClientIDs[id])
 }
 
 func soonest(a, b time.Time) time.Time {

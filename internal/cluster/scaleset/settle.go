@@ -35,7 +35,7 @@ func (r *Reconciler) settle(ctx context.Context, id ID, d demand, state State, m
 			}
 			writes.Go(func() error { return r.mark(ctx, a, verified, found) })
 		}
-		if len(u.live) > 0 || u.revoked || (there && !u.found() && !r.Protected.Has(identity, clientID)) {
+		if len(u.live) > 0 || u.revoked || (there && r.mayRemove(identity, u, state, m)) {
 			continue
 		}
 		for _, a := range u.leaving {
@@ -76,8 +76,10 @@ func (r *Reconciler) mark(ctx context.Context, a *aadpodid.AzureAssignedIdentity
 	if verified {
 		state = aadpodid.StateAssigned
 	}
-	found = found && verified
-	if a.Status.Status == state && (!verified || found == (a.Annotations[FoundAnnotation] != "")) {
+	// What was found is remembered also for a pod that can't have it: the next
+	// mic must not take it for its own.
+	marked := a.Annotations[FoundAnnotation] != ""
+	if a.Status.Status == state && (marked == found || (marked && !verified)) {
 		return nil
 	}
 	changed := a.DeepCopy()
