@@ -13,8 +13,8 @@ import (
 )
 
 // finish ends the operation: its record and its resource in one transaction.
-// failure is nil for success.
-func (x *run) finish(ctx context.Context, id armid.ID, failure *rest.Error) {
+// failure is nil for success. It reports whether the operation has ended.
+func (x *run) finish(ctx context.Context, id armid.ID, failure *rest.Error) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	state, wait := Succeeded, firstWait
@@ -30,12 +30,12 @@ func (x *run) finish(ctx context.Context, id armid.ID, failure *rest.Error) {
 				Time: x.engine.clock.Now(), Kind: "operation", Resource: x.record.Resource, Caller: x.record.Caller,
 				Operation: x.record.ID, State: state,
 			})
-			return
+			return true
 		case ctx.Err() != nil:
-			return
+			return false
 		case errors.Is(err, store.ErrConflict):
 			if x.engine.hold(ctx, x.fence()) != nil {
-				return // cancelled meanwhile
+				return false // cancelled meanwhile
 			}
 			continue // only the resource changed
 		}
@@ -44,7 +44,7 @@ func (x *run) finish(ctx context.Context, id armid.ID, failure *rest.Error) {
 		select {
 		case <-x.engine.clock.After(wait):
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
 }

@@ -45,18 +45,17 @@ func newRun(e *Engine, record *Record, ownerRev int64) *run {
 	}
 }
 
-// run does what is left of the plan, ends the operation and gives it up.
-func (x *run) run(ctx context.Context) {
-	defer x.giveUp(ctx)
+// run does what is left of the plan and ends the operation. It reports whether
+// there is nothing left to do.
+func (x *run) run(ctx context.Context) bool {
 	id, err := x.record.ResourceID()
 	if err != nil {
 		x.log.Error("reading an operation", "error", err)
-		return
+		return false
 	}
 	plan, err := x.plan()
 	if err != nil {
-		x.finish(ctx, id, rest.AsError(err))
-		return
+		return x.finish(ctx, id, rest.AsError(err))
 	}
 	r := providers.NewRun(providers.Run{
 		Operation: x.record.ID, ID: id, Caller: x.record.Caller, Args: x.record.Args, Log: x.log,
@@ -66,17 +65,16 @@ func (x *run) run(ctx context.Context) {
 	for x.record.Step < len(plan.Steps) {
 		if failure := x.step(ctx, plan.Steps[x.record.Step], r); failure != nil {
 			if ctx.Err() != nil || errors.Is(failure, errFenced) {
-				return
+				return false
 			}
-			x.fail(ctx, plan, r, id, failure)
-			return
+			return x.fail(ctx, plan, r, id, failure)
 		}
 		if err := x.save(ctx, func(record *Record) { record.Step++ }); err != nil {
 			x.interrupted(ctx, err)
-			return
+			return false
 		}
 	}
-	x.finish(ctx, id, nil)
+	return x.finish(ctx, id, nil)
 }
 
 func (x *run) plan() (providers.Plan, error) {
@@ -141,7 +139,7 @@ func protect(ctx context.Context, step func(context.Context, *providers.Run) err
 	return step(ctx, r)
 }
 
-func (x *run) fail(ctx context.Context, plan providers.Plan, r *providers.Run, id armid.ID, failure error) {
+func (x *run) fail(ctx context.Context, plan providers.Plan, r *providers.Run, id armid.ID, failure error) bool {
 	x.log.Warn("operation failed", "error", failure)
 	r.Cause = failure
 	if plan.Failed != nil {
@@ -151,7 +149,7 @@ func (x *run) fail(ctx context.Context, plan providers.Plan, r *providers.Run, i
 		}
 		cancel()
 	}
-	x.finish(ctx, id, rest.AsError(failure))
+	return x.finish(ctx, id, rest.AsError(failure))
 }
 
 // save changes the record, unless it isn't ours any more.
@@ -197,12 +195,13 @@ func (x *run) interrupted(ctx context.Context, err error) {
 }
 
 // giveUp lets others know that no step of the operation runs here any more.
-func (x *run) giveUp(ctx context.Context) {
+func (x *run) giveUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	owner := x.record.ownerKey()
 	_, err := x.engine.store.Txn(ctx, []store.Cond{store.Unchanged(owner, x.ownerRev)}, []store.Op{store.Delete(owner)})
 	if err != nil && !errors.Is(err, store.ErrConflict) {
-		x.log.Warn("giving an operation up", "error", err)
+		return fmt.Errorf("giving up operation %s: %w", x.record.ID, err)
 	}
+	return nil
 }

@@ -44,13 +44,23 @@ func (e *Engine) session(parent context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &worker{engine: e, lease: lease, pending: map[string]*Record{}, running: map[string]context.CancelFunc{}, finished: make(chan string), stopped: make(chan struct{})}
+	w := &worker{engine: e, lease: lease, pending: map[string]*Record{}, running: map[string]context.CancelFunc{}, finished: make(chan ended), stopped: make(chan struct{})}
 	err = w.work(parent)
+	if parent.Err() != nil {
+		err = nil
+	}
 	w.stopAll()
 	if releaseErr := lease.Release(ctx); releaseErr != nil && err == nil && parent.Err() == nil {
 		err = releaseErr
 	}
 	return err
+}
+
+// ended is a run that has returned. err says that its owner's key may still be
+// there, so that nobody could take the operation up as long as we hold the lease.
+type ended struct {
+	id  string
+	err error
 }
 
 // worker is the state of one session. Only the goroutine of work uses it.
@@ -59,7 +69,7 @@ type worker struct {
 	lease    *store.Lease
 	pending  map[string]*Record // in progress, as last seen
 	running  map[string]context.CancelFunc
-	finished chan string
+	finished chan ended
 	stopped  chan struct{} // closed when work has returned
 	runs     sync.WaitGroup
 }
@@ -79,7 +89,9 @@ func (w *worker) work(ctx context.Context) error {
 	for _, item := range page.Items {
 		w.see(item)
 	}
-	w.claimAll(ctx)
+	if err := w.claimAll(ctx); err != nil {
+		return err
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -92,7 +104,9 @@ func (w *worker) work(ctx context.Context) error {
 			}
 			if event.Type == store.EventPut {
 				if id := w.see(event.Item); id != "" {
-					w.claim(ctx, id)
+					if err := w.claim(ctx, id); err != nil {
+						return err
+					}
 				}
 			}
 		case event, ok := <-owners:
@@ -100,12 +114,19 @@ func (w *worker) work(ctx context.Context) error {
 				return fmt.Errorf("watching owners: %w", event.Err)
 			}
 			if event.Type == store.EventDelete {
-				w.claimAll(ctx)
+				if err := w.claimAll(ctx); err != nil {
+					return err
+				}
 			}
-		case id := <-w.finished:
-			delete(w.running, id)
-			if w.pending[id] != nil {
-				w.claim(ctx, id)
+		case run := <-w.finished:
+			delete(w.running, run.id)
+			if run.err != nil {
+				return run.err
+			}
+			if w.pending[run.id] != nil {
+				if err := w.claim(ctx, run.id); err != nil {
+					return err
+				}
 			}
 		case <-sweep:
 			sweep = e.clock.After(sweepEvery)
@@ -134,24 +155,29 @@ func (w *worker) see(item store.Item) string {
 	return record.ID
 }
 
-func (w *worker) claimAll(ctx context.Context) {
+func (w *worker) claimAll(ctx context.Context) error {
 	for id := range w.pending {
-		w.claim(ctx, id)
+		if err := w.claim(ctx, id); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // claim takes an operation up unless somebody owns it, or the one before it.
-// Whoever loses the race hears of the owner's end by the watch.
-func (w *worker) claim(ctx context.Context, id string) {
+// Whoever loses the race hears of the owner's end by the watch. An error means
+// that nobody knows whether the operation is ours now: only a new session, whose
+// beginning gives up all that the lease has, makes that sure.
+func (w *worker) claim(ctx context.Context, id string) error {
 	if w.running[id] != nil {
-		return
+		return nil
 	}
 	record := *w.pending[id]
 	record.Tries++
 	raw, err := record.encode()
 	if err != nil {
 		w.engine.log.Error("claiming an operation", "operation", id, "error", err)
-		return
+		return nil
 	}
 	conds := []store.Cond{store.Absent(record.ownerKey()), store.Unchanged(record.key(), record.revision)}
 	if record.Previous != "" {
@@ -161,25 +187,32 @@ func (w *worker) claim(ctx context.Context, id string) {
 		store.Put(record.key(), raw), store.PutLeased(record.ownerKey(), []byte(record.ID), w.lease),
 	})
 	if errors.Is(err, store.ErrConflict) {
-		return
+		return nil
 	}
 	if err != nil {
-		if ctx.Err() == nil {
-			w.engine.log.Error("claiming an operation", "operation", id, "error", err)
-		}
-		return
+		return fmt.Errorf("claiming operation %s: %w", id, err)
 	}
 	record.revision = revision
 	running, cancel := context.WithCancel(ctx)
 	w.running[id] = cancel
 	w.runs.Go(func() {
 		defer cancel()
-		newRun(w.engine, &record, revision).run(running)
+		x := newRun(w.engine, &record, revision)
+		done := x.run(running)
+		err := x.giveUp(ctx)
+		if !done && err == nil {
+			// Without an end and not cancelled: not again at once what has just failed.
+			select {
+			case <-w.engine.clock.After(reconnect):
+			case <-running.Done():
+			}
+		}
 		select {
-		case w.finished <- id:
+		case w.finished <- ended{id, err}:
 		case <-w.stopped:
 		}
 	})
+	return nil
 }
 
 func (w *worker) stopAll() {
