@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v6"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
@@ -85,6 +86,23 @@ func TestVNetAsAzCreatesIt(t *testing.T) {
 	f.must(200, "GET", vnetPath+"/subnets/more"+netVersion, "")
 	f.must(200, "PUT", vnetPath+netVersion, vnetBody("10.0.0.0/8", "default=10.240.0.0/16"))
 	f.refused(ownerID, 404, "ResourceNotFound", "GET", vnetPath+"/subnets/more"+netVersion, "")
+}
+
+// TestSubnetTakesItsAssignmentsAlong removes a subnet with its network's document:
+// who had a role on it must not have one on the next subnet of that name.
+func TestSubnetTakesItsAssignmentsAlong(t *testing.T) {
+	f := newCloud(t)
+	f.must(201, "PUT", vnetPath+netVersion, vnetBody("10.0.0.0/16", "a=10.0.0.0/24", "b=10.0.1.0/24"))
+	name := uuid.NewString()
+	assignments := map[string]string{}
+	for _, subnet := range []string{"a", "b"} {
+		assignments[subnet] = assignmentPath(vnetPath+"/subnets/"+subnet, name) + assignVer
+		f.must(201, "PUT", assignments[subnet], assignBody(readerRole, f.principalOf("demo-"+subnet)))
+	}
+	f.must(200, "PUT", vnetPath+netVersion, vnetBody("10.0.0.0/16", "a=10.0.0.0/24"))
+	f.must(200, "PUT", vnetPath+netVersion, vnetBody("10.0.0.0/16", "a=10.0.0.0/24", "b=10.0.1.0/24"))
+	f.must(200, "GET", assignments["a"], "")
+	f.refused(ownerID, 404, "RoleAssignmentNotFound", "GET", assignments["b"], "")
 }
 
 func TestNetworkRefusals(t *testing.T) {

@@ -170,8 +170,16 @@ func (p *Provider) replaceSubnets(ctx context.Context, r *providers.Request, sto
 		if err := p.vacate(ctx, r, gone.ID); err != nil {
 			return err
 		}
-		r.Conds = append(r.Conds, store.Unchanged(resource.StoreKey(gone.ID), gone.Revision))
-		r.Ops = append(r.Ops, store.Delete(resource.StoreKey(gone.ID)))
+		// With what is below it: a role assignment that stayed would hold for the next
+		// subnet of the name.
+		below, err := p.cfg.Resources.List(ctx, gone.ID, "")
+		if err != nil {
+			return err
+		}
+		for _, each := range append(below, gone) {
+			r.Conds = append(r.Conds, store.Unchanged(resource.StoreKey(each.ID), each.Revision))
+			r.Ops = append(r.Ops, store.Delete(resource.StoreKey(each.ID)))
+		}
 	}
 	return nil
 }
