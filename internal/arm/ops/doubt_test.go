@@ -90,12 +90,12 @@ func TestOperationInDoubtGoesOn(t *testing.T) {
 			for _, floor := range []string{"go-0", "go-1", "go-2", "go-3", "go-4"} {
 				touch(t, folder, floor)
 			}
-			e := newEngine(s, folder)
+			e := newEngine(s, folder, never)
 			newSubscription(t, e)
 			operation := begin(t, e, "doubt")
 			ctx, stop := context.WithCancel(t.Context())
 			done := make(chan struct{})
-			go func() { defer close(done); _ = newEngine(lossy(t, endpoint, c.refuse, c.pick), folder).Run(ctx) }()
+			go func() { defer close(done); _ = newEngine(lossy(t, endpoint, c.refuse, c.pick), folder, never).Run(ctx) }()
 			defer func() { stop(); <-done }()
 			until(t, "the operation has ended and nobody owns it", func() bool {
 				record, err := e.Operation(t.Context(), operation.ID)

@@ -28,6 +28,14 @@ const (
 	folderVariable   = "OPS_TEST_FOLDER"
 )
 
+const (
+	// soon is how long a killed worker's lease lasts. Not the least of one second: on
+	// a busy machine a living one would lose it.
+	soon = 3 * time.Second
+	// never outlasts every test: what has to wait for a lease fails.
+	never = 10 * time.Minute
+)
+
 var subscription = armid.Subscription("5c1b0e9a-0000-4000-8000-000000000001")
 
 func TestMain(m *testing.M) {
@@ -44,13 +52,13 @@ func work(endpoint, folder string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	_ = newEngine(s, folder).Run(context.Background())
+	_ = newEngine(s, folder, soon).Run(context.Background())
 	os.Exit(0)
 }
 
 // newEngine has one type, towers: five floors, each of which is a file that
 // counts how often it was built. Floor n waits for the file "go-n".
-func newEngine(s *store.Store, folder string) *ops.Engine {
+func newEngine(s *store.Store, folder string, ttl time.Duration) *ops.Engine {
 	registry := providers.NewRegistry()
 	var steps []providers.Step
 	for n := range 5 {
@@ -66,7 +74,7 @@ func newEngine(s *store.Store, folder string) *ops.Engine {
 	if err != nil {
 		panic(err)
 	}
-	return ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: slog.New(slog.DiscardHandler), LeaseTTL: time.Second})
+	return ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: slog.New(slog.DiscardHandler), LeaseTTL: ttl})
 }
 
 func build(ctx context.Context, r *providers.Run, folder string, n int) error {
@@ -159,7 +167,7 @@ func touch(t *testing.T, folder, name string) {
 func TestKilledWorkersOperationIsFinishedByTheNext(t *testing.T) {
 	s, endpoint := storetest.NewShared(t)
 	folder := t.TempDir()
-	e := newEngine(s, folder)
+	e := newEngine(s, folder, never)
 	newSubscription(t, e)
 	operation := begin(t, e, "babel")
 	for n := range 5 {
@@ -208,13 +216,13 @@ func TestKilledWorkersOperationIsFinishedByTheNext(t *testing.T) {
 func TestStoppedWorkerHandsOver(t *testing.T) {
 	s := storetest.New(t)
 	folder := t.TempDir()
-	e := newEngine(s, folder)
+	e := newEngine(s, folder, never)
 	newSubscription(t, e)
 	operation := begin(t, e, "pisa")
 	run := func() func() {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { defer close(done); _ = newEngine(s, folder).Run(ctx) }()
+		go func() { defer close(done); _ = newEngine(s, folder, never).Run(ctx) }()
 		return func() { stop(); <-done }
 	}
 	stop := run()
@@ -237,7 +245,7 @@ func TestStoppedWorkerHandsOver(t *testing.T) {
 func TestTwoWorkersDoEachStepOnce(t *testing.T) {
 	s := storetest.New(t)
 	folder := t.TempDir()
-	e := newEngine(s, folder)
+	e := newEngine(s, folder, never)
 	newSubscription(t, e)
 	for n := range 5 {
 		touch(t, folder, fmt.Sprintf("go-%d", n))
@@ -245,7 +253,7 @@ func TestTwoWorkersDoEachStepOnce(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{}, 3)
 	for range 3 {
-		go func() { _ = newEngine(s, folder).Run(ctx); done <- struct{}{} }()
+		go func() { _ = newEngine(s, folder, never).Run(ctx); done <- struct{}{} }()
 	}
 	const towers = 20
 	var ids []string
