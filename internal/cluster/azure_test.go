@@ -295,7 +295,7 @@ func TestLingerKeepsTheIdentityForTheNextPod(t *testing.T) {
 	l := newLab(t)
 	node, set := l.scaleSet("pool", 0)
 	l.bound(l.ns, "web", "web")
-	l.mic(func(o *cluster.Options) { o.Linger = 3 * time.Second })
+	l.mic(func(o *cluster.Options) { o.Linger = 6 * time.Second })
 	pod := l.pod(l.ns, "first", "web", node)
 	l.await("default/first-" + l.ns + "-web=Assigned")
 	l.delete(pod)

@@ -174,8 +174,8 @@ func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
 	start := time.Now()
 	for !done() {
-		if time.Since(start) > time.Second {
-			t.Fatal("not within a second")
+		if time.Since(start) > 20*time.Second { // milliseconds, but for a busy machine
+			t.Fatal("waited in vain")
 		}
 		time.Sleep(time.Millisecond)
 	}
