@@ -65,8 +65,8 @@ func makeAuthority(files pair) (*authority, error) {
 // ensure makes the named leaf unless a good one is there. etcd, kube-apiserver and
 // our client read the files at every handshake, so a renewed one is used by itself.
 func (a *authority) ensure(files pair, name string, usage x509.ExtKeyUsage) error {
-	cert, _, err := readPair(files)
-	if err == nil && time.Until(cert.NotAfter) > renewBefore && cert.CheckSignatureFrom(a.cert) == nil {
+	cert, key, err := readPair(files)
+	if err == nil && time.Until(cert.NotAfter) > renewBefore && cert.CheckSignatureFrom(a.cert) == nil && fits(cert, key) {
 		return nil
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -85,6 +85,13 @@ func (a *authority) ensure(files pair, name string, usage x509.ExtKeyUsage) erro
 		return fmt.Errorf("issuing %s: %w", files.cert, err)
 	}
 	return nil
+}
+
+// fits reports whether the key is the certificate's: a crash, or a copy of half
+// of the folder, can leave two that aren't.
+func fits(cert *x509.Certificate, key crypto.Signer) bool {
+	public, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(key.Public())
 }
 
 // writePair makes a key and its certificate, self-signed without an issuer. The

@@ -30,9 +30,9 @@ func (s *Server) EnsureUser(ctx context.Context, user, prefix string) (Credentia
 	if err := s.ensureUser(ctx, user, prefix); err != nil {
 		return Credentials{}, fmt.Errorf("making etcd user %s: %w", user, err)
 	}
-	s.mu.Lock()
+	s.mu.Lock() // also for the files: two writers would leave one's key and the other's certificate
+	defer s.mu.Unlock()
 	s.users[user] = true
-	s.mu.Unlock()
 	if err := s.authority.ensure(s.paths.pair(userFile(user)), user, x509.ExtKeyUsageClientAuth); err != nil {
 		return Credentials{}, err
 	}
@@ -80,8 +80,8 @@ func (s *Server) DropUser(ctx context.Context, user, prefix string) error {
 		return fmt.Errorf("deleting what etcd user %s wrote: %w", user, err)
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.users, user)
-	s.mu.Unlock()
 	files := s.paths.pair(userFile(user))
 	return errors.Join(removed(files.cert), removed(files.key))
 }
