@@ -196,7 +196,10 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		<-ctx.Done()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		return server.Shutdown(drain)
+		if server.Shutdown(drain) != nil {
+			return server.Close() // who still talks is cut off: what answers him is about to close
+		}
+		return nil
 	})
 	for _, run := range []func(context.Context) error{ring.Run, people.Run, roles.Run, computing.Run} {
 		group.Go(func() error { return ignoreCanceled(run(ctx)) })
