@@ -67,7 +67,13 @@ func addressSpace(vnet *resource.Resource) ([]netip.Prefix, error) {
 }
 
 // ensureControlPlane runs the cluster's API server and what belongs to it, and relays a loopback port to it.
+//
+// The listeners in the network end with the process that opened them: a process that goes on with the plan from here
+// has to open its own.
 func (p *Provider) ensureControlPlane(ctx context.Context, w *work) error {
+	if err := p.ensureNetwork(ctx, w); err != nil {
+		return err
+	}
 	etcd, err := p.Etcd.Grant(ctx, w.state.Key)
 	if err != nil {
 		return fmt.Errorf("giving the cluster its part of etcd: %w", err)

@@ -143,6 +143,10 @@ func podRange(cidr string, n int) (netip.Prefix, error) {
 
 // ensureNodes runs the nodes, a few at a time: a node's start is mostly waiting, but not only.
 func (p *Provider) ensureNodes(ctx context.Context, w *work) error {
+	// As in ensureControlPlane: the plan may go on here in a process that serves nothing yet.
+	if err := p.ensureNetwork(ctx, w); err != nil {
+		return err
+	}
 	machines, err := p.machines(ctx, w)
 	if err != nil {
 		return err

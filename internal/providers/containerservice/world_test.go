@@ -134,6 +134,9 @@ type process struct {
 
 func (w *world) start() *process {
 	w.t.Helper()
+	w.mu.Lock()
+	w.served = map[string]bool{} // listeners ended with the process before
+	w.mu.Unlock()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	p := &process{world: w, ctx: ctx, cancel: cancel, registry: providers.NewRegistry()}
 	log := slog.New(slog.DiscardHandler)
