@@ -27,9 +27,10 @@ const (
 
 	// roleOwner is the built-in role Owner.
 	roleOwner = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
-	// pendingOwnerKey names an administrator whose rights aren't granted yet: a
-	// first start that was interrupted is finished by the next one.
-	pendingOwnerKey = "/lanyard/pending-owner"
+	// firstStartKey stands in the store from before the administrator is made until
+	// its credential was shown and its rights are granted: a first start that was
+	// interrupted anywhere is finished by the next one.
+	firstStartKey = "/lanyard/first-start"
 )
 
 // system is who acts when nobody asked: the cloud itself.
@@ -59,17 +60,14 @@ func checkSchema(ctx context.Context, s *store.Store) error {
 // firstStart makes the tenant, its subscription and the first administrator
 // unless they exist. The administrator's secret is shown here and never again.
 func firstStart(ctx context.Context, c config, out io.Writer, s *store.Store, d *directory.Directory, all providers.Resources, roles *authorization.Provider) (directory.Tenant, error) {
+	if _, ok := d.DefaultTenant(); !ok {
+		if _, err := s.Txn(ctx, nil, []store.Op{store.Put(firstStartKey, nil)}); err != nil {
+			return directory.Tenant{}, err
+		}
+	}
 	tenant, administrator, err := d.EnsureFirstTenant(ctx, directory.FirstTenantOptions{})
 	if err != nil {
 		return tenant, err
-	}
-	if administrator != nil {
-		if _, err := s.Txn(ctx, nil, []store.Op{store.Put(pendingOwnerKey, []byte(administrator.ObjectID))}); err != nil {
-			return tenant, err
-		}
-		if err := showAdministrator(c, out, tenant, *administrator); err != nil {
-			return tenant, err
-		}
 	}
 	for _, subscription := range tenant.Subscriptions {
 		if err := resources.EnsureSubscription(ctx, all, system(tenant.ID), resources.Subscription{
@@ -78,22 +76,44 @@ func firstStart(ctx context.Context, c config, out io.Writer, s *store.Store, d 
 			return tenant, fmt.Errorf("making subscription %s: %w", subscription.ID, err)
 		}
 	}
-	pending, err := s.Get(ctx, pendingOwnerKey)
-	if errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Get(ctx, firstStartKey); errors.Is(err, store.ErrNotFound) {
 		return tenant, nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return tenant, err
+	}
+	if administrator == nil {
+		if administrator, err = recoverAdministrator(ctx, d, tenant); err != nil {
+			return tenant, err
+		}
 	}
 	for _, subscription := range tenant.Subscriptions {
 		if _, err := roles.Grant(ctx, authorization.Grant{
-			By: system(tenant.ID), Scope: armid.Subscription(subscription.ID), Role: roleOwner, PrincipalID: string(pending.Value),
+			By: system(tenant.ID), Scope: armid.Subscription(subscription.ID), Role: roleOwner, PrincipalID: administrator.ObjectID,
 		}); err != nil {
 			return tenant, fmt.Errorf("making the first administrator Owner: %w", err)
 		}
 	}
-	_, err = s.Txn(ctx, nil, []store.Op{store.Delete(pendingOwnerKey)})
+	if err := showAdministrator(c, out, tenant, *administrator); err != nil {
+		return tenant, err
+	}
+	_, err = s.Txn(ctx, nil, []store.Op{store.Delete(firstStartKey)})
 	return tenant, err
+}
+
+// recoverAdministrator gives the administrator of an interrupted first start
+// another secret: the first one may never have been seen by anybody.
+func recoverAdministrator(ctx context.Context, d *directory.Directory, tenant directory.Tenant) (*directory.Administrator, error) {
+	for _, principal := range d.ServicePrincipals(tenant.ID) {
+		if principal.Type != directory.TypeApplication {
+			continue
+		}
+		made, err := d.AddSecret(ctx, principal.ObjectID, "first start, resumed", 0)
+		if err != nil {
+			return nil, fmt.Errorf("giving the first administrator a secret: %w", err)
+		}
+		return &directory.Administrator{ServicePrincipal: principal, Secret: made.Value}, nil
+	}
+	return nil, errors.New("the first start was interrupted and its administrator isn't there: start again with an empty --data-dir")
 }
 
 // showAdministrator writes the first administrator's credential to the file
