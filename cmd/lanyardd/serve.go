@@ -204,8 +204,24 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	for _, run := range []func(context.Context) error{ring.Run, people.Run, roles.Run, computing.Run} {
 		group.Go(func() error { return ignoreCanceled(run(ctx)) })
 	}
-	group.Go(func() error { resume(ctx, kubernetes, aks, log); return nil })
-	group.Go(func() error { return ignoreCanceled(engine.Run(ctx)) })
+	resumed := make(chan struct{})
+	group.Go(func() error {
+		defer close(resumed)
+		resume(ctx, kubernetes, aks, log)
+		return nil
+	})
+	group.Go(func() error {
+		// Operations come after: one that deletes a cluster must not run beside the
+		// adoption of that cluster. A cluster that can't be adopted holds up the
+		// others' operations for so long and no longer.
+		select {
+		case <-resumed:
+		case <-clk.After(adoptionLimit):
+			log.Warn("operations go on although some clusters aren't adopted yet")
+		case <-ctx.Done():
+		}
+		return ignoreCanceled(engine.Run(ctx))
+	})
 	return group.Wait()
 }
 
@@ -229,9 +245,12 @@ func openState(ctx context.Context, c config, log *slog.Logger) (*etcdserver.Ser
 	return etcd, state, checkSchema(ctx, state)
 }
 
+// adoptionLimit is for how long operations wait for clusters to be adopted, which
+// takes less than a second where nothing is broken.
+const adoptionLimit = 30 * time.Second
+
 // resume takes up what an earlier process left: clusters that run or should,
-// then their listeners and relays. The front answers meanwhile and operations go
-// on: what both of them ensure is the same.
+// then their listeners and relays. The front answers meanwhile.
 func resume(ctx context.Context, kubernetes *clusters.Engine, aks *containerservice.Provider, log *slog.Logger) {
 	if err := kubernetes.Adopt(ctx); err != nil && ctx.Err() == nil {
 		log.Error("some clusters can't be adopted", "error", err)
