@@ -13,18 +13,6 @@ import (
 // asks no foreign host whether it may trust us, and leaves the tenant to us.
 const adfs = "adfs"
 
-// Owns reports whether a path is the token service's, for the front that shares
-// one listener between services.
-func Owns(path string) bool {
-	_, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if !ok {
-		return false
-	}
-	rest = strings.TrimPrefix(rest, "v2.0/")
-	return strings.HasPrefix(rest, "oauth2/") || strings.HasPrefix(rest, ".well-known/") ||
-		rest == "discovery/keys" || rest == "discovery/v2.0/keys" || rest == "discovery/instance"
-}
-
 // Handler serves the token service.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()

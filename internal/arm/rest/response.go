@@ -48,16 +48,3 @@ type Page struct {
 	Value    []json.RawMessage `json:"value"`
 	NextLink string            `json:"nextLink,omitempty"`
 }
-
-// NewPage encodes the items of a list, which is never null.
-func NewPage[T any](items []T) (Page, error) {
-	page := Page{Value: make([]json.RawMessage, 0, len(items))}
-	for _, item := range items {
-		encoded, err := json.Marshal(item)
-		if err != nil {
-			return Page{}, err
-		}
-		page.Value = append(page.Value, encoded)
-	}
-	return page, nil
-}

@@ -14,6 +14,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
+	"github.com/lanyard-project/lanyard/internal/providers/network"
 )
 
 // machine is one instance of a pool with its addresses.
@@ -182,7 +183,7 @@ func (p *Provider) node(w *work, m machine, kubelet identity) (clusters.Node, er
 		Name:      m.name,
 		Address:   m.address,
 		// The first address behind that of the subnet itself is its router's, as everywhere in Azure.
-		Gateway:        m.subnet.Addr().Next(),
+		Gateway:        network.Gateway(m.subnet),
 		PodAddresses:   m.pods,
 		ProviderID:     "azure://" + instance.String(),
 		Labels:         nodeLabels(w, m.pool),
