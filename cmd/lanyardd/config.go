@@ -10,10 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
+
+	"github.com/lanyard-project/lanyard/internal/providers/registration"
 )
 
 // config is what flags say.
@@ -24,6 +27,7 @@ type config struct {
 	adminCredentialFile      string
 	nodeImages               []string
 	pauseImage               string
+	registrationTakes        time.Duration
 }
 
 func (c *config) folders(flags *pflag.FlagSet) {
@@ -39,6 +43,7 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.StringVar(&c.adminCredentialFile, "admin-credential-file", "", "file for the first administrator's credential, made at the first start; empty prints it once")
 	flags.StringArrayVar(&c.nodeImages, "node-image", nil, "image archive that every node imports (repeatable)")
 	flags.StringVar(&c.pauseImage, "pause-image", "registry.k8s.io/pause:3.10", "name of the image, one of --node-image, that holds a pod's namespaces")
+	flags.DurationVar(&c.registrationTakes, "registration-time", registration.Takes, "how long resource providers and preview features take to be registered (minutes on Azure)")
 }
 
 // check refuses settings that can't be meant.

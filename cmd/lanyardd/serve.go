@@ -31,6 +31,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
+	"github.com/lanyard-project/lanyard/internal/providers/features"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
 	"github.com/lanyard-project/lanyard/internal/providers/resources"
@@ -172,6 +173,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	inside := &platform{engine: kubernetes, metadata: metadata, front: front, tls: tlsConfig, log: log}
 	defer inside.Close()
 
+	flags := features.New(features.Config{Store: state, Resources: engine, Clock: clk, Takes: c.registrationTakes})
 	group, ctx := errgroup.WithContext(ctx)
 	aks := containerservice.New(ctx, containerservice.Options{
 		Resources: engine, Engine: kubernetes, Etcd: etcdUsers{etcd}, Platform: inside, Directory: people,
@@ -181,7 +183,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	})
 	defer aks.Close()
 	for _, provider := range []interface{ Types() []*providers.Type }{
-		resources.New(engine, registry, clk), identities, roles, networks, computing, aks,
+		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, networks, computing, aks,
 	} {
 		if err := registry.Register(provider.Types()...); err != nil {
 			return err

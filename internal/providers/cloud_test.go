@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
@@ -26,8 +28,11 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
+	"github.com/lanyard-project/lanyard/internal/providers/features"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
+	"github.com/lanyard-project/lanyard/internal/providers/registration"
+	"github.com/lanyard-project/lanyard/internal/providers/resources"
 	"github.com/lanyard-project/lanyard/internal/seal"
 	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/storetest"
@@ -55,8 +60,20 @@ type fixture struct {
 	network       *network.Provider
 	compute       *compute.Provider
 	identities    *managedidentity.Provider
+	features      *features.Provider
+	clock         *shiftedClock
 	admin         providers.Caller
 }
+
+// shiftedClock is the machine's, moved ahead by a test.
+type shiftedClock struct {
+	clock.RealClock
+	ahead atomic.Int64
+}
+
+func (c *shiftedClock) Now() time.Time { return c.RealClock.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *shiftedClock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func newCloud(t *testing.T) *fixture {
 	t.Helper()
@@ -64,7 +81,7 @@ func newCloud(t *testing.T) *fixture {
 	log := slog.New(slog.DiscardHandler)
 	registry := providers.NewRegistry()
 	engine := ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: log})
-	f := &fixture{T: t, store: s, engine: engine,
+	f := &fixture{T: t, store: s, engine: engine, clock: &shiftedClock{},
 		admin: providers.Caller{TenantID: tenant, ObjectID: ownerID, AppID: ownerID, Type: "Application"}}
 
 	box, err := seal.New(bytes.Repeat([]byte{7}, 32))
@@ -88,7 +105,13 @@ func newCloud(t *testing.T) *fixture {
 	f.identities = managedidentity.New(managedidentity.Config{Directory: f.directory, Resources: engine})
 	f.network = network.New(network.Config{Store: s, Resources: engine})
 	f.compute = compute.New(compute.Config{Store: s, Resources: engine, Directory: f.directory, Log: log, Clock: clock.RealClock{}})
-	for _, types := range [][]*providers.Type{f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types()} {
+	f.features = features.New(features.Config{Store: s, Resources: engine, Clock: f.clock, Takes: registration.Takes})
+	arm := resources.New(engine, registry, f.clock)
+	aks := &providers.Type{Namespace: "Microsoft.ContainerService", Name: "managedClusters", APIVersions: []string{"2024-09-01"}, Levels: providers.AtGroup, Tracked: true}
+	if err := registry.Register(aks); err != nil {
+		t.Fatal(err)
+	}
+	for _, types := range [][]*providers.Type{arm.Types(), f.features.Types(), f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types()} {
 		if err := registry.Register(types...); err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +131,7 @@ func newCloud(t *testing.T) *fixture {
 	f.grant(ownerID, ownerRole, sub.ID)
 
 	p := pipeline.New(pipeline.Options{
-		Registry: registry, Engine: engine, Authenticator: names{}, Authorizer: f.authorization, DefaultTenant: tenant, Clock: clock.RealClock{}, Log: log,
+		Registry: registry, Engine: engine, Authenticator: names{}, Authorizer: f.authorization, DefaultTenant: tenant, Clock: f.clock, Log: log,
 	})
 	f.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		write(w, p.Handle(r.Context(), pipeline.Call{
@@ -247,3 +270,12 @@ func write(w http.ResponseWriter, r rest.Response) {
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func realClock() clock.Clock { return clock.RealClock{} }
+
+func toJSON(t *testing.T, value any) string {
+	t.Helper()
+	raw, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}

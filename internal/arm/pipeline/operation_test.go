@@ -144,7 +144,7 @@ func TestProviderRegistration(t *testing.T) {
 	if a := w.do(t, "POST", sub+"/providers/Toys.Test/register?api-version=2019-05-01", "", "Authorization", "Bearer mia"); a.status != 403 || !strings.Contains(a.message(), "'Toys.Test/register/action'") {
 		t.Error(a.body)
 	}
-	if a := w.want(t, w.do(t, "POST", sub+"/providers/toys.test/register?api-version=2019-05-01", ""), 200); a.at("registrationState") != "Registered" {
+	if a := w.want(t, w.do(t, "POST", sub+"/providers/toys.test/register?api-version=2019-05-01", ""), 200); a.at("registrationState") != "Registering" {
 		t.Error(a.body)
 	}
 	w.want(t, w.do(t, "PUT", ball, `{"location":"eastus"}`), 201)

@@ -5,23 +5,14 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/registration"
 )
-
-// Registration states.
-const (
-	registered   = "Registered"
-	unregistered = "Unregistered"
-)
-
-// registrationState is kept in a registration's document once it was changed.
-type registrationState struct {
-	State string `json:"registrationState"`
-}
 
 func (p *Provider) registrations() *providers.Type {
 	return &providers.Type{
@@ -29,8 +20,8 @@ func (p *Provider) registrations() *providers.Type {
 		APIVersions: apiVersions(), Levels: providers.AtTenant | providers.AtSubscription, Verbs: providers.ReadOnly,
 		Get: p.getRegistration, List: p.listRegistrations, Document: p.registrationDocument,
 		Actions: []providers.Action{
-			{Name: "register", Permission: "{name}/register/action", Run: p.setRegistration(registered)},
-			{Name: "unregister", Permission: "{name}/unregister/action", Run: p.setRegistration(unregistered)},
+			{Name: "register", Permission: "{name}/register/action", Run: p.setRegistration(registration.Record.Register)},
+			{Name: "unregister", Permission: "{name}/unregister/action", Run: p.setRegistration(registration.Record.Unregister)},
 		},
 	}
 }
@@ -66,10 +57,17 @@ func (p *Provider) listRegistrations(ctx context.Context, r *providers.Request) 
 	return out, nil
 }
 
-func (p *Provider) setRegistration(state string) func(context.Context, *providers.Request) (rest.Response, error) {
+// change is what is asked of a registration.
+type change func(r registration.Record, now time.Time, takes time.Duration, initial string) registration.Record
+
+func (p *Provider) setRegistration(ask change) func(context.Context, *providers.Request) (rest.Response, error) {
 	return func(ctx context.Context, r *providers.Request) (rest.Response, error) {
+		record, err := resource.ReadInternal[registration.Record](r.Old)
+		if err != nil {
+			return rest.Response{}, err
+		}
 		next := r.Old.Clone()
-		if err := next.SetInternal(registrationState{State: state}); err != nil {
+		if err := next.SetInternal(ask(record, r.Now, p.registrationTakes, registration.Registered)); err != nil {
 			return rest.Response{}, err
 		}
 		r.Next = next
@@ -86,14 +84,11 @@ type registeredType struct {
 }
 
 func (p *Provider) registrationDocument(_ context.Context, r *resource.Resource, _ string) (json.RawMessage, error) {
-	kept, err := resource.ReadInternal[registrationState](r)
+	kept, err := resource.ReadInternal[registration.Record](r)
 	if err != nil {
 		return nil, err
 	}
-	state, policy := registered, "RegistrationRequired"
-	if kept.State != "" {
-		state = kept.State
-	}
+	state, policy := kept.At(p.clock.Now(), p.registrationTakes, registration.Registered), "RegistrationRequired"
 	if strings.EqualFold(r.ID.Name(), namespace) || strings.EqualFold(r.ID.Name(), "Microsoft.Authorization") {
 		policy = "RegistrationFree"
 	}

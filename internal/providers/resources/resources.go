@@ -3,12 +3,14 @@ package resources
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/registration"
 )
 
 const namespace = "Microsoft.Resources"
@@ -18,11 +20,19 @@ type Provider struct {
 	resources providers.Resources
 	registry  *providers.Registry
 	clock     clock.Clock
+	// registrationTakes is how long a namespace takes to be registered.
+	registrationTakes time.Duration
 }
 
 // New returns the provider. The registry may be filled afterwards.
 func New(resources providers.Resources, registry *providers.Registry, clk clock.Clock) *Provider {
-	return &Provider{resources: resources, registry: registry, clock: clk}
+	return &Provider{resources: resources, registry: registry, clock: clk, registrationTakes: registration.Takes}
+}
+
+// RegistrationTakes sets how long a namespace takes to be registered.
+func (p *Provider) RegistrationTakes(d time.Duration) *Provider {
+	p.registrationTakes = d
+	return p
 }
 
 // Types returns the provider's types.
