@@ -98,8 +98,12 @@ e2e-short: programs ## The main job with lanyardd killed while it creates the cl
 	@$(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444 --kill-during-create
 
 .PHONY: e2e
-e2e: e2e-short ## The end-to-end runs: with a crash, and twice over one folder
+e2e: programs ## The end-to-end tests on real clusters, and the demo with a crash and twice over one folder; RUN=regex: those tests only
+	@$(GO_TEST) -tags e2e -count=1 -p 1 -timeout 60m $(if $(RUN),-v -run '$(RUN)') ./test/e2e/...
+ifndef RUN
+	@$(MAKE) e2e-short
 	@for run in 1 2; do $(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444; done
+endif
 
 SOAK ?= 60
 .PHONY: soak

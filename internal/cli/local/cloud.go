@@ -28,6 +28,8 @@ type Cloud struct {
 	Build string
 	// Listen is the loopback address of the front, "127.0.0.1:8443".
 	Listen string
+	// Flags are more flags for lanyardd serve.
+	Flags []string
 }
 
 // Administrator is the credential that lanyardd made at its first start: an
@@ -107,7 +109,7 @@ func (c *Cloud) flags() []string {
 	for _, file := range c.imageFiles() {
 		flags = append(flags, "--node-image="+file)
 	}
-	return flags
+	return append(flags, c.Flags...)
 }
 
 // waitHealthy returns when the front answers, or why it never will.

@@ -9,11 +9,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v7"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/containerservice/armcontainerservice/v6"
@@ -42,26 +39,11 @@ type azure struct {
 }
 
 func newAzure(c *local.Cloud, admin local.Administrator) (*azure, error) {
-	client, err := c.Client()
+	credential, options, err := c.SDK(admin.TenantID, admin.ClientID, admin.ClientSecret)
 	if err != nil {
 		return nil, err
 	}
-	options := policy.ClientOptions{
-		Transport: client,
-		Cloud: cloud.Configuration{
-			ActiveDirectoryAuthorityHost: c.Origin() + "/",
-			Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
-				cloud.ResourceManager: {Endpoint: c.Origin(), Audience: "https://management.azure.com"},
-			},
-		},
-	}
-	// Instance discovery asks login.microsoftonline.com about unknown authorities.
-	credential, err := azidentity.NewClientSecretCredential(admin.TenantID, admin.ClientID, admin.ClientSecret.Reveal(),
-		&azidentity.ClientSecretCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: true})
-	if err != nil {
-		return nil, err
-	}
-	return newClients(admin.SubscriptionID, credential, &arm.ClientOptions{ClientOptions: options})
+	return newClients(admin.SubscriptionID, credential, options)
 }
 
 func newClients(subscription string, credential azcore.TokenCredential, o *arm.ClientOptions) (*azure, error) {

@@ -24,7 +24,7 @@ func (s *Story) AddIdentity(ctx context.Context, name string) (Bound, error) {
 	if _, err := s.azure.assign(ctx, roleManagedIdentityOperator, s.env.kubeletObjectID, identity.id); err != nil {
 		return Bound{}, err
 	}
-	if err := s.kube.apply(ctx, identityManifest(name, identity.id, identity.clientID)); err != nil {
+	if err := s.kube.Apply(ctx, identityManifest(name, identity.id, identity.clientID)); err != nil {
 		return Bound{}, err
 	}
 	return Bound{Name: name, Namespace: namespace, ClientID: identity.clientID}, nil

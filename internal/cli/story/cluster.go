@@ -10,6 +10,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/containerservice/armcontainerservice/v6"
+
+	"github.com/lanyard-project/lanyard/internal/cli/kubectl"
 )
 
 // clusterLimit is how long a cluster may take until its node is Ready.
@@ -104,9 +106,9 @@ func (s *Story) getCredentials(ctx context.Context) error {
 	if err := os.WriteFile(file, credentials.Kubeconfigs[0].Value, 0o600); err != nil {
 		return err
 	}
-	s.kube = &kubectl{program: filepath.Join(s.Cloud.Build, "kube", "kubectl"), kubeconfig: file}
+	s.kube = &kubectl.Kubectl{Program: filepath.Join(s.Cloud.Build, "kube", "kubectl"), Kubeconfig: file}
 	n.Command(fmt.Sprintf("kubectl --kubeconfig %s get nodes", relative(file)))
-	nodes, err := s.kube.waitFor(ctx, time.Minute, "a Ready node", func(out string) bool { return strings.Contains(out, " Ready ") }, "get", "nodes")
+	nodes, err := s.kube.WaitFor(ctx, time.Minute, "a Ready node", func(out string) bool { return strings.Contains(out, " Ready ") }, "get", "nodes")
 	if err != nil {
 		return err
 	}

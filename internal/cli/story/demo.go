@@ -14,15 +14,15 @@ func (s *Story) runDemo(ctx context.Context) error {
 	// grants the role on the node resource group; the ARM operation is allowed
 	// only where the role is.
 	started := time.Now()
-	if err := s.kube.apply(ctx, demoManifest(podIdentityName, s.azure.subscription, s.env.identityClientID, s.env.nodeGroup), "--namespace", namespace); err != nil {
+	if err := s.kube.Apply(ctx, demoManifest(podIdentityName, s.azure.subscription, s.env.identityClientID, s.env.nodeGroup), "--namespace", namespace); err != nil {
 		return err
 	}
-	if _, err := s.kube.waitFor(ctx, time.Minute, "the running demo pod", func(out string) bool { return out == "Running" },
+	if _, err := s.kube.WaitFor(ctx, time.Minute, "the running demo pod", func(out string) bool { return out == "Running" },
 		"get", "pod", "demo", "-n", namespace, "-o", "jsonpath={.status.phase}"); err != nil {
 		return err
 	}
 	var err error
-	if s.demoLog, err = s.kube.follow(ctx, "demo", namespace); err != nil {
+	if s.demoLog, err = s.kube.Follow(ctx, "demo", namespace); err != nil {
 		return err
 	}
 	for _, expected := range []string{
@@ -31,12 +31,12 @@ func (s *Story) runDemo(ctx context.Context) error {
 		fmt.Sprintf("successfully acquired a token, userAssignedID MSI, msiEndpoint(http://169.254.169.254/metadata/identity/oauth2/token) clientID(%s)", s.env.identityClientID),
 		"successfully made GET on instance metadata",
 	} {
-		line, err := s.demoLog.line(ctx, time.Minute, time.Time{}, expected)
+		line, err := s.demoLog.Line(ctx, time.Minute, time.Time{}, expected)
 		if err != nil {
-			assigned, _ := s.kube.run(ctx, "", "get", "azureassignedidentities", "-A", "-o", "yaml")
+			assigned, _ := s.kube.Run(ctx, "", "get", "azureassignedidentities", "-A", "-o", "yaml")
 			return fmt.Errorf("%w\n%s", err, assigned)
 		}
-		n.Say("%s", line.text)
+		n.Say("%s", line.Text)
 	}
 	n.Tick("pod demo got its tokens and used them, %.1f s after it was created", time.Since(started).Seconds())
 

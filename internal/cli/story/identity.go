@@ -49,13 +49,13 @@ func (s *Story) createIdentity(ctx context.Context) error {
 func (s *Story) bind(ctx context.Context) error {
 	n := s.Narrator
 	n.Command("kubectl create namespace "+namespace, "kubectl apply -f -    # AzureIdentity and AzureIdentityBinding "+podIdentityName)
-	if _, err := s.kube.run(ctx, "", "create", "namespace", namespace); err != nil {
+	if _, err := s.kube.Run(ctx, "", "create", "namespace", namespace); err != nil {
 		return err
 	}
-	if err := s.kube.apply(ctx, identityManifest(podIdentityName, s.env.identityID, s.env.identityClientID)); err != nil {
+	if err := s.kube.Apply(ctx, identityManifest(podIdentityName, s.env.identityID, s.env.identityClientID)); err != nil {
 		return err
 	}
-	out, err := s.kube.run(ctx, "", "get", "azureidentity,azureidentitybinding", "-n", namespace)
+	out, err := s.kube.Run(ctx, "", "get", "azureidentity,azureidentitybinding", "-n", namespace)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (s *Story) installPodIdentity(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	args := []string{
-		"install", release, s.ChartDir, "--kubeconfig", s.kube.kubeconfig, "--namespace", releaseNamespace, "--wait", "--timeout", "2m",
+		"install", release, s.ChartDir, "--kubeconfig", s.kube.Kubeconfig, "--namespace", releaseNamespace, "--wait", "--timeout", "2m",
 		"--set", "mic.replicas=1",
 	}
 	// On a machine with both versions of cgroups a container sees the first only.
@@ -33,15 +33,15 @@ func (s *Story) installPodIdentity(ctx context.Context) error {
 	}
 	helm := exec.CommandContext(ctx, filepath.Join(s.Cloud.Build, "tools", "helm"), args...)
 	if out, err := helm.CombinedOutput(); err != nil {
-		pods, _ := s.kube.run(context.WithoutCancel(ctx), "", "get", "pods,events", "-n", releaseNamespace)
+		pods, _ := s.kube.Run(context.WithoutCancel(ctx), "", "get", "pods,events", "-n", releaseNamespace)
 		return fmt.Errorf("helm install: %w: %s\n%s", err, out, pods)
 	}
 	// helm counts a daemon set as ready when all but maxUnavailable of its pods are.
-	if _, err := s.kube.run(ctx, "", "rollout", "status", "daemonset/lanyard-nmi", "-n", releaseNamespace, "--timeout=60s"); err != nil {
-		logs, _ := s.kube.run(context.WithoutCancel(ctx), "", "logs", "daemonset/lanyard-nmi", "-n", releaseNamespace, "--all-containers", "--tail=5")
+	if _, err := s.kube.Run(ctx, "", "rollout", "status", "daemonset/lanyard-nmi", "-n", releaseNamespace, "--timeout=60s"); err != nil {
+		logs, _ := s.kube.Run(context.WithoutCancel(ctx), "", "logs", "daemonset/lanyard-nmi", "-n", releaseNamespace, "--all-containers", "--tail=5")
 		return fmt.Errorf("%w\n%s", err, logs)
 	}
-	out, err := s.kube.run(ctx, "", "get", "deployments,daemonsets", "-n", releaseNamespace)
+	out, err := s.kube.Run(ctx, "", "get", "deployments,daemonsets", "-n", releaseNamespace)
 	if err != nil {
 		return err
 	}

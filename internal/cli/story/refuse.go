@@ -49,7 +49,7 @@ func (s *Story) refuseUntilGranted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.kube.apply(ctx, identityManifest(lateIdentityName, late.id, late.clientID)); err != nil {
+	if err := s.kube.Apply(ctx, identityManifest(lateIdentityName, late.id, late.clientID)); err != nil {
 		return err
 	}
 	answer, err := s.ask(ctx, "too-early", lateIdentityName, late.clientID, false)
@@ -90,19 +90,19 @@ func (s *Story) ask(ctx context.Context, pod, binding, clientID string, hostNetw
 		label = " --labels=aadpodidbinding=" + binding
 	}
 	s.Narrator.Command(fmt.Sprintf("kubectl run %s -n %s%s --image=%s --restart=Never -- --raw --clientid=%s", pod, namespace, label, local.DemoImage, clientID))
-	if err := s.kube.apply(ctx, askManifest(pod, binding, clientID, hostNetwork)); err != nil {
+	if err := s.kube.Apply(ctx, askManifest(pod, binding, clientID, hostNetwork)); err != nil {
 		return "", err
 	}
 	ended := func(out string) bool { return out == "Succeeded" || out == "Failed" }
-	if _, err := s.kube.waitFor(ctx, 2*time.Minute, "the end of pod "+pod, ended, "get", "pod", pod, "-n", namespace, "-o", "jsonpath={.status.phase}"); err != nil {
+	if _, err := s.kube.WaitFor(ctx, 2*time.Minute, "the end of pod "+pod, ended, "get", "pod", pod, "-n", namespace, "-o", "jsonpath={.status.phase}"); err != nil {
 		return "", err
 	}
-	out, err := s.kube.run(ctx, "", "logs", pod, "-n", namespace)
+	out, err := s.kube.Run(ctx, "", "logs", pod, "-n", namespace)
 	if err != nil {
 		return "", err
 	}
 	// The pod has served its purpose; when it goes, its identity goes with it.
-	if _, err := s.kube.run(ctx, "", "delete", "pod", pod, "-n", namespace, "--now", "--wait=false"); err != nil {
+	if _, err := s.kube.Run(ctx, "", "delete", "pod", pod, "-n", namespace, "--now", "--wait=false"); err != nil {
 		return "", err
 	}
 	return strings.TrimSpace(out), nil

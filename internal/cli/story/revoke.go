@@ -25,17 +25,17 @@ func (s *Story) revokeRole(ctx context.Context) error {
 		return err
 	}
 	deleted := time.Now()
-	line, err := s.demoLog.line(ctx, 10*time.Second, deleted, "AuthorizationFailed")
+	line, err := s.demoLog.Line(ctx, 10*time.Second, deleted, "AuthorizationFailed")
 	if err != nil {
 		return err
 	}
-	n.Say("%s", line.text)
+	n.Say("%s", line.Text)
 	for _, want := range []string{"HTTP 403", s.env.identityObject, "Microsoft.Compute/virtualMachines/read", s.env.nodeGroup} {
-		if !strings.Contains(line.text, want) {
+		if !strings.Contains(line.Text, want) {
 			return fmt.Errorf("the refusal doesn't name %q", want)
 		}
 	}
-	after := line.seen.Sub(deleted)
+	after := line.Seen.Sub(deleted)
 	if after > soon {
 		return fmt.Errorf("the pod's ARM call was refused only %.2f s after its role assignment went", after.Seconds())
 	}
@@ -48,19 +48,19 @@ func (s *Story) revokeBinding(ctx context.Context) error {
 	n.Command(fmt.Sprintf("kubectl delete azureidentitybinding %s-binding --namespace %s", podIdentityName, namespace))
 	// The clock starts before the call: kubectl waits until the object is gone.
 	deleted := time.Now()
-	if _, err := s.kube.run(ctx, "", "delete", "azureidentitybinding", podIdentityName+"-binding", "--namespace", namespace, "--wait=false"); err != nil {
+	if _, err := s.kube.Run(ctx, "", "delete", "azureidentitybinding", podIdentityName+"-binding", "--namespace", namespace, "--wait=false"); err != nil {
 		return err
 	}
 	answered := time.Now()
-	line, err := s.demoLog.line(ctx, 10*time.Second, deleted, "token request refused")
+	line, err := s.demoLog.Line(ctx, 10*time.Second, deleted, "token request refused")
 	if err != nil {
 		return err
 	}
-	n.Say("%s", line.text)
-	if after := line.seen.Sub(answered); after > soon {
+	n.Say("%s", line.Text)
+	if after := line.Seen.Sub(answered); after > soon {
 		return fmt.Errorf("the pod's token request was refused only %.2f s after its binding went", after.Seconds())
 	}
-	n.Tick("the pod's next token request is refused, %.2f s after the delete command was answered", max(0, line.seen.Sub(answered).Seconds()))
+	n.Tick("the pod's next token request is refused, %.2f s after the delete command was answered", max(0, line.Seen.Sub(answered).Seconds()))
 
 	for limit := time.Now().Add(30 * time.Second); ; {
 		_, identities, err := s.azure.scaleSetIdentities(ctx, s.env.nodeGroup)

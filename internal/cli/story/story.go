@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/lanyard-project/lanyard/internal/cli/kubectl"
 	"github.com/lanyard-project/lanyard/internal/cli/local"
 )
 
@@ -46,9 +47,9 @@ type Options struct {
 type Story struct {
 	Options
 	azure   *azure
-	kube    *kubectl
+	kube    *kubectl.Kubectl
 	env     environment
-	demoLog *follower
+	demoLog *kubectl.Follower
 }
 
 // environment is what the seeds keep in shell variables.
@@ -97,7 +98,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		o.Narrator.Cross("%v", err)
 	}
 	if s.demoLog != nil {
-		s.demoLog.stop()
+		s.demoLog.Stop()
 	}
 	if o.Keep && ctx.Err() == nil {
 		return errors.Join(err, s.lookAround())
@@ -159,7 +160,7 @@ func (s *Story) tearDown(ctx context.Context, before local.Footprint) error {
 func (s *Story) lookAround() error {
 	kubeconfig := ""
 	if s.kube != nil {
-		kubeconfig = s.kube.kubeconfig
+		kubeconfig = s.kube.Kubeconfig
 	}
 	if err := s.Cloud.WriteEnv(kubeconfig); err != nil {
 		return err

@@ -1,0 +1,121 @@
+package rig
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+
+	"github.com/lanyard-project/lanyard/internal/cli/local"
+)
+
+// Cloud is a running lanyardd, and its administrator signed in.
+type Cloud struct {
+	*local.Cloud
+	Admin local.Administrator
+	// Credential and Options are for the constructors of Azure SDK clients.
+	Credential azcore.TokenCredential
+	Options    *arm.ClientOptions
+
+	root string // of the source tree
+	az   *Az
+}
+
+// downLimit bounds how long everything may take to end.
+const downLimit = 3 * time.Minute
+
+// Start brings a cloud up for the test; flags are more flags of lanyardd serve. It ends with the test.
+func Start(t testing.TB, flags ...string) *Cloud {
+	t.Helper()
+	root := sourceTree(t)
+	build := filepath.Join(root, "build")
+	if err := local.Preflight(t.Context(), os.Stderr); err != nil {
+		t.Fatal(err)
+	}
+	if err := local.CheckPrograms(build); err != nil {
+		t.Fatal(err)
+	}
+	c := &Cloud{Cloud: &local.Cloud{Dir: t.TempDir(), Build: build, Listen: freeAddress(t), Flags: flags}, root: root}
+	before, err := c.Footprint()
+	if err != nil {
+		t.Fatalf("looking at the machine: %v", err)
+	}
+	t.Cleanup(func() { c.end(t, before) })
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.PackImages(); err != nil {
+		t.Fatalf("packing the images of the nodes: %v", err)
+	}
+	if c.Admin, err = c.Administrator(); err != nil {
+		t.Fatalf("reading the administrator's credential: %v", err)
+	}
+	if c.Credential, c.Options, err = c.SDK(c.Admin.TenantID, c.Admin.ClientID, c.Admin.ClientSecret); err != nil {
+		t.Fatalf("signing the administrator in: %v", err)
+	}
+	return c
+}
+
+// Chart is the folder of the Helm chart.
+func (c *Cloud) Chart() string { return filepath.Join(c.root, "charts", "lanyard") }
+
+func (c *Cloud) end(t testing.TB, before local.Footprint) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), downLimit)
+	defer cancel()
+	if t.Failed() {
+		t.Logf("the end of lanyardd's log:\n%s", tail(c.LogFile(), 40))
+	}
+	if err := c.Down(ctx); err != nil {
+		t.Errorf("taking the cloud down: %v", err)
+		return
+	}
+	after, err := c.Footprint()
+	if err != nil {
+		t.Errorf("looking at the machine: %v", err)
+		return
+	}
+	for _, line := range after.Left(before) {
+		t.Errorf("the machine isn't as it was before: %s", line)
+	}
+}
+
+// sourceTree is the folder of the module that the test belongs to.
+func sourceTree(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "charts", "lanyard")); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("the test runs outside of the source tree, where it finds no programs and no chart")
+	return ""
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func tail(file string, lines int) string {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	all := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
