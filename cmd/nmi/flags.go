@@ -58,9 +58,10 @@ func (l *list) Set(value string) error { *l = append(*l, value); return nil }
 
 // numbers are ports while they are flags.
 type numbers struct {
-	metadataIP, agentAddress                      string
-	metadataPort, port, strangers, probe, metrics uint
-	probeAddress, metricsAddress                  string
+	metadataIP, agentAddress             string
+	metadataPort, port, strangers, local uint
+	probe, metrics                       uint
+	probeAddress, metricsAddress         string
 }
 
 func parse(arguments []string, output io.Writer) (options, error) {
@@ -111,6 +112,7 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.StringVar(&n.agentAddress, "agent-address", "169.254.25.79", "address of the agent, put on the node's loopback interface")
 	set.UintVar(&n.port, "nmi-port", 2579, "the agent's port for pods that are proven")
 	set.UintVar(&n.strangers, "unproven-port", 2580, "the agent's port for everybody else, who is refused")
+	set.UintVar(&n.local, "host-network-port", 2581, "the agent's port for pods in the node's network, who are proven by their sockets")
 	set.UintVar(&n.probe, "http-probe-port", 8085, "port of /healthz and /readyz; 0 for none")
 	set.StringVar(&n.probeAddress, "http-probe-address", "", "address of /healthz and /readyz; empty for all")
 	set.UintVar(&n.metrics, "prometheus-port", 9090, "port of /metrics; 0 for none")
@@ -138,7 +140,7 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 
 // apply turns addresses and ports into what the agent takes.
 func (n numbers) apply(c *agent.Config) error {
-	for _, port := range []uint{n.metadataPort, n.port, n.strangers, n.probe, n.metrics} {
+	for _, port := range []uint{n.metadataPort, n.port, n.strangers, n.local, n.probe, n.metrics} {
 		if port > 65535 {
 			return fmt.Errorf("%d is not a port", port)
 		}
@@ -151,7 +153,7 @@ func (n numbers) apply(c *agent.Config) error {
 		return fmt.Errorf("reading --agent-address: %w", err)
 	}
 	c.Metadata = netip.AddrPortFrom(metadata, uint16(n.metadataPort))
-	c.Port, c.StrangerPort = uint16(n.port), uint16(n.strangers)
+	c.Port, c.StrangerPort, c.LocalPort = uint16(n.port), uint16(n.strangers), uint16(n.local)
 	if n.probe != 0 {
 		c.Probe = n.probeAddress + ":" + strconv.FormatUint(uint64(n.probe), 10)
 	}

@@ -18,12 +18,13 @@ func (s *Story) refuse(ctx context.Context) error {
 	for _, c := range []struct {
 		pod, binding, clientID string
 		hostNetwork            bool
-		why                    string
+		what                   string
 		want                   []string
 	}{
-		{"no-label", "", "", false, "a pod without the label", []string{"HTTP 400", "Identity not found"}},
-		{"wrong-client", podIdentityName, other.clientID, false, "a pod that asks for another identity's client ID", []string{"HTTP 400", "Identity not found"}},
-		{"host-network", podIdentityName, s.env.identityClientID, true, "a pod in the node's own network, which can't be told from the node", []string{"HTTP 403"}},
+		{"no-label", "", "", false, "a pod without the label is refused", []string{"HTTP 400", "Identity not found"}},
+		{"wrong-client", podIdentityName, other.clientID, false, "a pod that asks for another identity's client ID is refused", []string{"HTTP 400", "Identity not found"}},
+		{"host-network-plain", "", "", true, "a pod in the node's own network doesn't get the node's identity", []string{"HTTP 400", "Identity not found"}},
+		{"host-network", podIdentityName, s.env.identityClientID, true, "with the label it gets its own: its socket's cgroup tells it from the node", []string{"HTTP 200"}},
 	} {
 		answer, err := s.ask(ctx, c.pod, c.binding, c.clientID, c.hostNetwork)
 		if err != nil {
@@ -33,10 +34,10 @@ func (s *Story) refuse(ctx context.Context) error {
 		n.Say("%s", answer)
 		for _, want := range c.want {
 			if !strings.Contains(answer, want) {
-				return fmt.Errorf("%s was answered with %q, which doesn't say %q", c.why, answer, want)
+				return fmt.Errorf("%s: the answer is %q, which doesn't say %q", c.what, answer, want)
 			}
 		}
-		n.Tick("%s is refused", c.why)
+		n.Tick("%s", c.what)
 	}
 	return s.refuseUntilGranted(ctx)
 }

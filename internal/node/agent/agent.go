@@ -54,9 +54,14 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 	if err != nil {
 		return err
 	}
+	local, err := listenLocally(ctx, c)
+	if err != nil {
+		return err
+	}
 	longest := c.Patience + 30*time.Second
 	serveOn(ctx, group, serve.NewServer(parts.proven, longest, log), proven)
 	serveOn(ctx, group, serve.NewServer(parts.stranger, longest, log), strangers)
+	serveOn(ctx, group, serve.NewServer(parts.proven, longest, log), local)
 	if err := listenOn(ctx, group, c.Probe, serve.Health(parts.checks), log); err != nil {
 		return err
 	}
@@ -70,6 +75,19 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 	}
 	log.Info("agent started", "node", c.Node, "metadata", c.Metadata, "address", c.Agent, "port", c.Port)
 	return group.Wait()
+}
+
+// listenLocally listens for pods in the node's network.
+func listenLocally(ctx context.Context, c Config) (net.Listener, error) {
+	sockets, err := attest.OpenSockets()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := attest.Listen(ctx, netip.AddrPortFrom(c.Agent, c.LocalPort))
+	if err != nil {
+		return nil, errors.Join(err, sockets.Close())
+	}
+	return attest.Local{Listener: listener, Sockets: sockets, Metadata: c.Metadata}, nil
 }
 
 // parts are what runs.
@@ -93,7 +111,11 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	if c.Mode == Managed && nodeClientID == "" {
 		log.Warn("the node's own identity is not known (--cloudconfig): an AzureIdentity that names it gives it to pods")
 	}
-	sandboxes := pods.NewSandboxes(gate, log)
+	groups, err := c.Cgroups.mount()
+	if err != nil {
+		log.Warn("pods in the node's network can't be proven", "error", err)
+	}
+	sandboxes := pods.NewSandboxes(gate, groups, log)
 	conn, err := pods.Dial(c.RuntimeSocket)
 	if err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ type Config struct {
 	Agent         netip.Addr
 	Port          uint16 // proven
 	StrangerPort  uint16 // unproven
+	LocalPort     uint16 // pods in the node's network
 	RuntimeSocket string
 	Kube          kube.Config
 	Probe         string // address to listen on; empty for none
@@ -113,7 +114,7 @@ func (c Config) young() time.Duration {
 
 // addresses are the parts of the redirect that need no looking up.
 func (c Config) addresses() redirect.Config {
-	return redirect.Config{Metadata: c.Metadata, Agent: c.Agent, Proven: c.Port, Unproven: c.StrangerPort}
+	return redirect.Config{Metadata: c.Metadata, Agent: c.Agent, Proven: c.Port, Unproven: c.StrangerPort, Local: c.LocalPort}
 }
 
 // redirectConfig resolves all that installing the redirect needs.
@@ -162,12 +163,18 @@ func (c Config) openConfig() (redirect.Config, error) {
 	return config, nil
 }
 
+// mount gives where the version 2 hierarchy is mounted.
+func (c Cgroups) mount() (string, error) {
+	if c.Mount != "" {
+		return c.Mount, nil
+	}
+	return redirect.CgroupMount()
+}
+
 // find gives the mount of the version 2 hierarchy and the process's own group in it.
 func (c Cgroups) find() (mount, own string, err error) {
-	if mount = c.Mount; mount == "" {
-		if mount, err = redirect.CgroupMount(); err != nil {
-			return "", "", err
-		}
+	if mount, err = c.mount(); err != nil {
+		return "", "", err
 	}
 	own, err = redirect.OwnCgroup()
 	return mount, own, err

@@ -34,8 +34,12 @@ func Listen(ctx context.Context, address netip.AddrPort) (net.Listener, error) {
 	return listener, nil
 }
 
-// Origin says where an accepted connection's first packet came from.
+// Origin says where an accepted connection came from: by the interface of its first packet and its source address, or by the
+// cgroup of the socket at its other end, as the listener has it.
 func Origin(conn net.Conn) (pods.Binding, error) {
+	if local, ok := conn.(localConn); ok {
+		return local.origin()
+	}
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return pods.Binding{}, errors.New("not a TCP connection")

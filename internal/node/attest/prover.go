@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -39,15 +40,48 @@ type Prover struct {
 	Clock   clock.Clock
 	// Patience is how long a stranger is held while the runtime is asked.
 	Patience time.Duration
+
+	settling atomic.Int32
 }
 
-// Caller gives the pod behind a connection to the proven port.
+// Caller gives the pod behind a connection to the proven port, or to the local one.
 func (p *Prover) Caller(origin pods.Binding) (pods.Sandbox, error) {
 	sandbox, ok := p.Sandboxes.At(origin)
-	if !ok {
-		return pods.Sandbox{}, p.doubt(origin)
+	switch {
+	case ok:
+		return sandbox, nil
+	case origin.Group != 0:
+		return p.settle(origin)
 	}
-	return sandbox, nil
+	return pods.Sandbox{}, p.doubt(origin)
+}
+
+// settle asks the runtime about a socket's group that nobody owns: a pod in the node's network is let in by no rule that would
+// have to know it first, so it may be just too new.
+func (p *Prover) settle(origin pods.Binding) (pods.Sandbox, error) {
+	const most = 32
+	if p.settling.Add(1) > most {
+		p.settling.Add(-1)
+		return pods.Sandbox{}, ErrNotReady
+	}
+	defer p.settling.Add(-1)
+	timeout := p.Clock.NewTimer(p.Patience)
+	defer timeout.Stop()
+	p.Refresh()
+	for {
+		changed := p.Sandboxes.Changed()
+		if sandbox, ok := p.Sandboxes.At(origin); ok {
+			return sandbox, nil
+		}
+		select {
+		case <-changed:
+		case <-timeout.C():
+			if !p.Sandboxes.Synced() {
+				return pods.Sandbox{}, ErrNotReady
+			}
+			return pods.Sandbox{}, ErrUnknown
+		}
+	}
 }
 
 // Still reports whether a connection still belongs to the same life of the same pod.

@@ -136,7 +136,12 @@ func (w *world) ready(p *process) {
 // getFrom asks for a token by a process of the node's network in a cgroup.
 func (w *world) getFrom(cgroup *os.File) string {
 	w.t.Helper()
-	p := w.start(cgroup, []string{roleVariable + "=" + roleGet, targetVariable + "=" + tokenURL}, os.Args[0])
+	return w.getFromURL(cgroup, tokenURL)
+}
+
+func (w *world) getFromURL(cgroup *os.File, url string) string {
+	w.t.Helper()
+	p := w.start(cgroup, []string{roleVariable + "=" + roleGet, targetVariable + "=" + url}, os.Args[0])
 	<-p.ended
 	return p.output.String()
 }

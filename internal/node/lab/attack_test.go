@@ -250,25 +250,6 @@ func TestPathTricks_CVE_2022_23551(t *testing.T) {
 	}
 }
 
-func TestHostNetwork(t *testing.T) {
-	w := newWorld(t)
-	w.agent()
-	if got := w.getFrom(group(t, "node1", "kubepods", "besteffort", "pod1")); !strings.HasPrefix(got, "403 ") {
-		t.Errorf("a pod in the node's network got %s", got)
-	}
-	if requests, _ := w.metadata.visits(); requests > 0 {
-		t.Errorf("the metadata service saw %d requests", requests)
-	}
-	// kubelet, containerd and the like
-	if got := w.getFrom(group(t, "node1", "system")); !strings.HasPrefix(got, "200 ") || !strings.Contains(got, "node-client") {
-		t.Errorf("a daemon of the node got %s", got)
-	}
-	// another node's pods on the same machine are not this node's
-	if got := w.getFrom(group(t, "node2", "kubepods", "pod2")); !strings.HasPrefix(got, "200 ") {
-		t.Errorf("a process below another node's group got %s", got)
-	}
-}
-
 // On a machine with cgroup version 2 only, each container has a cgroup namespace and sees its own group as the root. The
 // init container installs the rules from the host's namespace; the agent takes them over from its own.
 func TestHostNetworkFromOwnCgroupNamespaces(t *testing.T) {

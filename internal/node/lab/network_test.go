@@ -173,6 +173,7 @@ type pod struct {
 	address         netip.Addr
 	host, hardware  string
 	label, account  string
+	cgroup          string // of a pod in the node's network
 	connectionLocal *net.TCPAddr
 }
 

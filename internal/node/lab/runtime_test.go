@@ -3,6 +3,7 @@ package lab_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"path/filepath"
 	"sync"
@@ -74,10 +75,14 @@ func (f *fakeRuntime) status(p *pod) *cri.PodSandboxStatus {
 	if f.pods[p.sandbox] != nil {
 		state = cri.PodSandboxState_SANDBOX_READY
 	}
+	network, address := cri.NamespaceMode_POD, p.address.String()
+	if p.cgroup != "" {
+		network, address = cri.NamespaceMode_NODE, ""
+	}
 	return &cri.PodSandboxStatus{
 		Id: p.sandbox, State: state, Metadata: &cri.PodSandboxMetadata{Name: p.name, Namespace: "my-app", Uid: p.uid},
-		Network: &cri.PodSandboxNetworkStatus{Ip: p.address.String()},
-		Linux:   &cri.LinuxPodSandboxStatus{Namespaces: &cri.Namespace{Options: &cri.NamespaceOption{Network: cri.NamespaceMode_POD}}},
+		Network: &cri.PodSandboxNetworkStatus{Ip: address},
+		Linux:   &cri.LinuxPodSandboxStatus{Namespaces: &cri.Namespace{Options: &cri.NamespaceOption{Network: network}}},
 	}
 }
 
@@ -107,6 +112,9 @@ func (f *fakeRuntime) PodSandboxStatus(_ context.Context, r *cri.PodSandboxStatu
 
 // record is the part of containerd's verbose status that tells of the network.
 func record(p *pod) string {
+	if p.cgroup != "" {
+		return fmt.Sprintf(`{"pid":1,"config":{"linux":{"cgroup_parent":%q}}}`, p.cgroup)
+	}
 	type config struct {
 		IPConfigs []map[string]string
 		Mac       string

@@ -7,10 +7,12 @@ import (
 	"net/netip"
 )
 
-// Binding is where a pod's packets come from: the node's end of its cable, by the kernel's index, and its address.
+// Binding is where a pod's packets come from: the node's end of its cable, by the kernel's index, and its address. A pod in the
+// node's network has no cable; its sockets have a cgroup instead.
 type Binding struct {
 	Interface int
 	Address   netip.Addr
+	Group     uint64
 }
 
 // Link is what the kernel says about an interface of the node.

@@ -38,7 +38,7 @@ func TestBindings(t *testing.T) {
 		want                []Binding
 		wrong               string
 	}{
-		{"ptp", ptp, "10.0.1.5", good, []Binding{{7, netip.MustParseAddr("10.0.1.5")}}, ""},
+		{"ptp", ptp, "10.0.1.5", good, []Binding{{Interface: 7, Address: netip.MustParseAddr("10.0.1.5")}}, ""},
 		{"no record", `{"pid":1}`, "10.0.1.5", good, nil, "no record"},
 		{"not JSON", `x`, "10.0.1.5", good, nil, "reading the runtime's record"},
 		{"address isn't the plugin's", ptp, "10.0.1.6", good, nil, "not in the network plugin's result"},

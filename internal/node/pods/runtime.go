@@ -180,7 +180,7 @@ func (r *Runtime) read(ctx context.Context, id string) {
 		return
 	}
 	sandbox := describe(answer, r.links)
-	if sandbox.Unproven != "" && !sandbox.HostNetwork {
+	if sandbox.Unproven != "" {
 		r.log.Warn("a pod can't be proven", "pod", sandbox.podName(), "reason", sandbox.Unproven)
 	}
 	r.sandboxes.add(sandbox)
@@ -194,7 +194,11 @@ func describe(answer *cri.PodSandboxStatusResponse, links Links) Sandbox {
 		HostNetwork: s.GetLinux().GetNamespaces().GetOptions().GetNetwork() == cri.NamespaceMode_NODE,
 	}
 	if sandbox.HostNetwork {
-		sandbox.Unproven = "it uses the node's network"
+		group, err := readGroup(answer.GetInfo()["info"])
+		if err != nil {
+			sandbox.Unproven = err.Error()
+		}
+		sandbox.Cgroup = group
 		return sandbox
 	}
 	cable, err := readCable(answer.GetInfo()["info"], s.GetNetwork().GetIp())

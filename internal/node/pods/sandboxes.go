@@ -13,6 +13,8 @@ type Sandbox struct {
 	ID                   string
 	UID, Namespace, Name string
 	HostNetwork          bool
+	// Cgroup is the pod's group in the version 2 hierarchy, of a pod that is proven by its sockets.
+	Cgroup string
 	// Bindings prove the pod. Empty if Unproven says why there are none.
 	Bindings []Binding
 	Unproven string
@@ -26,8 +28,9 @@ type Gate interface {
 
 // Sandboxes are the running sandboxes of this node, by what proves them. It is safe for concurrent use.
 type Sandboxes struct {
-	gate Gate
-	log  *slog.Logger
+	gate   Gate
+	log    *slog.Logger
+	groups *groups
 
 	mu        sync.RWMutex
 	byID      map[string]Sandbox
@@ -36,19 +39,52 @@ type Sandboxes struct {
 	changed   chan struct{}
 }
 
-// NewSandboxes makes an empty index over a gate that admits nobody yet.
-func NewSandboxes(gate Gate, log *slog.Logger) *Sandboxes {
+// NewSandboxes makes an empty index over a gate that admits nobody yet. cgroups is where the version 2 hierarchy is mounted;
+// without it (""), pods in the node's network are proven by nothing.
+func NewSandboxes(gate Gate, cgroups string, log *slog.Logger) *Sandboxes {
 	return &Sandboxes{
-		gate: gate, log: log,
+		gate: gate, log: log, groups: newGroups(cgroups),
 		byID: map[string]Sandbox{}, byBinding: map[Binding]string{}, changed: make(chan struct{}),
 	}
 }
 
 // At gives the sandbox whose packets come from a binding.
 func (s *Sandboxes) At(binding Binding) (Sandbox, bool) {
+	if binding.Group != 0 {
+		return s.in(binding.Group)
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	sandbox, ok := s.byID[s.byBinding[binding]]
+	return sandbox, ok
+}
+
+// in gives the sandbox below whose cgroup a group lies, by what is in the file system. A group that isn't known is looked for: the
+// groups of containers come and go without anybody telling.
+func (s *Sandboxes) in(group uint64) (Sandbox, bool) {
+	if sandbox, ok := s.byGroup(group); ok {
+		return sandbox, ok
+	}
+	s.mu.RLock()
+	all := make(map[string]string)
+	for id, sandbox := range s.byID {
+		if sandbox.Cgroup != "" {
+			all[id] = sandbox.Cgroup
+		}
+	}
+	s.mu.RUnlock()
+	s.groups.look(group, all)
+	return s.byGroup(group)
+}
+
+func (s *Sandboxes) byGroup(group uint64) (Sandbox, bool) {
+	id, ok := s.groups.owner(group)
+	if !ok {
+		return Sandbox{}, false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	sandbox, ok := s.byID[id]
 	return sandbox, ok
 }
 
@@ -134,6 +170,7 @@ func (s *Sandboxes) remove(id string) {
 // lock is held.
 func (s *Sandboxes) drop(sandbox Sandbox) {
 	delete(s.byID, sandbox.ID)
+	s.groups.forget(sandbox.ID)
 	for _, binding := range sandbox.Bindings {
 		s.expel(binding)
 		owner, known := s.byBinding[binding]

@@ -19,8 +19,8 @@ type broken struct{ gate }
 func (*broken) Admit(int, netip.Addr) error { return errors.New("no netlink") }
 
 func TestSandboxThatCannotBeAdmittedIsReadAgain(t *testing.T) {
-	s := NewSandboxes(&broken{}, slog.New(slog.DiscardHandler))
-	binding := Binding{7, netip.MustParseAddr("10.0.1.5")}
+	s := NewSandboxes(&broken{}, "", slog.New(slog.DiscardHandler))
+	binding := Binding{Interface: 7, Address: netip.MustParseAddr("10.0.1.5")}
 	s.add(Sandbox{ID: "a", Bindings: []Binding{binding}})
 	if _, ok := s.At(binding); ok || s.has("a") {
 		t.Error("it counts as known")
@@ -39,11 +39,11 @@ func (g *gate) Expel(iface int, address netip.Addr) error {
 
 func TestSandboxes(t *testing.T) {
 	var g gate
-	s := NewSandboxes(&g, slog.New(slog.DiscardHandler))
+	s := NewSandboxes(&g, "", slog.New(slog.DiscardHandler))
 	address := netip.MustParseAddr("10.0.1.5")
-	first := Sandbox{ID: "a", UID: "u1", Bindings: []Binding{{7, address}}}
-	heir := Sandbox{ID: "b", UID: "u2", Bindings: []Binding{{8, address}}} // the address on another cable
-	clash := Sandbox{ID: "c", UID: "u3", Bindings: []Binding{{8, address}}}
+	first := Sandbox{ID: "a", UID: "u1", Bindings: []Binding{{Interface: 7, Address: address}}}
+	heir := Sandbox{ID: "b", UID: "u2", Bindings: []Binding{{Interface: 8, Address: address}}} // the address on another cable
+	clash := Sandbox{ID: "c", UID: "u3", Bindings: []Binding{{Interface: 8, Address: address}}}
 
 	changed := s.Changed()
 	s.add(first)
@@ -53,17 +53,17 @@ func TestSandboxes(t *testing.T) {
 		t.Error("adding a sandbox wakes nobody")
 	}
 	s.add(heir)
-	if got, ok := s.At(Binding{8, address}); !ok || got.UID != "u2" {
+	if got, ok := s.At(Binding{Interface: 8, Address: address}); !ok || got.UID != "u2" {
 		t.Errorf("the heir's binding gives %+v", got)
 	}
-	if got, ok := s.At(Binding{7, address}); !ok || got.UID != "u1" {
+	if got, ok := s.At(Binding{Interface: 7, Address: address}); !ok || got.UID != "u1" {
 		t.Errorf("the first one's binding gives %+v", got)
 	}
-	if _, ok := s.At(Binding{9, address}); ok {
+	if _, ok := s.At(Binding{Interface: 9, Address: address}); ok {
 		t.Error("an unknown interface has a pod")
 	}
 	s.add(clash)
-	if got, ok := s.At(Binding{8, address}); ok {
+	if got, ok := s.At(Binding{Interface: 8, Address: address}); ok {
 		t.Errorf("a binding that two claim gives %+v", got)
 	}
 	s.remove("c")
@@ -72,14 +72,14 @@ func TestSandboxes(t *testing.T) {
 	}
 	s.add(heir)
 	s.remove("a")
-	if iface, known := s.Known(Binding{7, address}); iface || !known {
+	if iface, known := s.Known(Binding{Interface: 7, Address: address}); iface || !known {
 		t.Errorf("after removal: interface known %t, address known %t", iface, known)
 	}
 	s.keep([]string{"b"})
 	if !s.Synced() {
 		t.Error("a full reading doesn't make it synced")
 	}
-	if got, ok := s.At(Binding{8, address}); !ok || got.UID != "u2" {
+	if got, ok := s.At(Binding{Interface: 8, Address: address}); !ok || got.UID != "u2" {
 		t.Errorf("the heir's binding gives %+v", got)
 	}
 	want := gate{

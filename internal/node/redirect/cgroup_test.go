@@ -36,7 +36,7 @@ func TestCgroupFiles(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	good := Config{
-		Metadata: netip.MustParseAddrPort("169.254.169.254:80"), Agent: netip.MustParseAddr("169.254.25.79"), Proven: 1, Unproven: 2,
+		Metadata: netip.MustParseAddrPort("169.254.169.254:80"), Agent: netip.MustParseAddr("169.254.25.79"), Proven: 1, Unproven: 2, Local: 3,
 		Kubepods: Cgroup{Path: "/kubepods", ID: 3, Level: 1}, Self: Cgroup{Path: "/kubepods/p/c", ID: 9, Level: 3},
 	}
 	if err := good.Validate(); err != nil {
@@ -47,6 +47,7 @@ func TestValidate(t *testing.T) {
 		"no agent":      func(c *Config) { c.Agent = netip.Addr{} },
 		"one address":   func(c *Config) { c.Agent = c.Metadata.Addr() },
 		"one port":      func(c *Config) { c.Unproven = c.Proven },
+		"local port":    func(c *Config) { c.Local = c.Unproven },
 		"above itself":  func(c *Config) { c.Self.Level = 0; c.Kubepods.Level = 4; c.Self.Level = 3 },
 	} {
 		c := good

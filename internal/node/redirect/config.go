@@ -13,9 +13,9 @@ type Config struct {
 	// Agent is an address of our own, put on the node's loopback interface. It spares the node's sysctls (a redirect to
 	// 127.0.0.1 needs route_localnet) and asks nothing of the pods' interfaces, which often have no address.
 	Agent netip.Addr
-	// Proven and Unproven are the agent's ports on it.
-	Proven, Unproven uint16
-	// Kubepods is the cgroup above all pods. Without it, pods in the host's network can't be told from the node's
+	// Proven and Unproven are the agent's ports on it, and Local the one for pods in the node's network.
+	Proven, Unproven, Local uint16
+	// Kubepods is the cgroup above all pods. Without it, pods in the node's network can't be told from the node's
 	// daemons and reach the metadata service as the node.
 	Kubepods Cgroup
 	// Self is the agent's own cgroup, if it lies below Kubepods.
@@ -31,8 +31,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("agent address %s is not an IPv4 address", c.Agent)
 	case c.Agent == c.Metadata.Addr():
 		return errors.New("the agent's address is the metadata address")
-	case c.Proven == 0 || c.Unproven == 0 || c.Proven == c.Unproven:
-		return fmt.Errorf("ports %d and %d have to be two different ones", c.Proven, c.Unproven)
+	case c.Proven == 0 || c.Unproven == 0 || c.Local == 0 || c.Proven == c.Unproven || c.Proven == c.Local || c.Unproven == c.Local:
+		return fmt.Errorf("ports %d, %d and %d have to be three different ones", c.Proven, c.Unproven, c.Local)
 	case c.Self.Level > 0 && c.Kubepods.Level > c.Self.Level:
 		return fmt.Errorf("cgroup %s is not below %s", c.Self.Path, c.Kubepods.Path)
 	}
@@ -40,9 +40,9 @@ func (c Config) Validate() error {
 }
 
 // layout changes when the rules change, so that an agent doesn't trust an older version's table.
-const layout = 1
+const layout = 2
 
 // mark is the comment on the table's first rule: what the table was made for.
 func (c Config) mark() string {
-	return fmt.Sprintf("lanyard/%d %s %s %d %d", layout, c.Metadata, c.Agent, c.Proven, c.Unproven)
+	return fmt.Sprintf("lanyard/%d %s %s %d %d %d", layout, c.Metadata, c.Agent, c.Proven, c.Unproven, c.Local)
 }

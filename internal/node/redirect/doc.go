@@ -11,8 +11,8 @@
 //     (not just the first of a connection) has to come from a binding in the set. A pod that forges another's address
 //     sends from another interface; a pod that goes takes its open connections with it;
 //   - forward: nothing reaches the metadata address past the agent, not even a connection that is older than the rules;
-//   - output: sockets below the kubepods cgroup (pods in the host's network) go to the unproven port, the agent's own
-//     sockets excepted. The node's daemons keep the metadata service.
+//   - output: sockets below the kubepods cgroup (pods in the node's network) go to the local port, where the socket itself
+//     is asked whose it is; the agent's own sockets are excepted. The node's daemons keep the metadata service.
 //
 // The table is swapped in one transaction and is never removed when the agent stops: without an agent, pods are
 // refused. Interfaces are named by index, which the kernel doesn't use again, so a binding can't outlive its interface.

@@ -143,6 +143,7 @@ func (b *builder) forwarded(bindings *nftables.Set) {
 	input := b.chain("input", nftables.ChainTypeFilter, nftables.ChainHookInput, *nftables.ChainPriorityFilter-10)
 	b.rule(input, toAddress(c.Agent), toPort(c.Proven), isRedirected(), fromBinding(bindings), verdict(expr.VerdictAccept))
 	b.rule(input, toAddress(c.Agent), toPort(c.Unproven), isRedirected(), verdict(expr.VerdictAccept))
+	b.rule(input, toAddress(c.Agent), toPort(c.Local), isRedirected(), fromLoopback(), verdict(expr.VerdictAccept))
 	b.rule(input, toAddress(c.Agent), verdict(expr.VerdictDrop))
 
 	forward := b.chain("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter-10)
@@ -163,7 +164,7 @@ func (b *builder) local(agents *nftables.Set) {
 		b.rule(redirect, toMetadata, socketIn(agents, c.Self.Level), verdict(expr.VerdictAccept))
 		b.rule(filter, toMetadata, socketIn(agents, c.Self.Level), verdict(expr.VerdictAccept))
 	}
-	b.rule(redirect, toMetadata, socketBelow(c.Kubepods), redirectTo(c.Agent, c.Unproven))
+	b.rule(redirect, toMetadata, socketBelow(c.Kubepods), redirectTo(c.Agent, c.Local))
 	// what wasn't redirected: connections older than the rules
 	b.rule(filter, toMetadata, socketBelow(c.Kubepods), verdict(expr.VerdictDrop))
 }
