@@ -55,12 +55,9 @@ func canonicalPath(raw string) (string, *Error) {
 	if raw == "/" {
 		return raw, nil
 	}
-	segments := strings.Split(raw[1:], "/")
-	if len(segments) > maxPathSegments {
-		return "", invalid("Malformed request path")
-	}
-	for _, segment := range segments {
-		if segment == "" || strings.Trim(segment, ".") == "" { // "//", a trailing slash, dot segments
+	segments := 0
+	for segment := range strings.SplitSeq(raw[1:], "/") {
+		if segments++; segments > maxPathSegments || strings.Trim(segment, ".") == "" { // "//", a trailing slash, dot segments
 			return "", invalid("Malformed request path")
 		}
 	}

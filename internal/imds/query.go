@@ -44,30 +44,54 @@ type TokenQuery struct {
 	BypassCache bool
 }
 
-const maxValue = 2048
+const (
+	maxValue  = 2048
+	maxParams = 32
+)
 
-// parameters decodes a raw query. Names are folded to lower case, because the service ignores their case and a
-// selector that one side overlooks is another identity's token; a name may occur once.
-func parameters(raw string) (map[string]string, *Error) {
-	if raw == "" {
-		return nil, nil
-	}
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, invalid("Malformed query string")
-	}
-	params := make(map[string]string, len(values))
-	for name, list := range values {
-		folded := strings.ToLower(name)
-		if _, twice := params[folded]; twice || len(list) > 1 {
-			return nil, invalid("Query parameter '" + printable(folded) + "' is given more than once")
+// params are decoded query parameters; their names are in lower case.
+type params []param
+
+type param struct{ name, value string }
+
+// lookup gives a parameter's value.
+func (p params) lookup(name string) (value string, ok bool) {
+	for i := range p {
+		if p[i].name == name {
+			return p[i].value, true
 		}
-		if hasControl(name) || hasControl(list[0]) || len(list[0]) > maxValue {
+	}
+	return "", false
+}
+
+func (p params) get(name string) string {
+	value, _ := p.lookup(name)
+	return value
+}
+
+// parameters decodes a raw query, in the way of url.ParseQuery. Names are folded to lower case, because the service ignores
+// their case and a selector that one side overlooks is another identity's token; a name may occur once.
+func parameters(raw string) (params, *Error) {
+	list := make(params, 0, 4)
+	for raw != "" {
+		var pair string
+		if pair, raw, _ = strings.Cut(raw, "&"); pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, wrongName := url.QueryUnescape(name)
+		value, wrongValue := url.QueryUnescape(value)
+		if wrongName != nil || wrongValue != nil || strings.Contains(pair, ";") ||
+			hasControl(name) || hasControl(value) || len(value) > maxValue || len(list) == maxParams {
 			return nil, invalid("Malformed query string")
 		}
-		params[folded] = list[0]
+		name = strings.ToLower(name)
+		if _, twice := list.lookup(name); twice {
+			return nil, invalid("Query parameter '" + printable(name) + "' is given more than once")
+		}
+		list = append(list, param{name, value})
 	}
-	return params, nil
+	return list, nil
 }
 
 var selectors = [...]struct {
@@ -80,18 +104,18 @@ var selectors = [...]struct {
 }
 
 // tokenQuery reads the parameters of a token request.
-func tokenQuery(params map[string]string) (TokenQuery, *Error) {
-	resource, ok := params["resource"]
-	if !ok || resource == "" {
+func tokenQuery(params params) (TokenQuery, *Error) {
+	resource := params.get("resource")
+	if resource == "" {
 		return TokenQuery{}, missing("resource")
 	}
 	query := TokenQuery{
 		Resource:    resource,
-		Authority:   params["authority"],
-		BypassCache: strings.EqualFold(params["bypass_cache"], "true"),
+		Authority:   params.get("authority"),
+		BypassCache: strings.EqualFold(params.get("bypass_cache"), "true"),
 	}
 	for _, s := range selectors {
-		value, ok := params[s.name]
+		value, ok := params.lookup(s.name)
 		if !ok {
 			continue
 		}

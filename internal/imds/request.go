@@ -98,8 +98,8 @@ func checkHeaders(header http.Header) *Error {
 }
 
 // read fills in what the route needs from the query.
-func (rules Rules) read(request Request, params map[string]string) (Request, *Error) {
-	request.APIVersion = params["api-version"]
+func (rules Rules) read(request Request, params params) (Request, *Error) {
+	request.APIVersion = params.get("api-version")
 	switch request.Route {
 	case RouteToken, RouteIdentityInfo:
 		if request.APIVersion == "" {
@@ -125,7 +125,7 @@ func (rules Rules) read(request Request, params map[string]string) (Request, *Er
 		if !KnownVersion(request.APIVersion) {
 			return Request{}, versionError("api-version is invalid or not supported")
 		}
-		switch format := strings.ToLower(params["format"]); format {
+		switch format := strings.ToLower(params.get("format")); format {
 		case "", "json":
 			request.Format = "json"
 		case "text":

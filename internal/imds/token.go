@@ -113,7 +113,11 @@ func appendMember(b []byte, before byte, name, value string) []byte {
 }
 
 func appendNumber(b []byte, name string, n int64) []byte {
-	return appendMember(b, ',', name, strconv.FormatInt(n, 10))
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	b = append(b, `":"`...)
+	b = strconv.AppendInt(b, n, 10)
+	return append(b, '"')
 }
 
 // DecodeToken reads a token's document as a client does: it insists on the token and its expiry and tolerates numbers

@@ -26,6 +26,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/node/serve"
 	"github.com/lanyard-project/lanyard/internal/node/source"
 	"github.com/lanyard-project/lanyard/internal/node/tokencache"
+	"github.com/lanyard-project/lanyard/internal/node/wire"
 )
 
 // Run is the agent's life: log is for its own doings, audit takes the record of every request. It returns when the context
@@ -58,10 +59,17 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 	if err != nil {
 		return err
 	}
-	longest := c.Patience + 30*time.Second
-	serveOn(ctx, group, serve.NewServer(parts.proven, longest, log), proven)
-	serveOn(ctx, group, serve.NewServer(parts.stranger, longest, log), strangers)
-	serveOn(ctx, group, serve.NewServer(parts.proven, longest, log), local)
+	for _, port := range []struct {
+		handler  wire.Handler
+		most     serve.Crowd
+		listener net.Listener
+	}{
+		{parts.proven, serve.Crowd{PerOrigin: 128, InAll: 8192}, proven},
+		{parts.proven, serve.Crowd{PerOrigin: 128, InAll: 1024}, local},
+		{parts.stranger, serve.Crowd{PerOrigin: 64, InAll: 1024}, strangers},
+	} {
+		answerOn(ctx, group, serve.NewServer(port.handler, port.most, parts.metrics, clock.RealClock{}, log), port.listener)
+	}
 	if err := listenOn(ctx, group, c.Probe, serve.Health(parts.checks), log); err != nil {
 		return err
 	}
@@ -93,6 +101,7 @@ func listenLocally(ctx context.Context, c Config) (net.Listener, error) {
 // parts are what runs.
 type parts struct {
 	registry *prometheus.Registry
+	metrics  *serve.Metrics
 	proven   *serve.Proven
 	stranger *serve.Stranger
 	checks   []serve.Check
@@ -140,19 +149,19 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 		upstream = "http://" + c.Metadata.String()
 	}
 	prover := &attest.Prover{Sandboxes: sandboxes, Refresh: runtime.Refresh, Clock: clk, Patience: time.Second}
-	metrics := serve.NewMetrics(p.registry)
+	p.metrics = serve.NewMetrics(p.registry)
 	accounts := make(map[string]bool, len(c.NodeAccounts))
 	for _, account := range c.NodeAccounts {
 		accounts[account] = true
 	}
 	p.proven = serve.NewProven(serve.Options{
-		Prover: prover, Facts: facts, Assignments: entitlements, Cache: cache, Metrics: metrics, Audit: audit, Clock: clk,
+		Prover: prover, Facts: facts, Assignments: entitlements, Cache: cache, Metrics: p.metrics, Audit: audit, Clock: clk,
 		Source:   source.NewIMDS(upstream, clk, meters.sourceStatus),
 		Policy:   grant.Policy{ForceNamespaced: c.ForceNamespaced, NodeAccounts: accounts, NodeClientID: nodeClientID, Young: c.young()},
 		Rules:    rules(c.Metadata),
 		Patience: c.Patience, PerSecond: c.PerSecond, BlockInstance: c.BlockInstance,
 	})
-	p.stranger = serve.NewStranger(prover, metrics, audit, clk, strangersPerSecond)
+	p.stranger = serve.NewStranger(prover, p.metrics, audit, clk, strangersPerSecond)
 	p.checks = []serve.Check{
 		{Name: "the container runtime's pods are known", OK: sandboxes.Synced},
 		{Name: "the API server's pods are known", OK: facts.Synced},
@@ -203,7 +212,27 @@ func rules(metadata netip.AddrPort) imds.Rules {
 	return imds.Rules{Hosts: hosts, MissingHeaderCode: imds.CodeInvalidRequest, DefaultAPIVersion: "2018-02-01"}
 }
 
-// serveOn serves until the context ends.
+// grace is how long requests that are being answered may take when the agent stops.
+const grace = 2 * time.Second
+
+// answerOn answers pods until the context ends.
+func answerOn(ctx context.Context, group *errgroup.Group, server *wire.Server, listener net.Listener) {
+	group.Go(func() error {
+		if err := server.Serve(ctx, listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("answering on %s: %w", listener.Addr(), err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		server.Shutdown(stop)
+		return nil
+	})
+}
+
+// serveOn serves probes or metrics until the context ends.
 func serveOn(ctx context.Context, group *errgroup.Group, server *http.Server, listener net.Listener) {
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	group.Go(func() error {
@@ -214,7 +243,6 @@ func serveOn(ctx context.Context, group *errgroup.Group, server *http.Server, li
 	})
 	group.Go(func() error {
 		<-ctx.Done()
-		const grace = 2 * time.Second
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
 		if err := server.Shutdown(stop); err != nil {

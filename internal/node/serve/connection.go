@@ -2,44 +2,96 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
-	"net/http"
+	"sync"
 	"time"
+
+	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/node/attest"
 	"github.com/lanyard-project/lanyard/internal/node/pods"
+	"github.com/lanyard-project/lanyard/internal/node/wire"
 )
 
 type connectionKey struct{}
 
-// connection is what is known about a TCP connection from the moment it was accepted.
+// connection is what is known about a TCP connection from the moment it was accepted. One request at a time uses it.
 type connection struct {
 	origin pods.Binding
 	failed error
+
+	// what every line of the audit log says about the caller, written once for each sandbox that the connection proved to be
+	sandbox string
+	audit   *slog.Logger
 }
 
-func remember(ctx context.Context, conn net.Conn) context.Context {
+// connectionOf gives a request's connection.
+func connectionOf(ctx context.Context) *connection {
+	if known, ok := ctx.Value(connectionKey{}).(*connection); ok {
+		return known
+	}
+	return &connection{failed: errors.New("the connection is not known")}
+}
+
+// auditFor gives the log for what a sandbox does on the connection; the zero sandbox is nobody.
+func (c *connection) auditFor(audit *slog.Logger, sandbox pods.Sandbox) *slog.Logger {
+	if c.audit != nil && c.sandbox == sandbox.ID {
+		return c.audit
+	}
+	c.sandbox, c.audit = sandbox.ID, audit.With("address", c.origin.Address.String(), "interface", c.origin.Interface)
+	if c.origin.Group != 0 {
+		c.audit = c.audit.With("cgroup", c.origin.Group)
+	}
+	if sandbox.UID != "" {
+		c.audit = c.audit.With("namespace", sandbox.Namespace, "pod", sandbox.Name, "uid", sandbox.UID)
+	}
+	return c.audit
+}
+
+// Crowd bounds connections.
+type Crowd struct{ PerOrigin, InAll int }
+
+// doorkeeper lets connections in, so many of each origin and no more: a pod that opens thousands takes none from the others.
+type doorkeeper struct {
+	most    Crowd
+	refused func()
+
+	mu    sync.Mutex
+	in    map[pods.Binding]int
+	total int
+}
+
+// accepted is for [wire.Server.Accepted].
+func (d *doorkeeper) accepted(ctx context.Context, conn net.Conn) (context.Context, func(), bool) {
 	origin, err := attest.Origin(conn)
-	return context.WithValue(ctx, connectionKey{}, connection{origin: origin, failed: err})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.in[origin] >= d.most.PerOrigin || d.total >= d.most.InAll {
+		d.refused()
+		return ctx, nil, false
+	}
+	d.in[origin]++
+	d.total++
+	known := context.WithValue(ctx, connectionKey{}, &connection{origin: origin, failed: err})
+	return known, func() { d.leave(origin) }, true
 }
 
-func connectionOf(ctx context.Context) connection {
-	known, _ := ctx.Value(connectionKey{}).(connection)
-	return known
+func (d *doorkeeper) leave(origin pods.Binding) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.total--
+	if d.in[origin]--; d.in[origin] == 0 {
+		delete(d.in, origin)
+	}
 }
 
-// NewServer puts a handler behind limits on everything that a client can drag out. longest is how long an answer may
-// take.
-func NewServer(handler http.Handler, longest time.Duration, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           handler,
-		ConnContext:       remember,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      longest + 10*time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+// NewServer puts a handler behind limits on everything that a client can drag out.
+func NewServer(handler wire.Handler, most Crowd, metrics *Metrics, clk clock.PassiveClock, log *slog.Logger) *wire.Server {
+	keeper := &doorkeeper{most: most, in: map[pods.Binding]int{}, refused: metrics.turnedAway.Inc}
+	return &wire.Server{
+		Handler: handler, Clock: clk, Log: log, Accepted: keeper.accepted,
+		Idle: 2 * time.Minute, Patience: 5 * time.Second,
 	}
 }

@@ -8,5 +8,5 @@ import (
 
 // WithOrigin makes a context like that of an accepted connection.
 func WithOrigin(ctx context.Context, origin pods.Binding) context.Context {
-	return context.WithValue(ctx, connectionKey{}, connection{origin: origin})
+	return context.WithValue(ctx, connectionKey{}, &connection{origin: origin})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -80,12 +79,10 @@ func NewProven(options Options) *Proven {
 
 // ServeHTTP answers one request.
 func (p *Proven) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	started := p.Clock.Now()
-	var note record
-	defer func() { note.write(r.Context(), p.Metrics, p.Audit, p.Clock.Since(started)) }()
-
 	conn := connectionOf(r.Context())
-	note.origin = conn.origin
+	note := record{at: p.Clock.Now(), from: conn}
+	defer func() { note.write(r.Context(), p.Metrics, p.Audit, p.Clock.Now()) }()
+
 	if conn.failed != nil {
 		note.fail(w, ResultUnproven, imds.Forbidden("The caller could not be proven"), conn.failed.Error())
 		return
@@ -102,9 +99,6 @@ func (p *Proven) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	request, e := p.Rules.Parse(r)
 	if e != nil {
-		if r.ContentLength != 0 {
-			w.Header().Set("Connection", "close") // answer without reading a body that may never come
-		}
 		note.fail(w, ResultInvalid, e, "")
 		return
 	}
@@ -115,6 +109,26 @@ func (p *Proven) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case imds.RouteIdentityInfo, imds.RouteInstance, imds.RouteVersions:
 		p.document(r.Context(), w, &note, request)
 	}
+}
+
+// Malformed answers what isn't a request.
+func (p *Proven) Malformed(ctx context.Context, w http.ResponseWriter, why string) {
+	note := record{at: p.Clock.Now(), from: connectionOf(ctx)}
+	if note.from.failed == nil {
+		note.sandbox, _ = p.Prover.Caller(note.from.origin) // nobody is worth a record too
+	}
+	if p.limits.allow(note.sandbox.UID) {
+		malformed(w, &note, why)
+	} else {
+		note.fail(w, ResultLimited, imds.TooMany(time.Second), "")
+	}
+	note.write(ctx, p.Metrics, p.Audit, p.Clock.Now())
+}
+
+func malformed(w http.ResponseWriter, note *record, why string) {
+	note.fail(w, ResultInvalid, &imds.Error{
+		Status: http.StatusBadRequest, Code: imds.CodeInvalidRequest, Description: "Malformed request: " + why,
+	}, "")
 }
 
 // unproven answers a connection whose pod went away after it was let through.
@@ -132,7 +146,6 @@ func (p *Proven) write(w http.ResponseWriter, note *record, result Result, conte
 	header := w.Header()
 	header["Content-Type"] = []string{contentType}
 	header["Cache-Control"] = []string{"no-store"}
-	header["Content-Length"] = []string{strconv.Itoa(len(body))} // else a long token goes out in chunks
 	note.result, note.status = result, http.StatusOK
 	_, _ = w.Write(body) // the client left
 }

@@ -32,21 +32,36 @@ const (
 	ResultSource      Result = "source_failed" // the metadata service failed or refused
 )
 
+// results are all of them.
+func results() []Result {
+	return []Result{
+		ResultToken, ResultNodeToken, ResultDocument, ResultInvalid, ResultNotEntitled, ResultAmbiguous, ResultUnproven,
+		ResultForged, ResultNotReady, ResultWaited, ResultLimited, ResultGone, ResultSource,
+	}
+}
+
 // Metrics of the handlers. No label has a value that a caller can choose.
 type Metrics struct {
-	requests *prometheus.CounterVec
-	seconds  prometheus.Histogram
-	tokens   prometheus.Histogram
-	waiting  prometheus.Gauge
+	requests   map[series]prometheus.Counter // all there can be
+	seconds    prometheus.Histogram
+	tokens     prometheus.Histogram
+	waiting    prometheus.Gauge
+	turnedAway prometheus.Counter
+}
+
+type series struct {
+	route  imds.Route
+	result Result
 }
 
 // NewMetrics registers the handlers' metrics.
 func NewMetrics(registry prometheus.Registerer) *Metrics {
 	buckets := []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 40}
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "nmi_requests_total", Help: "Requests of pods, by route and what became of them.",
+	}, []string{"route", "result"})
 	m := &Metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "nmi_requests_total", Help: "Requests of pods, by route and what became of them.",
-		}, []string{"route", "result"}),
+		requests: map[series]prometheus.Counter{},
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "nmi_request_seconds", Help: "Time to answer a request other than for a token.", Buckets: buckets,
 		}),
@@ -56,17 +71,26 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "nmi_requests_waiting", Help: "Token requests that wait for an assignment.",
 		}),
+		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "nmi_connections_turned_away_total", Help: "Connections closed at once, because their origin or all together had too many.",
+		}),
 	}
-	registry.MustRegister(m.requests, m.seconds, m.tokens, m.waiting)
+	for route := range imds.RouteVersions + 1 {
+		for _, result := range results() {
+			m.requests[series{route, result}] = requests.WithLabelValues(route.String(), string(result))
+		}
+	}
+	registry.MustRegister(requests, m.seconds, m.tokens, m.waiting, m.turnedAway)
 	return m
 }
 
 // record is what is known about one request when it has been answered.
 type record struct {
+	at       time.Time // when the request was taken up
 	result   Result
 	status   int
 	route    imds.Route
-	origin   pods.Binding
+	from     *connection
 	sandbox  pods.Sandbox
 	account  string
 	clientID string // of the identity given
@@ -75,8 +99,9 @@ type record struct {
 }
 
 // write puts the record into the metrics and the audit log.
-func (r *record) write(ctx context.Context, m *Metrics, audit *slog.Logger, took time.Duration) {
-	m.requests.WithLabelValues(r.route.String(), string(r.result)).Inc()
+func (r *record) write(ctx context.Context, m *Metrics, audit *slog.Logger, now time.Time) {
+	took := now.Sub(r.at)
+	m.requests[series{r.route, r.result}].Inc()
 	if r.route == imds.RouteToken {
 		m.tokens.Observe(took.Seconds())
 	} else {
@@ -89,14 +114,9 @@ func (r *record) write(ctx context.Context, m *Metrics, audit *slog.Logger, took
 	if !audit.Enabled(ctx, level) {
 		return
 	}
-	attributes := make([]slog.Attr, 0, 16)
-	attributes = append(attributes,
-		slog.String("result", string(r.result)), slog.Int("status", r.status), slog.String("route", r.route.String()),
-		slog.Duration("took", took), slog.String("address", r.origin.Address.String()), slog.Int("interface", r.origin.Interface))
-	if r.sandbox.UID != "" {
-		attributes = append(attributes, slog.String("namespace", r.sandbox.Namespace), slog.String("pod", r.sandbox.Name),
-			slog.String("uid", r.sandbox.UID))
-	}
+	var room [9]slog.Attr
+	attributes := append(room[:0], slog.String("result", string(r.result)), slog.Int("status", r.status),
+		slog.String("route", r.route.String()), slog.Duration("took", took))
 	if r.account != "" {
 		attributes = append(attributes, slog.String("serviceAccount", r.account))
 	}
@@ -112,7 +132,9 @@ func (r *record) write(ctx context.Context, m *Metrics, audit *slog.Logger, took
 	if r.reason != "" {
 		attributes = append(attributes, slog.String("reason", clip(r.reason)))
 	}
-	audit.LogAttrs(ctx, level, "request", attributes...)
+	line := slog.NewRecord(now, level, "request", 0) // not LogAttrs, which would walk the stack for a place nobody reads
+	line.AddAttrs(attributes...)
+	_ = r.from.auditFor(audit, r.sandbox).Handler().Handle(ctx, line)
 }
 
 // clip bounds what a caller can put into the log.

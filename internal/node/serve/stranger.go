@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -30,12 +31,11 @@ func NewStranger(prover *attest.Prover, metrics *Metrics, audit *slog.Logger, cl
 
 // ServeHTTP refuses.
 func (s *Stranger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	started := s.Clock.Now()
 	conn := connectionOf(r.Context())
-	note := record{origin: conn.origin}
+	note := record{at: s.Clock.Now(), from: conn}
 	// the next connection may be proven, this one never
 	w.Header().Set("Connection", "close")
-	defer func() { note.write(r.Context(), s.Metrics, s.Audit, s.Clock.Since(started)) }()
+	defer func() { note.write(r.Context(), s.Metrics, s.Audit, s.Clock.Now()) }()
 
 	if !s.limits.allow("") {
 		note.fail(w, ResultLimited, imds.TooMany(time.Second), "")
@@ -60,4 +60,15 @@ func (s *Stranger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		note.fail(w, ResultUnproven, imds.Forbidden("The caller could not be proven to be a pod of this node. "+
 			"Pods in the node's network have no pod identity"), err.Error())
 	}
+}
+
+// Malformed refuses what isn't a request.
+func (s *Stranger) Malformed(ctx context.Context, w http.ResponseWriter, why string) {
+	note := record{at: s.Clock.Now(), from: connectionOf(ctx)}
+	if s.limits.allow("") {
+		malformed(w, &note, why)
+	} else {
+		note.fail(w, ResultLimited, imds.TooMany(time.Second), "")
+	}
+	note.write(ctx, s.Metrics, s.Audit, s.Clock.Now())
 }

@@ -39,7 +39,7 @@ func (p *Proven) token(ctx context.Context, w http.ResponseWriter, note *record,
 			note.fail(w, refused.result, refused.answer, refused.reason)
 			return
 		}
-		if !p.Prover.Still(note.origin, note.sandbox) {
+		if !p.Prover.Still(note.from.origin, note.sandbox) {
 			w.Header().Set("Connection", "close")
 			note.fail(w, ResultGone, imds.Forbidden("The caller could not be proven"), "the pod went away meanwhile")
 			return
