@@ -27,6 +27,7 @@ var layers = []string{
 	"internal/providers/resources",
 	"internal/providers/compute",
 	"internal/providers/network",
+	"internal/providers/shape",
 	"internal/providers/managedidentity",
 	"internal/providers/authorization",
 	"internal/providers/features",

@@ -76,6 +76,10 @@ type Type struct {
 	ListVisible bool
 	// Public types can be read by every authenticated caller.
 	Public bool
+	// Embedded resources are parts of another document: Get and List read them
+	// there, Admit and Remove put the write of that document into the transaction,
+	// and the engine writes no document of their own.
+	Embedded bool
 	// References are full types that this type's resources may refer to: a resource
 	// group deletes referrers first.
 	References []string

@@ -51,8 +51,7 @@ func (e *Engine) commitWrite(ctx context.Context, r *providers.Request) (Outcome
 	} else if next.ProvisioningState == "" || r.Old != nil {
 		next.ProvisioningState = resource.Succeeded
 	}
-	conds = append(conds, documentCond(next.ID, r.Old))
-	return e.write(ctx, r, next, record, conds)
+	return e.write(ctx, r, next, record, append(conds, ownCond(r, next.ID)...))
 }
 
 // commitAction starts an operation on a resource that itself stays as it is.
@@ -80,7 +79,7 @@ func (e *Engine) commitDelete(ctx context.Context, r *providers.Request) (Outcom
 		}
 	}
 	if r.Operation == nil && cancelled == nil {
-		return Outcome{}, e.remove(ctx, r.Old, r.Caller, append(r.Conds, documentCond(r.ID, r.Old)), r.Ops)
+		return Outcome{}, e.remove(ctx, r)
 	}
 	if r.Operation == nil {
 		// Nothing to do but to wait for the cancelled operation's step.
@@ -121,7 +120,11 @@ func (e *Engine) write(ctx context.Context, r *providers.Request, next *resource
 	if err != nil {
 		return Outcome{}, err
 	}
-	writes := append([]store.Op{store.Put(documents.Key(next.ID), raw)}, r.Ops...)
+	var writes []store.Op
+	if !embedded(r) {
+		writes = append(writes, store.Put(documents.Key(next.ID), raw))
+	}
+	writes = append(writes, r.Ops...)
 	event := Event{Time: r.Now, Kind: "write", Resource: next.ID.String(), Caller: r.Caller, State: next.ProvisioningState}
 	if record != nil {
 		raw, err := record.encode()
@@ -147,6 +150,18 @@ func (e *Engine) committed(ctx context.Context, id armid.ID, next *resource.Reso
 	if t := e.registry.Find(id.Type()); t != nil && t.Committed != nil {
 		t.Committed(ctx, id, next)
 	}
+}
+
+// embedded reports whether the request's resource is a part of another document.
+func embedded(r *providers.Request) bool { return r.Type != nil && r.Type.Embedded }
+
+// ownCond holds while the request's resource is the one that was read. That of
+// an embedded one is among its hooks' conditions.
+func ownCond(r *providers.Request, id armid.ID) []store.Cond {
+	if embedded(r) {
+		return nil
+	}
+	return []store.Cond{documentCond(id, r.Old)}
 }
 
 // documentCond holds while the stored document is the one that was read.

@@ -65,10 +65,10 @@ func (x *run) tryFinish(ctx context.Context, id armid.ID, ended *Record) error {
 		_, err := x.engine.store.Txn(ctx, conds, writes)
 		return err
 	}
-	conds = append(conds, documentCond(id, current))
 	if ended.Method == providers.Delete && ended.State == Succeeded {
-		return x.engine.remove(ctx, current, ended.Caller, conds, writes)
+		return x.engine.remove(ctx, &providers.Request{Caller: ended.Caller, ID: current.ID, Old: current, Conds: conds, Ops: writes})
 	}
+	conds = append(conds, documentCond(id, current))
 	next := current.Clone()
 	next.Operation = ""
 	next.ProvisioningState = resource.Succeeded

@@ -34,6 +34,11 @@ type Provider struct {
 // New returns the provider, whose machines are unknown until Load.
 func New(cfg Config) *Provider { return &Provider{cfg: cfg, machines: newMachines(cfg)} }
 
+// carrier has the rules of identity blocks.
+func (p *Provider) carrier() managedidentity.Carrier {
+	return managedidentity.Carrier{Directory: p.cfg.Directory, Resources: p.cfg.Resources}
+}
+
 // Load reads the machines that exist.
 func (p *Provider) Load(ctx context.Context) error { return p.machines.mirror.Load(ctx) }
 

@@ -25,7 +25,7 @@ func (p *Provider) scaleSets() *providers.Type {
 		NameRule:           "The name can be up to 64 characters long and must begin and end with a letter, a number or '_'.",
 		ListBySubscription: true,
 		References:         []string{"Microsoft.ManagedIdentity/userAssignedIdentities", "Microsoft.Network/virtualNetworks"},
-		Prepare:            prepareScaleSet,
+		Prepare:            p.prepareScaleSet,
 		Admit:              p.admitScaleSet,
 		Remove:             p.removeScaleSet,
 		Committed:          p.machines.committed,
@@ -60,8 +60,8 @@ type reference struct {
 	ID string `json:"id"`
 }
 
-func prepareScaleSet(_ context.Context, r *providers.Request) error {
-	if err := prepareIdentity(r); err != nil {
+func (p *Provider) prepareScaleSet(_ context.Context, r *providers.Request) error {
+	if err := p.carrier().Prepare(r); err != nil {
 		return err
 	}
 	if err := linkNetwork(r); err != nil {
@@ -143,7 +143,7 @@ func setDefaults(r *resource.Resource, defaults map[string]any) error {
 }
 
 func (p *Provider) admitScaleSet(ctx context.Context, r *providers.Request) error {
-	if err := p.admitIdentity(ctx, r); err != nil {
+	if err := p.carrier().Admit(ctx, r); err != nil {
 		return err
 	}
 	var fixed scaleSetProperties
@@ -162,10 +162,7 @@ func (p *Provider) admitScaleSet(ctx context.Context, r *providers.Request) erro
 // removeScaleSet takes the set's own principal with it; its instances go as all
 // children do.
 func (p *Provider) removeScaleSet(ctx context.Context, r *providers.Request) error {
-	if !r.Old.Identity.HasSystemAssigned() {
-		return nil
-	}
-	return p.dropOwn(ctx, r)
+	return p.carrier().Remove(ctx, r)
 }
 
 // scaleSetView counts the set's instances by state: all of them run.

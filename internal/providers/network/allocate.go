@@ -124,10 +124,7 @@ func (a allocations) free(whole netip.Prefix, bits int) (netip.Prefix, bool) {
 	if bits < whole.Bits() || bits > whole.Addr().BitLen() {
 		return netip.Prefix{}, false
 	}
-	taken := []netip.Prefix{single(last(whole))}
-	for addr, n := whole.Masked().Addr(), 0; n < reservedFirst; addr, n = addr.Next(), n+1 {
-		taken = append(taken, single(addr))
-	}
+	taken := reserved(whole)
 	for _, given := range a.Parts {
 		taken = append(taken, given.Prefix)
 	}
@@ -149,6 +146,15 @@ func (a allocations) free(whole netip.Prefix, bits int) (netip.Prefix, bool) {
 		}
 	}
 	return block, whole.Contains(block.Addr())
+}
+
+// reserved are the addresses of a subnet that nobody gets.
+func reserved(whole netip.Prefix) []netip.Prefix {
+	out := []netip.Prefix{single(last(whole))}
+	for addr, n := whole.Masked().Addr(), 0; n < reservedFirst; addr, n = addr.Next(), n+1 {
+		out = append(out, single(addr))
+	}
+	return out
 }
 
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 )
 
@@ -66,4 +67,24 @@ func subnetFull(subnet string, bits int) *rest.Error {
 func duplicateSubnet(subnet, vnet string) *rest.Error {
 	return rest.NewError(http.StatusBadRequest, "InvalidRequestFormat",
 		fmt.Sprintf("Cannot parse the request. Virtual network %s has subnet '%s' more than once.", vnet, subnet))
+}
+
+func missingConfiguration(nic armid.ID) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "NetworkInterfaceMustHaveIpConfiguration", fmt.Sprintf(
+		"Network interface %s must have one or more IP configurations.", nic))
+}
+
+func invalidAddress(address, owner string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "InvalidIPAddressFormat", fmt.Sprintf(
+		"The private IP address '%s' of %s is not valid. Static allocation needs properties.privateIPAddress.", address, owner))
+}
+
+func outsideSubnet(address netip.Addr, subnet armid.ID) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "PrivateIPAddressNotInSubnet", fmt.Sprintf(
+		"Private static IP address %s does not belong to the range of subnet prefix of subnet %s.", address, subnet))
+}
+
+func addressInUse(address netip.Addr, owner string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "PrivateIPAddressInUse", fmt.Sprintf(
+		"IP configuration cannot use private IP address %s: it is already allocated to resource %s.", address, owner))
 }

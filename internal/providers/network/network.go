@@ -1,9 +1,11 @@
 package network
 
 import (
+	"net/netip"
 	"regexp"
 
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/shape"
 	"github.com/lanyard-project/lanyard/internal/store"
 	"k8s.io/utils/clock"
 )
@@ -17,9 +19,12 @@ type Config struct {
 	Store     *store.Store
 	Resources providers.Resources
 	Clock     clock.Clock
+	// PublicRange is where public addresses of IPv4 come from; zero means the range
+	// for benchmarks, which no network routes.
+	PublicRange netip.Prefix
 }
 
-// Provider serves virtual networks. It is safe for concurrent use and keeps no
+// Provider serves networks and what belongs to them. It is safe for concurrent use and keeps no
 // state of its own: everything is in the store.
 type Provider struct {
 	cfg Config
@@ -30,7 +35,11 @@ func New(cfg Config) *Provider { return &Provider{cfg: cfg} }
 
 // Types returns the provider's resource types.
 func (p *Provider) Types() []*providers.Type {
-	return []*providers.Type{p.virtualNetworks(), p.subnets()}
+	return append([]*providers.Type{p.virtualNetworks(), p.subnets()}, shape.Compile(p.deps(), p.kinds()...)...)
+}
+
+func (p *Provider) deps() shape.Deps {
+	return shape.Deps{Store: p.cfg.Store, Resources: p.cfg.Resources}
 }
 
 // apiVersions are those of Microsoft.Network since the types have their present
@@ -58,6 +67,7 @@ func (p *Provider) virtualNetworks() *providers.Type {
 		NamePattern:        namePattern(),
 		NameRule:           nameRule,
 		ListBySubscription: true,
+		References:         []string{securityGroupType, routeTableType, natGatewayType}, // its subnets'
 		Prepare:            prepareVNet,
 		Admit:              p.admitVNet,
 		Remove:             p.removeVNet,
@@ -76,6 +86,7 @@ func (p *Provider) subnets() *providers.Type {
 		HideSystem:  true,
 		NamePattern: namePattern(),
 		NameRule:    nameRule,
+		Render:      p.renderSubnet,
 		Prepare:     prepareSubnet,
 		Admit:       p.admitSubnet,
 		Remove:      p.removeSubnet,

@@ -10,16 +10,14 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/shape"
 	"github.com/lanyard-project/lanyard/internal/store"
 )
 
 // subnetProperties are what we understand of a subnet.
 type subnetProperties struct {
-	AddressPrefix        string   `json:"addressPrefix"`
-	AddressPrefixes      []string `json:"addressPrefixes"`
-	NetworkSecurityGroup *link    `json:"networkSecurityGroup"`
-	RouteTable           *link    `json:"routeTable"`
-	NATGateway           *link    `json:"natGateway"`
+	AddressPrefix   string   `json:"addressPrefix"`
+	AddressPrefixes []string `json:"addressPrefixes"`
 }
 
 // link refers to another resource.
@@ -46,28 +44,46 @@ func (s subnetProperties) prefix(id armid.ID) (netip.Prefix, error) {
 	return p, nil
 }
 
-// joins are the scopes that a subnet refers to, each with the action that its
-// writer needs there.
-func (s subnetProperties) joins() ([]providers.Linked, error) {
-	var out []providers.Linked
-	for _, j := range []struct {
-		to           *link
-		path, action string
-	}{
-		{s.NetworkSecurityGroup, "properties.networkSecurityGroup.id", namespace + "/networkSecurityGroups/join/action"},
-		{s.RouteTable, "properties.routeTable.id", namespace + "/routeTables/join/action"},
-		{s.NATGateway, "properties.natGateway.id", namespace + "/natGateways/join/action"},
-	} {
-		if j.to == nil || j.to.ID == "" {
-			continue
-		}
-		id, err := armid.Parse(j.to.ID)
-		if err != nil {
-			return nil, rest.LinkedInvalidPropertyID(j.to.ID, j.path)
-		}
-		out = append(out, providers.Linked{Action: j.action, Scope: id})
+// subnetRules are what a subnet refers to, and what refers to it.
+func subnetRules() shape.Rules {
+	return shape.Rules{
+		References: []shape.Reference{
+			{Path: "networkSecurityGroup", To: securityGroupType, Action: joinGroup},
+			{Path: "routeTable", To: routeTableType, Action: routeTableType + "/join/action"},
+			{Path: "natGateway", To: natGatewayType, Action: natGatewayType + "/join/action"},
+		},
+		Backs: []shape.Back{
+			{Member: "ipConfigurations", From: interfaceType + "/ipConfigurations"},
+			{Member: "ipConfigurations", From: loadBalancerType + "/frontendIPConfigurations"},
+			{Member: "privateEndpoints", From: privateEndpointType},
+		},
 	}
-	return out, nil
+}
+
+// subnetReferences reads what a subnet refers to; nil has none.
+func subnetReferences(subnet *resource.Resource) ([]shape.Found, error) {
+	if subnet == nil {
+		return nil, nil
+	}
+	return subnetRules().Find(subnet)
+}
+
+// renderSubnet shows who has addresses of the subnet.
+func (p *Provider) renderSubnet(ctx context.Context, r *resource.Resource, _ string) error {
+	return p.deps().ShowBacks(ctx, r, subnetRules())
+}
+
+// trackSubnet writes down what the subnet refers to after the request.
+func (p *Provider) trackSubnet(ctx context.Context, r *providers.Request, old, next *resource.Resource) error {
+	had, err := subnetReferences(old)
+	if err != nil {
+		return err
+	}
+	has, err := subnetReferences(next)
+	if err != nil {
+		return err
+	}
+	return p.deps().Track(ctx, r, shape.Held(had), shape.Held(has))
 }
 
 // prefixOf is the prefix of a stored subnet.
@@ -80,7 +96,7 @@ func prefixOf(r *resource.Resource) (netip.Prefix, error) {
 }
 
 // completeSubnet checks a subnet by itself and fills in what the service shows.
-func completeSubnet(next *resource.Resource) ([]providers.Linked, error) {
+func completeSubnet(next *resource.Resource) ([]shape.Found, error) {
 	props, err := resource.Read[subnetProperties](next)
 	if err != nil {
 		return nil, rest.InvalidRequestContent(err.Error())
@@ -93,7 +109,7 @@ func completeSubnet(next *resource.Resource) ([]providers.Linked, error) {
 	}); err != nil {
 		return nil, err
 	}
-	return props.joins()
+	return subnetReferences(next)
 }
 
 // setDefaults writes the properties that the document doesn't have.
@@ -109,10 +125,8 @@ func setDefaults(r *resource.Resource, defaults map[string]any) error {
 }
 
 func prepareSubnet(_ context.Context, r *providers.Request) error {
-	joins, err := completeSubnet(r.Next)
-	for _, j := range joins {
-		r.Link(j.Action, j.Scope)
-	}
+	refs, err := completeSubnet(r.Next)
+	shape.Link(r, refs, nil)
 	return err
 }
 
@@ -138,6 +152,9 @@ func (p *Provider) admitSubnet(ctx context.Context, r *providers.Request) error 
 		}
 	}
 	if err := checkLayout(vnet, layout); err != nil {
+		return err
+	}
+	if err := p.trackSubnet(ctx, r, r.Old, r.Next); err != nil {
 		return err
 	}
 	if r.Old == nil {
@@ -197,12 +214,21 @@ func (p *Provider) removeSubnet(ctx context.Context, r *providers.Request) error
 	if err := p.lockLayout(ctx, r, r.Old.ID.Parent()); err != nil {
 		return err
 	}
-	return p.vacate(ctx, r, r.Old.ID)
+	return p.vacate(ctx, r, r.Old, r.Old.ID)
 }
 
 // vacate refuses to remove a subnet that is in use, and otherwise removes the
-// record of its allocations with it.
-func (p *Provider) vacate(ctx context.Context, r *providers.Request, subnet armid.ID) error {
+// record of its allocations with it. References from within, which goes at the
+// same time, don't count.
+func (p *Provider) vacate(ctx context.Context, r *providers.Request, gone *resource.Resource, within armid.ID) error {
+	subnet := gone.ID
+	if err := p.trackSubnet(ctx, r, gone, nil); err != nil {
+		return err
+	}
+	refuse := func(_ armid.ID, by []armid.ID) *rest.Error { return subnetInUse(subnet.Name(), by[0].String()) }
+	if err := p.deps().Vacate(ctx, r, subnet, within, refuse); err != nil {
+		return err
+	}
 	given, err := p.allocations(ctx, subnet)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/shape"
 	"github.com/lanyard-project/lanyard/internal/store"
 )
 
@@ -53,7 +54,7 @@ func prepareVNet(_ context.Context, r *providers.Request) error {
 	if _, err := spacesOf(r.Next); err != nil {
 		return err
 	}
-	if err := setDefaults(r.Next, map[string]any{"enableDdosProtection": false, "virtualNetworkPeerings": []any{}}); err != nil {
+	if err := setDefaults(r.Next, map[string]any{"enableDdosProtection": false}); err != nil {
 		return err
 	}
 	wanted, err := inlineSubnets(r.Next)
@@ -61,13 +62,11 @@ func prepareVNet(_ context.Context, r *providers.Request) error {
 		return err
 	}
 	for _, s := range wanted {
-		joins, err := completeSubnet(s)
+		refs, err := completeSubnet(s)
 		if err != nil {
 			return err
 		}
-		for _, j := range joins {
-			r.Link(j.Action, j.Scope)
-		}
+		shape.Link(r, refs, nil)
 	}
 	return nil
 }
@@ -128,8 +127,8 @@ func (p *Provider) admitVNet(ctx context.Context, r *providers.Request) error {
 		}
 		guid = props.ResourceGUID
 	}
-	// The subnets are documents of their own; the network's has none.
-	if err := r.Next.Merge(map[string]any{"subnets": nil, "resourceGuid": guid}); err != nil {
+	// Subnets and peerings are documents of their own; the network's has none.
+	if err := r.Next.Merge(map[string]any{"subnets": nil, "virtualNetworkPeerings": nil, "resourceGuid": guid}); err != nil {
 		return err
 	}
 	if wanted == nil {
@@ -162,12 +161,15 @@ func (p *Provider) replaceSubnets(ctx context.Context, r *providers.Request, sto
 				return err
 			}
 		}
+		if err := p.trackSubnet(ctx, r, was, next); err != nil {
+			return err
+		}
 		if err := putSubnet(r, was, next); err != nil {
 			return err
 		}
 	}
 	for _, gone := range old {
-		if err := p.vacate(ctx, r, gone.ID); err != nil {
+		if err := p.vacate(ctx, r, gone, gone.ID); err != nil {
 			return err
 		}
 		// With what is below it: a role assignment that stayed would hold for the next
@@ -218,26 +220,38 @@ func (p *Provider) removeVNet(ctx context.Context, r *providers.Request) error {
 		return err
 	}
 	for _, s := range stored {
-		if err := p.vacate(ctx, r, s.ID); err != nil {
+		if err := p.vacate(ctx, r, s, r.Old.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// renderVNet shows the subnets inline.
-func (p *Provider) renderVNet(ctx context.Context, r *resource.Resource, _ string) error {
-	stored, err := p.cfg.Resources.List(ctx, r.ID, subnetType)
-	if err != nil {
-		return err
-	}
-	shown := make([]json.RawMessage, 0, len(stored))
-	for _, s := range stored {
-		raw, err := s.Wire(resource.WireOptions{ETag: true, NoSystem: true})
+// renderVNet shows the subnets and peerings inline.
+func (p *Provider) renderVNet(ctx context.Context, r *resource.Resource, version string) error {
+	for member, of := range map[string]string{"subnets": subnetType, "virtualNetworkPeerings": peeringType} {
+		stored, err := p.cfg.Resources.List(ctx, r.ID, of)
 		if err != nil {
 			return err
 		}
-		shown = append(shown, raw)
+		shown := make([]json.RawMessage, 0, len(stored))
+		for _, s := range stored {
+			show := p.renderSubnet
+			if of == peeringType {
+				show = p.renderPeering
+			}
+			if err := show(ctx, s, version); err != nil {
+				return err
+			}
+			raw, err := s.Wire(resource.WireOptions{ETag: true, NoSystem: true})
+			if err != nil {
+				return err
+			}
+			shown = append(shown, raw)
+		}
+		if err := r.Set(member, shown); err != nil {
+			return err
+		}
 	}
-	return r.Set("subnets", shown)
+	return nil
 }

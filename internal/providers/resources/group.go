@@ -68,7 +68,7 @@ func (p *Provider) deleteContents(ctx context.Context, run *providers.Run) error
 			_, err := run.Resources.Delete(ctx, run.Caller, r.ID)
 			var conflict *rest.Error
 			switch {
-			case errors.As(err, &conflict) && conflict.Status == http.StatusConflict:
+			case errors.As(err, &conflict) && waits(conflict):
 				// It waits for another one to go.
 				run.Log.Info("resource can't be deleted yet", "target", r.ID.String(), "reason", conflict.Message)
 				refused = r
@@ -88,6 +88,12 @@ func (p *Provider) deleteContents(ctx context.Context, run *providers.Run) error
 			return ctx.Err()
 		}
 	}
+}
+
+// waits reports whether a refusal may end when other resources have gone.
+func waits(refusal *rest.Error) bool {
+	return refusal.Status == http.StatusConflict || strings.HasPrefix(refusal.Code, "InUse") ||
+		strings.HasSuffix(refusal.Code, "InUse") || strings.HasSuffix(refusal.Code, "CannotBeDeleted")
 }
 
 func blocked(group armid.ID, r *resource.Resource) *rest.Error {

@@ -1,4 +1,4 @@
-package compute
+package managedidentity
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package compute
+package managedidentity
 
 import (
 	"bytes"
@@ -11,9 +11,15 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
-	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/store"
 )
+
+// Carrier has the rules for resources that carry identities, whatever their type:
+// Prepare, Admit and Remove are called by the type's hooks of the same names.
+type Carrier struct {
+	Directory Directory
+	Resources providers.Resources
+}
 
 // mentioned is an identity that a request's body names.
 type mentioned struct {
@@ -66,7 +72,7 @@ func mentionedIdentities(body json.RawMessage) ([]mentioned, error) {
 			return nil, rest.InvalidRequestContent(err.Error())
 		}
 		m := mentioned{text: fmt.Sprint(key), remove: string(value) == "null"}
-		if m.id, err = armid.Parse(m.text); err != nil || !managedidentity.IsIdentity(m.id) {
+		if m.id, err = armid.Parse(m.text); err != nil || !IsIdentity(m.id) {
 			return nil, invalidIdentityID(m.text)
 		}
 		if seen[m.id.Key()] {
@@ -101,7 +107,7 @@ func given(r *providers.Request) ([]armid.ID, error) {
 	}
 	for _, text := range r.Next.Identity.Keys() {
 		id, err := armid.Parse(text)
-		if err != nil || !managedidentity.IsIdentity(id) {
+		if err != nil || !IsIdentity(id) {
 			return nil, invalidIdentityID(text)
 		}
 		if had, _ := old.Find(id); had == "" && !seen[id.Key()] {
@@ -128,9 +134,9 @@ func identityType(given string) (string, bool) {
 	return "", false
 }
 
-// prepareIdentity checks the identity block and names each identity that the
+// Prepare checks the identity block and names each identity that the
 // request gives the resource as a linked scope.
-func prepareIdentity(r *providers.Request) error {
+func (Carrier) Prepare(r *providers.Request) error {
 	if r.Next.Identity == nil {
 		_, err := mentionedIdentities(r.Body)
 		return err
@@ -155,7 +161,7 @@ func prepareIdentity(r *providers.Request) error {
 		if !identity.HasUserAssigned() {
 			return identityTypeMismatch(known)
 		}
-		r.Link(managedidentity.AssignAction, id)
+		r.Link(AssignAction, id)
 	}
 	if identity.HasUserAssigned() == (len(identity.UserAssigned) == 0) {
 		return identityTypeMismatch(identity.Type)
@@ -180,38 +186,38 @@ func keepSystemAssigned(r *providers.Request) error {
 	return nil
 }
 
-// admitIdentity resolves the identities that the request gives, makes or drops
+// Admit resolves the identities that the request gives, makes or drops
 // the resource's own, and lets the write fail if one of them goes meanwhile.
-func (p *Provider) admitIdentity(ctx context.Context, r *providers.Request) error {
+func (c Carrier) Admit(ctx context.Context, r *providers.Request) error {
 	if r.Next.Identity != nil {
 		ids, err := given(r)
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
-			if err := p.assign(ctx, r, id); err != nil {
+			if err := c.assign(ctx, r, id); err != nil {
 				return err
 			}
 		}
 	}
 	switch had, has := r.Old != nil && r.Old.Identity.HasSystemAssigned(), r.Next.Identity.HasSystemAssigned(); {
 	case has && !had:
-		return p.makeOwn(ctx, r)
+		return c.makeOwn(ctx, r)
 	case had && !has:
-		return p.dropOwn(ctx, r)
+		return c.dropOwn(ctx, r)
 	}
 	return nil
 }
 
-func (p *Provider) assign(ctx context.Context, r *providers.Request, id armid.ID) error {
-	identity, err := p.cfg.Resources.Get(ctx, id)
+func (c Carrier) assign(ctx context.Context, r *providers.Request, id armid.ID) error {
+	identity, err := c.Resources.Get(ctx, id)
 	if rest.IsNotFound(err) {
 		return failedIdentityOperation(r.Next.ID, id)
 	}
 	if err != nil {
 		return err
 	}
-	principal, err := managedidentity.Read(identity)
+	principal, err := Read(identity)
 	if err != nil {
 		return err
 	}
@@ -220,8 +226,8 @@ func (p *Provider) assign(ctx context.Context, r *providers.Request, id armid.ID
 	return nil
 }
 
-func (p *Provider) makeOwn(ctx context.Context, r *providers.Request) error {
-	principal, conds, ops, err := managedidentity.MakePrincipal(ctx, p.cfg.Directory, r.Next.ID, false)
+func (c Carrier) makeOwn(ctx context.Context, r *providers.Request) error {
+	principal, conds, ops, err := MakePrincipal(ctx, c.Directory, r.Next.ID, false)
 	if err != nil {
 		return err
 	}
@@ -230,11 +236,19 @@ func (p *Provider) makeOwn(ctx context.Context, r *providers.Request) error {
 	return nil
 }
 
-func (p *Provider) dropOwn(ctx context.Context, r *providers.Request) error {
-	conds, ops, err := managedidentity.DropPrincipal(ctx, p.cfg.Directory, r.Old.ID)
+func (c Carrier) dropOwn(ctx context.Context, r *providers.Request) error {
+	conds, ops, err := DropPrincipal(ctx, c.Directory, r.Old.ID)
 	if err != nil {
 		return err
 	}
 	r.Conds, r.Ops = append(r.Conds, conds...), append(r.Ops, ops...)
 	return nil
+}
+
+// Remove takes a resource's own principal with it.
+func (c Carrier) Remove(ctx context.Context, r *providers.Request) error {
+	if !r.Old.Identity.HasSystemAssigned() {
+		return nil
+	}
+	return c.dropOwn(ctx, r)
 }
