@@ -26,6 +26,7 @@ var layers = []string{
 	"internal/providers/containerservice",
 	"internal/providers/resources",
 	"internal/providers/compute",
+	"internal/providers/dns",
 	"internal/providers/network",
 	"internal/providers/shape",
 	"internal/providers/managedidentity",

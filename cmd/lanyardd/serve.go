@@ -31,6 +31,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
+	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
@@ -184,6 +185,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	defer aks.Close()
 	for _, provider := range []interface{ Types() []*providers.Type }{
 		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, networks, computing, aks,
+		dns.New(dns.Config{Store: state, Resources: engine}),
 	} {
 		if err := registry.Register(provider.Types()...); err != nil {
 			return err

@@ -28,6 +28,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
+	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
@@ -111,7 +112,8 @@ func newCloud(t *testing.T) *fixture {
 	if err := registry.Register(aks); err != nil {
 		t.Fatal(err)
 	}
-	for _, types := range [][]*providers.Type{arm.Types(), f.features.Types(), f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types()} {
+	for _, types := range [][]*providers.Type{arm.Types(), f.features.Types(), f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types(),
+		dns.New(dns.Config{Store: s, Resources: engine}).Types()} {
 		if err := registry.Register(types...); err != nil {
 			t.Fatal(err)
 		}

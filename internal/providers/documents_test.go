@@ -2,6 +2,8 @@ package providers_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -223,4 +225,21 @@ func TestPeeringsConnectWhenBothHalvesAreThere(t *testing.T) {
 	f.must(200, "PUT", netPath+"virtualNetworks/v"+docVersion, encode(t, vnet))
 	f.must(200, "DELETE", netPath+"virtualNetworks/w"+docVersion, "")
 	f.has(f.must(200, "GET", path, ""), "Disconnected", "properties", "peeringState")
+}
+
+// header is call with one more header, for its status.
+func (f *fixture) header(method, path, body, name, value string) int {
+	f.Helper()
+	r, err := http.NewRequestWithContext(f.Context(), method, f.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		f.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+ownerID)
+	r.Header.Set(name, value)
+	answer, err := f.server.Client().Do(r)
+	if err != nil {
+		f.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer.StatusCode
 }

@@ -25,7 +25,7 @@ func (p *Provider) peerings() shape.Kind {
 			Server:   []string{"resourceGuid", "peeringState", "peeringSyncLevel", "remoteAddressSpace", "remoteVirtualNetworkAddressSpace"},
 			Fixed:    []string{remoteNetwork + ".id"},
 			References: []shape.Reference{
-				{Path: remoteNetwork, To: vnetType, Action: vnetType + "/peer/action", Loose: true},
+				{Path: remoteNetwork, To: vnetType, Action: vnetType + "/peer/action", Weak: true},
 			},
 		},
 		Admit: p.admitPeering,
@@ -44,10 +44,6 @@ func (p *Provider) admitPeering(ctx context.Context, d *shape.Document) error {
 		return rest.NewError(http.StatusBadRequest, "VnetCannotBePeeredWithItself", fmt.Sprintf("Virtual network %s cannot be peered with itself.", local))
 	}
 	theirs, err := p.cfg.Resources.Get(ctx, remote)
-	if rest.IsNotFound(err) {
-		return rest.NewError(http.StatusBadRequest, "InvalidResourceReference", fmt.Sprintf(
-			"Resource %s referenced by resource %s was not found. Please make sure that the referenced resource exists, and that both resources are in the same region.", remote, d.ID))
-	}
 	if err != nil {
 		return err
 	}

@@ -39,11 +39,13 @@ func (c *compiled) track(ctx context.Context, r *providers.Request, d *Document)
 	if err != nil {
 		return err
 	}
-	if d.Old == nil {
-		return c.deps.Track(ctx, r, nil, Held(next))
+	var old []Found
+	if d.Old != nil {
+		if old, err = c.references(d.ID, d.Old); err != nil {
+			return err
+		}
 	}
-	old, err := c.references(d.ID, d.Old)
-	if err != nil {
+	if err := c.deps.checkWeak(ctx, r, old, next); err != nil {
 		return err
 	}
 	if err := c.deps.Track(ctx, r, Held(old), Held(next)); err != nil {

@@ -88,8 +88,9 @@ type Reference struct {
 	To string
 	// Action that the writer needs on it; empty means none.
 	Action string
-	// Loose references need not exist and hold nothing.
-	Loose bool
+	// Loose references need not exist and hold nothing. Weak ones must exist when
+	// they are made, and hold nothing.
+	Loose, Weak bool
 	// Back is the member in which another part of the same document shows who
 	// refers to it.
 	Back string
@@ -166,7 +167,7 @@ func (c *compiled) referredTypes() []string {
 	var out []string
 	for _, r := range c.rules() {
 		for _, ref := range r.References {
-			if top := topLevel(ref.To); top != "" && !ref.Loose && top != c.kind.Type.FullName() {
+			if top := topLevel(ref.To); top != "" && !ref.Loose && !ref.Weak && top != c.kind.Type.FullName() {
 				out = append(out, top)
 			}
 		}

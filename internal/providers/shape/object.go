@@ -142,6 +142,16 @@ func (o Object) Set(path string, value any) {
 	at[last] = value
 }
 
+// Spell gives a member the casing of the name.
+func (o Object) Spell(name string) {
+	if key := o.key(name); key != name {
+		if value, ok := o[key]; ok {
+			delete(o, key)
+			o[name] = value
+		}
+	}
+}
+
 // Append adds to the list at a path.
 func (o Object) Append(path string, values ...any) { o.Set(path, append(o.List(path), values...)) }
 

@@ -96,12 +96,25 @@ func Held(refs []Found) []Use {
 	var out []Use
 	seen := map[string]bool{}
 	for _, f := range refs {
-		if !f.own && !f.Loose && !seen[f.key()] {
+		if !f.own && !f.Loose && !f.Weak && !seen[f.key()] {
 			seen[f.key()] = true
 			out = append(out, f.Use)
 		}
 	}
 	return out
+}
+
+// checkWeak fails unless the weak references that are new exist.
+func (d Deps) checkWeak(ctx context.Context, r *providers.Request, old, next []Found) error {
+	for _, f := range next {
+		if f.own || !f.Weak || slices.ContainsFunc(old, func(o Found) bool { return o.key() == f.key() }) {
+			continue
+		}
+		if err := d.exists(ctx, r, f.Use); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkOwn refuses references to parts that the document doesn't have.
