@@ -22,6 +22,7 @@ var layers = []string{
 	"internal/arm/documents",
 	"internal/imdsserver",
 	"internal/entra",
+	"internal/entra/federation",
 	"internal/graph",
 	"internal/providers/containerservice",
 	"internal/providers/resources",

@@ -28,6 +28,8 @@ type config struct {
 	nodeImages               []string
 	pauseImage               string
 	registrationTakes        time.Duration
+	trustedIssuers           []string
+	issuerCAFile             string
 }
 
 func (c *config) folders(flags *pflag.FlagSet) {
@@ -42,6 +44,8 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.StringVar(&c.origin, "origin", "https://localhost:8443", "URL by which clients know this service; also the issuer of tokens")
 	flags.StringVar(&c.adminCredentialFile, "admin-credential-file", "", "file for the first administrator's credential, made at the first start; empty prints it once")
 	flags.StringArrayVar(&c.nodeImages, "node-image", nil, "image archive that every node imports (repeatable)")
+	flags.StringArrayVar(&c.trustedIssuers, "trusted-issuer", nil, "host or host:port of a token issuer, for federated credentials, that may have a private address (repeatable)")
+	flags.StringVar(&c.issuerCAFile, "issuer-ca-file", "", "certificates (PEM) to believe token issuers by, beside the system's")
 	flags.StringVar(&c.pauseImage, "pause-image", "registry.k8s.io/pause:3.10", "name of the image, one of --node-image, that holds a pod's namespaces")
 	flags.DurationVar(&c.registrationTakes, "registration-time", registration.Takes, "how long resource providers and preview features take to be registered (minutes on Azure)")
 }

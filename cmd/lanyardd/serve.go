@@ -142,10 +142,16 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		return fmt.Errorf("loading machines: %w", err)
 	}
 
-	// The token service, and the front over ARM.
+	// The token service, and the front over ARM. Our own issuers' keys are asked for
+	// at the front itself, without the network.
+	var front http.Handler
+	issuers, err := c.issuerKeys(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { front.ServeHTTP(w, r) }), clk, log)
+	if err != nil {
+		return err
+	}
 	signIn, err := entra.New(entra.Options{
 		Origin: c.origin, Aliases: []string{platformOrigin}, Directory: people, Keys: ring, Issuer: tokens.NewIssuer(c.origin, ring, clk),
-		Clock: clk, Log: log, Record: recorder,
+		Federation: issuers, Clock: clk, Log: log, Record: recorder,
 	})
 	if err != nil {
 		return err
@@ -160,7 +166,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		Registry: registry, Engine: engine, Authorizer: roles, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder),
 		Authenticator: pipeline.TokenAuthenticator{Verifier: verifier, Audiences: pipeline.Audiences(origins...)},
 	})
-	front := edge.New(edge.Options{
+	front = edge.New(edge.Options{
 		ARM: arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log,
 		Graph: graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
 	})

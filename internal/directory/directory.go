@@ -102,7 +102,7 @@ func (d *Directory) PrincipalType(ctx context.Context, objectID string) (string,
 // Committed makes the directory see at once what another package's transaction has
 // written of it, by Plan… below. Without it the watch brings it a moment later.
 func (d *Directory) Committed(ctx context.Context, objectID string) error {
-	return d.mirror.Refresh(ctx, principalKey(objectID))
+	return errors.Join(d.mirror.Refresh(ctx, principalKey(objectID)), d.mirror.Refresh(ctx, federatedKey(objectID)))
 }
 
 func (d *Directory) principal(ctx context.Context, objectID string) (*entry, error) {

@@ -28,14 +28,15 @@ type index struct {
 	apps      map[string]*entry
 	resources map[string]*entry
 	tenants   map[string]Tenant
+	federated map[string][]FederatedCredential // by key
 }
 
 func newIndex(log *slog.Logger) *index {
-	return &index{log: log, objects: map[string]*entry{}, apps: map[string]*entry{}, resources: map[string]*entry{}, tenants: map[string]Tenant{}}
+	return &index{log: log, objects: map[string]*entry{}, apps: map[string]*entry{}, resources: map[string]*entry{}, tenants: map[string]Tenant{}, federated: map[string][]FederatedCredential{}}
 }
 
 func (x *index) wants(key string) bool {
-	return strings.HasPrefix(key, principalsPrefix) || strings.HasPrefix(key, tenantsPrefix)
+	return strings.HasPrefix(key, principalsPrefix) || strings.HasPrefix(key, tenantsPrefix) || strings.HasPrefix(key, federatedPrefix)
 }
 
 func (x *index) put(item store.Item) {
@@ -48,6 +49,17 @@ func (x *index) put(item store.Item) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		x.tenants[item.Key] = tenant
+		return
+	}
+	if strings.HasPrefix(item.Key, federatedPrefix) {
+		var found federated
+		if err := json.Unmarshal(item.Value, &found); err != nil {
+			x.log.Error("reading federated credentials failed", "key", item.Key, "error", err)
+			return
+		}
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.federated[item.Key] = found.Credentials
 		return
 	}
 	found, err := decode(item)
@@ -68,6 +80,7 @@ func (x *index) delete(key string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.tenants, key)
+	delete(x.federated, key)
 	objectID, ok := isPrincipal(key)
 	if !ok {
 		return

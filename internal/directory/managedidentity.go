@@ -88,6 +88,7 @@ func (d *Directory) PlanDeleteManagedIdentity(ctx context.Context, id armid.ID) 
 	}
 	return found.ServicePrincipal, []store.Cond{store.Exists(principalKey(found.ObjectID))}, []store.Op{
 		store.Delete(resourceKey(id)), store.Delete(appKey(found.AppID)), store.Delete(principalKey(found.ObjectID)),
+		store.Delete(federatedKey(found.ObjectID)),
 	}, nil
 }
 

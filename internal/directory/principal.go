@@ -51,6 +51,7 @@ const (
 	byAppPrefix      = prefix + "by-app/"
 	byResourcePrefix = prefix + "by-resource"
 	tenantsPrefix    = prefix + "tenants/"
+	federatedPrefix  = prefix + "federated/"
 )
 
 func principalKey(objectID string) string   { return principalsPrefix + strings.ToLower(objectID) }

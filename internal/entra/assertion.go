@@ -97,17 +97,10 @@ func parseAssertion(raw string) (assertion, *Error) {
 	return parsed, nil
 }
 
-// checkAssertion accepts an assertion that one of the principal's certificates signed.
-func (s *Service) checkAssertion(ctx context.Context, r Request, p directory.ServicePrincipal) *Error {
-	parsed, refused := parseAssertion(r.Assertion.Reveal())
-	if refused != nil {
-		return refused
-	}
+// checkCertificate accepts an assertion that one of the principal's certificates signed.
+func (s *Service) checkCertificate(ctx context.Context, parsed assertion, p directory.ServicePrincipal) *Error {
 	claims := parsed.claims
 	if !strings.EqualFold(claims.Issuer, p.AppID) {
-		if strings.Contains(claims.Issuer, "://") {
-			return federationUnknown(claims.Issuer)
-		}
 		return assertionClient()
 	}
 	if !strings.EqualFold(claims.Subject, p.AppID) {
@@ -136,6 +129,22 @@ func (s *Service) checkAssertion(ctx context.Context, r Request, p directory.Ser
 
 // checkClaims looks at time, audience and use, after the signature was found good.
 func (s *Service) checkClaims(claims assertionClaims, p directory.ServicePrincipal) *Error {
+	if refused := s.checkTime(claims); refused != nil {
+		return refused
+	}
+	if !slices.ContainsFunc(claims.Audience, func(a string) bool { return s.isOurs(a, p.TenantID) }) {
+		return assertionAudience(strings.Join(claims.Audience, " "))
+	}
+	// Its end was checked to be a number.
+	until, _ := seconds(claims.Expires)
+	if p.Type == directory.TypeManagedIdentity && !s.used.first(p.AppID+" "+claims.ID, s.options.Clock.Now(), until.Add(assertionSkew)) {
+		return assertionReplayed()
+	}
+	return nil
+}
+
+// checkTime refuses an assertion from before or after its time.
+func (s *Service) checkTime(claims assertionClaims) *Error {
 	from, ok := seconds(claims.NotBefore)
 	if !ok {
 		return assertionMalformed()
@@ -147,12 +156,6 @@ func (s *Service) checkClaims(claims assertionClaims, p directory.ServicePrincip
 	now := s.options.Clock.Now()
 	if now.Add(assertionSkew).Before(from) || !now.Before(until.Add(assertionSkew)) {
 		return assertionOutOfTime(now, from, until)
-	}
-	if !slices.ContainsFunc(claims.Audience, func(a string) bool { return s.isOurs(a, p.TenantID) }) {
-		return assertionAudience(strings.Join(claims.Audience, " "))
-	}
-	if p.Type == directory.TypeManagedIdentity && !s.used.first(p.AppID+" "+claims.ID, now, until.Add(assertionSkew)) {
-		return assertionReplayed()
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"log/slog"
 	"math/big"
@@ -25,6 +26,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/entra"
+	"github.com/lanyard-project/lanyard/internal/entra/federation"
 	"github.com/lanyard-project/lanyard/internal/keys"
 	"github.com/lanyard-project/lanyard/internal/obs/record"
 	"github.com/lanyard-project/lanyard/internal/seal"
@@ -51,6 +53,9 @@ type cloud struct {
 	app       *directory.Administrator
 	record    string
 }
+
+// atHome is the service itself, which exists only after its own address is known.
+type atHome struct{ http.Handler }
 
 func fakeClock() *testclock.FakeClock {
 	return testclock.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -79,15 +84,23 @@ func start(t testing.TB, clock clock.WithTicker) *cloud {
 	must(err)
 	t.Cleanup(func() { _ = recorded.Close() })
 
-	server := httptest.NewUnstartedServer(nil)
+	own := &atHome{}
+	server := httptest.NewUnstartedServer(own)
 	c.origin = "https://" + server.Listener.Addr().String()
+	// The test server's certificate is the same in every process of this package.
+	server.StartTLS()
+	foreign, err := federation.New(federation.Options{
+		Own:     map[string]http.Handler{server.Listener.Addr().String(): own},
+		Trusted: []string{"127.0.0.1"}, Clock: clock, Log: log,
+		Roots: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+	})
+	must(err)
 	c.service, err = entra.New(entra.Options{
-		Origin: c.origin, Aliases: []string{alias}, Directory: c.directory, Keys: c.ring,
+		Federation: foreign, Origin: c.origin, Aliases: []string{alias}, Directory: c.directory, Keys: c.ring,
 		Issuer: tokens.NewIssuer(c.origin, c.ring, clock), Record: recorded, Clock: clock, Log: log,
 	})
 	must(err)
-	server.Config.Handler = c.service.Handler()
-	server.StartTLS()
+	own.Handler = c.service.Handler()
 	t.Cleanup(server.Close)
 	c.client = server.Client()
 	return c

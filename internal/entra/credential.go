@@ -2,6 +2,7 @@ package entra
 
 import (
 	"context"
+	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/tokens"
@@ -26,7 +27,15 @@ func (s *Service) authenticate(ctx context.Context, r Request, p directory.Servi
 		if r.AssertionType != assertionType {
 			return found, parameterMissing("client_assertion_type")
 		}
-		return found, s.checkAssertion(ctx, r, p)
+		parsed, refused := parseAssertion(r.Assertion.Reveal())
+		if refused != nil {
+			return found, refused
+		}
+		if strings.Contains(parsed.claims.Issuer, "://") { // a client's own assertion is issued by its client ID
+			found.kind = "federated token"
+			return found, s.checkFederated(ctx, parsed, p)
+		}
+		return found, s.checkCertificate(ctx, parsed, p)
 	case !r.Secret.IsZero():
 		found := proof{kind: "secret", acr: tokens.ProvenBySecret}
 		return found, s.checkSecret(ctx, r, p)

@@ -134,8 +134,35 @@ func assertionReplayed() *Error {
 	return refuse(http.StatusUnauthorized, invalidClient, 50012, "Authentication failed. The client assertion was used before.")
 }
 
-func federationUnknown(issuer string) *Error {
-	return refuse(http.StatusUnauthorized, invalidClient, 700211, "No matching federated identity record found for presented assertion issuer '%s'. Please check your federated identity credential Subject, Audience and Issuer against the presented assertion. https://docs.microsoft.com/en-us/azure/active-directory/develop/workload-identity-federation", short(issuer))
+// codeFederatedIssuer is how the nearest miss is told from none at all.
+const codeFederatedIssuer = 700211
+
+const federationPage = "https://docs.microsoft.com/en-us/azure/active-directory/develop/workload-identity-federation"
+
+func federatedIssuer(issuer string) *Error {
+	return refuse(http.StatusUnauthorized, invalidClient, codeFederatedIssuer, "No matching federated identity record found for presented assertion issuer '%s'. Please check your federated identity credential Subject, Audience and Issuer against the presented assertion. "+federationPage, short(issuer))
+}
+
+func federatedSubject(subject string) *Error {
+	return refuse(http.StatusUnauthorized, invalidClient, 700213, "No matching federated identity record found for presented assertion subject '%s'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation", short(subject))
+}
+
+func federatedAudience(audience string) *Error {
+	return refuse(http.StatusUnauthorized, invalidClient, 700212, "No matching federated identity record found for presented assertion audience '%s'. Please check your federated identity credential Subject, Audience and Issuer against the presented assertion. "+federationPage, short(audience))
+}
+
+func federatedKeyUnknown(keyID, issuer string) *Error {
+	return refuse(http.StatusUnauthorized, invalidClient, 7000272, "The certificate with identifier %s used to sign the federated credential could not be found in the metadata of identity provider %s. Please validate that your Identity Provider's metadata exposes the key used to sign the incoming token.", short(keyID), short(issuer))
+}
+
+func federatedForged(keyID string) *Error {
+	return refuse(http.StatusUnauthorized, invalidClient, 700027, "Client assertion contains an invalid signature. [Reason - The provided signature value did not match the expected signature value by algorithm RS256., Identifier of key used by client: '%s'].", short(keyID))
+}
+
+// issuerFailed doesn't say why: a client must not learn from us what a network
+// answers. The log has it.
+func issuerFailed() *Error {
+	return refuse(http.StatusBadRequest, invalidRequest, 50166, "Request to External OIDC endpoint failed.")
 }
 
 func resourceUnknown(resource, tenant string) *Error {

@@ -1,6 +1,8 @@
 package entra
 
 import (
+	"context"
+	"crypto/rsa"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -24,10 +26,17 @@ type Options struct {
 	Aliases   []string
 	Directory *directory.Directory
 	Keys      *keys.Ring
-	Issuer    *tokens.Issuer
-	Record    *record.Log
-	Clock     clock.PassiveClock
-	Log       *slog.Logger
+	// Federation finds foreign issuers' keys; nil accepts no federated assertion.
+	Federation IssuerKeys
+	Issuer     *tokens.Issuer
+	Record     *record.Log
+	Clock      clock.PassiveClock
+	Log        *slog.Logger
+}
+
+// IssuerKeys finds the keys of foreign token issuers; *federation.Keys.
+type IssuerKeys interface {
+	Key(ctx context.Context, issuer, keyID string) (*rsa.PublicKey, error)
 }
 
 // Service is safe for concurrent use.

@@ -53,6 +53,9 @@ type Request struct {
 	APIVersion string
 	Query      url.Values
 	Now        time.Time
+	// Attempt counts from 0 how often the call was decided anew because others wrote
+	// meanwhile: for rules that refuse concurrent writes.
+	Attempt int
 
 	// ID is the resource. For List and collection actions it is zero and Scope says
 	// below what is listed.

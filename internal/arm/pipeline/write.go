@@ -22,8 +22,8 @@ func (p *Pipeline) write(ctx context.Context, c *call) (rest.Response, error) {
 	if err != nil {
 		return rest.Response{}, err
 	}
-	for range attempts {
-		response, err := p.tryWrite(ctx, c, body)
+	for attempt := range attempts {
+		response, err := p.tryWrite(ctx, c, body, attempt)
 		if errors.Is(err, store.ErrConflict) {
 			continue
 		}
@@ -33,11 +33,12 @@ func (p *Pipeline) write(ctx context.Context, c *call) (rest.Response, error) {
 }
 
 // tryWrite decides on the state as it is now and writes if it still is so then.
-func (p *Pipeline) tryWrite(ctx context.Context, c *call, body json.RawMessage) (rest.Response, error) {
+func (p *Pipeline) tryWrite(ctx context.Context, c *call, body json.RawMessage, attempt int) (rest.Response, error) {
 	r, err := p.proposal(ctx, c, body)
 	if err != nil {
 		return rest.Response{}, err
 	}
+	r.Attempt = attempt
 	t := r.Type
 	if t.Prepare != nil {
 		if err := t.Prepare(ctx, r); err != nil {

@@ -3,6 +3,7 @@ package managedidentity
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
@@ -38,6 +39,7 @@ func (p *Provider) associated(ctx context.Context, r *providers.Request) (rest.R
 	if err != nil {
 		return rest.Response{}, err
 	}
+	name := p.subscriptionName(r.Old.ID.Subscription())
 	page := associatedPage{Value: []associatedResource{}}
 	for _, candidate := range all {
 		if key, _ := candidate.Identity.Find(r.Old.ID); key == "" {
@@ -50,10 +52,21 @@ func (p *Provider) associated(ctx context.Context, r *providers.Request) (rest.R
 		id := candidate.ID
 		page.Value = append(page.Value, associatedResource{
 			ID: id.String(), Name: id.Name(), Type: id.Type(), ResourceGroup: id.ResourceGroup(),
-			SubscriptionID: id.Subscription(), SubscriptionDisplayName: id.Subscription(),
+			SubscriptionID: id.Subscription(), SubscriptionDisplayName: name,
 		})
 	}
 	return rest.OK(page), nil
+}
+
+// subscriptionName is how the portal calls a subscription.
+func (p *Provider) subscriptionName(id string) string {
+	tenant, _ := p.cfg.Directory.TenantOf(id)
+	for _, s := range tenant.Subscriptions {
+		if strings.EqualFold(s.ID, id) {
+			return s.DisplayName
+		}
+	}
+	return id
 }
 
 // number reads a count from the query.

@@ -17,6 +17,15 @@ type Directory interface {
 	ManagedIdentityOf(ctx context.Context, id armid.ID) (directory.ServicePrincipal, error)
 	PlanManagedIdentity(ctx context.Context, mi directory.ManagedIdentity) (directory.ServicePrincipal, []store.Cond, []store.Op, error)
 	PlanDeleteManagedIdentity(ctx context.Context, id armid.ID) (directory.ServicePrincipal, []store.Cond, []store.Op, error)
+	Federation
+}
+
+// Federation has the federated credentials of managed identities, where the token
+// service looks for them.
+type Federation interface {
+	PlanFederated(ctx context.Context, ownerID string, next directory.FederatedCredential, create bool) (directory.FederatedCredential, []store.Cond, []store.Op, error)
+	PlanRemoveFederated(ctx context.Context, ownerID, name string) ([]store.Cond, []store.Op, error)
+	Committed(ctx context.Context, objectID string) error
 }
 
 // MakePrincipal plans the principal of a resource in its subscription's tenant.

@@ -32,7 +32,7 @@ func New(cfg Config) *Provider { return &Provider{cfg: cfg} }
 
 // Types returns the provider's resource types.
 func (p *Provider) Types() []*providers.Type {
-	return []*providers.Type{p.userAssigned(), p.systemAssigned()}
+	return []*providers.Type{p.userAssigned(), p.federated(), p.systemAssigned()}
 }
 
 // apiVersions are all that the provider ever had.
