@@ -2,161 +2,305 @@ package directory
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/lanyard-project/lanyard/internal/secret"
 	"github.com/lanyard-project/lanyard/internal/store"
 )
 
-const (
-	// DefaultSecretLifetime is how long a secret is good if nothing else is said, as az has it.
-	DefaultSecretLifetime = 365 * 24 * time.Hour
-	secretLength          = 40
-	secretAlphabet        = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._" // 64: a byte's six bits each
-	// secretMark stands at the place where Entra's secrets have it; scanners for
-	// leaked secrets know it.
-	secretMark = "8Q~"
-	saltSize   = 16
+var (
+	// ErrManaged says that an object is a managed identity's: its resource is changed instead.
+	ErrManaged = errors.New("the object belongs to a managed identity")
+	// ErrExists says that another object has a name that must be unique.
+	ErrExists = errors.New("another object has this name")
 )
 
-// storedSecret keeps a secret so that it can be checked but not read. Secrets are
-// made here, with more than 200 random bits, so a fast hash is enough: there is
-// no dictionary to try.
-type storedSecret struct {
-	KeyID       string    `json:"keyId"`
-	DisplayName string    `json:"displayName,omitempty"`
-	Hint        string    `json:"hint"`
-	Salt        []byte    `json:"salt"`
-	Hash        []byte    `json:"hash"`
-	Start       time.Time `json:"start"`
-	End         time.Time `json:"end"`
+// Application is what a client is registered as. Its service principal, if it has
+// one, is what gets tokens and roles.
+type Application struct {
+	ObjectID       string    `json:"objectId"`
+	AppID          string    `json:"appId"`
+	TenantID       string    `json:"tenantId"`
+	DisplayName    string    `json:"displayName"`
+	IdentifierURIs []string  `json:"identifierUris,omitempty"`
+	Owners         []string  `json:"owners,omitempty"` // object IDs
+	Created        time.Time `json:"created"`
+	// Further holds what else clients have said about it, as they said it.
+	Further map[string]json.RawMessage `json:"further,omitempty"`
 }
 
-// Secret is a client secret as it is shown once, when it is made.
-type Secret struct {
-	KeyID string
-	Value secret.String
-	Hint  string // its first three characters
-	Start time.Time
-	End   time.Time
+// applicationRecord is an application in the store.
+type applicationRecord struct {
+	Application
+	credentials
+	revision int64
 }
+
+const (
+	applicationsPrefix = prefix + "applications/"
+	registeredPrefix   = prefix + "registered/" // application IDs, whether or not they have a principal
+)
+
+func applicationKey(objectID string) string { return applicationsPrefix + strings.ToLower(objectID) }
+func registeredKey(appID string) string     { return registeredPrefix + strings.ToLower(appID) }
 
 // CreateApplication makes an application and its service principal.
 func (d *Directory) CreateApplication(ctx context.Context, tenantID, displayName string) (ServicePrincipal, error) {
-	principal, ops, err := d.planApplication(tenantID, displayName)
+	application, principal, ops, err := d.planClient(tenantID, displayName, nil)
 	if err != nil {
 		return ServicePrincipal{}, err
 	}
 	if _, err := d.options.Store.Txn(ctx, nil, ops); err != nil {
 		return ServicePrincipal{}, fmt.Errorf("creating an application: %w", err)
 	}
-	return principal.ServicePrincipal, d.Committed(ctx, principal.ObjectID)
+	return principal.ServicePrincipal, errors.Join(d.Committed(ctx, principal.ObjectID), d.mirror.Refresh(ctx, applicationKey(application.ObjectID)))
 }
 
-func (d *Directory) planApplication(tenantID, displayName string, secrets ...storedSecret) (record, []store.Op, error) {
-	appID := uuid.NewString()
-	made := record{ServicePrincipal: ServicePrincipal{
-		ObjectID: uuid.NewString(), AppID: appID, TenantID: tenantID, DisplayName: displayName, Type: TypeApplication,
-		Names: []string{appID}, Created: d.now(), ApplicationObjectID: uuid.NewString(),
-	}, Secrets: secrets}
-	value, err := json.Marshal(made)
-	if err != nil {
-		return record{}, nil, fmt.Errorf("creating an application: %w", err)
+// planClient prepares an application with its principal.
+func (d *Directory) planClient(tenantID, displayName string, roles []string, secrets ...storedSecret) (applicationRecord, record, []store.Op, error) {
+	application := applicationRecord{
+		Application: Application{ObjectID: uuid.NewString(), AppID: uuid.NewString(), TenantID: tenantID, DisplayName: displayName, Created: d.now()},
+		credentials: credentials{Secrets: secrets},
 	}
-	return made, []store.Op{store.Put(appKey(appID), []byte(made.ObjectID)), store.Put(principalKey(made.ObjectID), value)}, nil
+	principal := d.principalOf(application.Application)
+	principal.Roles = roles
+	applied, err := application.put()
+	if err != nil {
+		return application, principal, nil, err
+	}
+	made, err := json.Marshal(principal)
+	if err != nil {
+		return application, principal, nil, fmt.Errorf("encoding a principal: %w", err)
+	}
+	return application, principal, []store.Op{
+		store.Put(registeredKey(application.AppID), []byte(application.ObjectID)), applied,
+		store.Put(appKey(application.AppID), []byte(principal.ObjectID)), store.Put(principalKey(principal.ObjectID), made),
+	}, nil
 }
 
-// AddSecret gives an application another secret. lifetime 0 means the default.
-func (d *Directory) AddSecret(ctx context.Context, objectID, displayName string, lifetime time.Duration) (Secret, error) {
-	made, stored := d.newSecret(displayName, lifetime)
-	_, err := d.change(ctx, objectID, func(r *record) error {
-		if r.Type != TypeApplication {
-			return fmt.Errorf("adding a secret: %s is no application", r.ObjectID)
-		}
-		r.Secrets = append(append([]storedSecret{}, r.Secrets...), stored)
-		return nil
-	})
-	return made, err
+func (d *Directory) principalOf(a Application) record {
+	return record{ServicePrincipal: ServicePrincipal{
+		ObjectID: uuid.NewString(), AppID: a.AppID, TenantID: a.TenantID, DisplayName: a.DisplayName, Type: TypeApplication,
+		Names: append([]string{a.AppID}, a.IdentifierURIs...), Created: d.now(), ApplicationObjectID: a.ObjectID,
+	}}
 }
 
-// RemoveSecret takes a secret away; it is refused from then on.
-func (d *Directory) RemoveSecret(ctx context.Context, objectID, keyID string) error {
-	_, err := d.change(ctx, objectID, func(r *record) error {
-		var kept []storedSecret
-		for _, s := range r.Secrets {
-			if !sameID(s.KeyID, keyID) {
-				kept = append(kept, s)
+func (r applicationRecord) put() (store.Op, error) {
+	value, err := json.Marshal(r)
+	if err != nil {
+		return store.Op{}, fmt.Errorf("encoding an application: %w", err)
+	}
+	return store.Put(applicationKey(r.ObjectID), value), nil
+}
+
+// Register makes an application without a service principal.
+func (d *Directory) Register(ctx context.Context, a Application) (Application, error) {
+	a.ObjectID, a.AppID, a.Created = uuid.NewString(), uuid.NewString(), d.now()
+	if err := d.freeURIs(a); err != nil {
+		return Application{}, err
+	}
+	put, err := applicationRecord{Application: a}.put()
+	if err != nil {
+		return Application{}, err
+	}
+	if _, err := d.options.Store.Txn(ctx, nil, []store.Op{store.Put(registeredKey(a.AppID), []byte(a.ObjectID)), put}); err != nil {
+		return Application{}, fmt.Errorf("registering an application: %w", err)
+	}
+	return a, d.mirror.Refresh(ctx, applicationKey(a.ObjectID))
+}
+
+// freeURIs refuses identifier URIs that another application of the tenant has. Two
+// replicas can be asked in the same moment; a token request then means the first.
+func (d *Directory) freeURIs(a Application) error {
+	for _, other := range d.Applications(a.TenantID) {
+		for _, uri := range a.IdentifierURIs {
+			if other.ObjectID != a.ObjectID && slices.ContainsFunc(other.IdentifierURIs, func(u string) bool { return strings.EqualFold(u, uri) }) {
+				return fmt.Errorf("identifier URI %s: %w", uri, ErrExists)
 			}
 		}
-		if len(kept) == len(r.Secrets) {
-			return fmt.Errorf("removing secret %s: %w", keyID, ErrNotFound)
+	}
+	return nil
+}
+
+// Applications are the tenant's, in no order, from memory.
+func (d *Directory) Applications(tenantID string) []Application {
+	d.index.mu.RLock()
+	defer d.index.mu.RUnlock()
+	var found []Application
+	for _, one := range d.index.applications {
+		if sameID(one.TenantID, tenantID) {
+			found = append(found, one.Application)
 		}
-		r.Secrets = kept
+	}
+	return found
+}
+
+// Application finds one by its object ID, or ErrNotFound.
+func (d *Directory) Application(ctx context.Context, objectID string) (Application, error) {
+	found, err := d.application(ctx, objectID)
+	if err != nil {
+		return Application{}, err
+	}
+	return found.Application, nil
+}
+
+func (d *Directory) application(ctx context.Context, objectID string) (*applicationRecord, error) {
+	d.index.mu.RLock()
+	found, ok := d.index.applications[applicationKey(objectID)]
+	d.index.mu.RUnlock()
+	if ok {
+		return found, nil
+	}
+	return d.fetchApplication(ctx, objectID)
+}
+
+func (d *Directory) fetchApplication(ctx context.Context, objectID string) (*applicationRecord, error) {
+	key := applicationKey(objectID)
+	if len(key) > maxKey {
+		return nil, ErrNotFound
+	}
+	item, err := d.options.Store.Get(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decodeApplication(item)
+}
+
+func decodeApplication(item store.Item) (*applicationRecord, error) {
+	found := &applicationRecord{revision: item.Revision}
+	if err := json.Unmarshal(item.Value, found); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", item.Key, err)
+	}
+	return found, nil
+}
+
+// UpdateApplication edits an application; its principal follows in name and URIs.
+func (d *Directory) UpdateApplication(ctx context.Context, objectID string, edit func(*Application) error) (Application, error) {
+	changed, err := d.changeApplication(ctx, objectID, func(r *applicationRecord) error {
+		if err := edit(&r.Application); err != nil {
+			return err
+		}
+		return d.freeURIs(r.Application)
+	})
+	if err != nil {
+		return Application{}, err
+	}
+	principal, err := d.byApp(ctx, changed.AppID)
+	if errors.Is(err, ErrNotFound) {
+		return changed.Application, nil
+	}
+	if err != nil {
+		return Application{}, err
+	}
+	_, err = d.change(ctx, principal.ObjectID, func(r *record) error {
+		r.DisplayName, r.Names = changed.DisplayName, append([]string{changed.AppID}, changed.IdentifierURIs...)
 		return nil
+	})
+	return changed.Application, err
+}
+
+func (d *Directory) changeApplication(ctx context.Context, objectID string, edit func(*applicationRecord) error) (*applicationRecord, error) {
+	var changed *applicationRecord
+	err := d.commit(ctx, func() ([]store.Cond, []store.Op, error) {
+		current, err := d.fetchApplication(ctx, objectID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := edit(current); err != nil {
+			return nil, nil, err
+		}
+		changed = current
+		put, err := current.put()
+		return []store.Cond{store.Unchanged(applicationKey(objectID), current.revision)}, []store.Op{put}, err
+	}, applicationKey(objectID))
+	return changed, err
+}
+
+// DeleteApplication removes an application with its principal and credentials.
+func (d *Directory) DeleteApplication(ctx context.Context, objectID string) error {
+	current, err := d.fetchApplication(ctx, objectID)
+	if err != nil {
+		return err
+	}
+	keys := []string{applicationKey(objectID), federatedKey(objectID)}
+	ops := []store.Op{store.Delete(applicationKey(objectID)), store.Delete(federatedKey(objectID)), store.Delete(registeredKey(current.AppID))}
+	principal, err := d.follow(ctx, appKey(current.AppID))
+	if err == nil {
+		ops = append(ops, store.Delete(appKey(current.AppID)), store.Delete(principalKey(principal.ObjectID)))
+		keys = append(keys, principalKey(principal.ObjectID))
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return d.commit(ctx, func() ([]store.Cond, []store.Op, error) { return nil, ops, nil }, keys...)
+}
+
+// CreatePrincipal makes the service principal of an application of the tenant. It
+// fails with ErrNotFound if there is no such application and ErrExists if it has one.
+func (d *Directory) CreatePrincipal(ctx context.Context, tenantID, appID string) (ServicePrincipal, error) {
+	if len(appID) > maxKey {
+		return ServicePrincipal{}, ErrNotFound
+	}
+	item, err := d.options.Store.Get(ctx, registeredKey(appID))
+	if errors.Is(err, store.ErrNotFound) {
+		return ServicePrincipal{}, ErrNotFound
+	}
+	if err != nil {
+		return ServicePrincipal{}, err
+	}
+	application, err := d.fetchApplication(ctx, string(item.Value))
+	if err != nil {
+		return ServicePrincipal{}, err
+	}
+	if !sameID(application.TenantID, tenantID) {
+		return ServicePrincipal{}, ErrNotFound
+	}
+	made := d.principalOf(application.Application)
+	value, err := json.Marshal(made)
+	if err != nil {
+		return ServicePrincipal{}, fmt.Errorf("encoding a principal: %w", err)
+	}
+	_, err = d.options.Store.Txn(ctx,
+		[]store.Cond{store.Absent(appKey(appID)), store.Exists(applicationKey(application.ObjectID))},
+		[]store.Op{store.Put(appKey(appID), []byte(made.ObjectID)), store.Put(principalKey(made.ObjectID), value)})
+	if errors.Is(err, store.ErrConflict) {
+		return ServicePrincipal{}, ErrExists
+	}
+	if err != nil {
+		return ServicePrincipal{}, fmt.Errorf("creating a service principal: %w", err)
+	}
+	return made.ServicePrincipal, d.Committed(ctx, made.ObjectID)
+}
+
+// UpdatePrincipal edits a service principal that isn't a managed identity's.
+func (d *Directory) UpdatePrincipal(ctx context.Context, objectID string, edit func(*ServicePrincipal) error) error {
+	_, err := d.change(ctx, objectID, func(r *record) error {
+		if r.Type != TypeApplication {
+			return ErrManaged
+		}
+		return edit(&r.ServicePrincipal)
 	})
 	return err
 }
 
-func (d *Directory) newSecret(displayName string, lifetime time.Duration) (Secret, storedSecret) {
-	if lifetime <= 0 {
-		lifetime = DefaultSecretLifetime
-	}
-	text := make([]byte, secretLength)
-	_, _ = rand.Read(text) // never fails
-	for i, b := range text {
-		text[i] = secretAlphabet[b%64]
-	}
-	copy(text[3:], secretMark)
-	salt := make([]byte, saltSize)
-	_, _ = rand.Read(salt)
-
-	value, now := string(text), d.now()
-	made := Secret{KeyID: uuid.NewString(), Value: secret.New(value), Hint: value[:3], Start: now, End: now.Add(lifetime)}
-	return made, storedSecret{
-		KeyID: made.KeyID, DisplayName: displayName, Hint: made.Hint, Salt: salt, Hash: hash(salt, made.Value), Start: now, End: made.End,
-	}
-}
-
-// Verdict is what the directory says about a presented secret.
-type Verdict int
-
-// The verdicts.
-const (
-	SecretWrong Verdict = iota
-	SecretExpired
-	SecretGood
-)
-
-// CheckSecret compares a presented secret with all of the principal's, each in
-// constant time.
-func (d *Directory) CheckSecret(ctx context.Context, objectID string, presented secret.String) (Verdict, error) {
-	found, err := d.principal(ctx, objectID)
+// DeletePrincipal removes a service principal; its application stays.
+func (d *Directory) DeletePrincipal(ctx context.Context, objectID string) error {
+	found, err := d.fetch(ctx, principalKey(objectID))
 	if err != nil {
-		return SecretWrong, err
+		return err
 	}
-	verdict, now := SecretWrong, d.now()
-	for _, s := range found.Secrets {
-		if subtle.ConstantTimeCompare(s.Hash, hash(s.Salt, presented)) != 1 {
-			continue
-		}
-		if now.Before(s.End) {
-			return SecretGood, nil
-		}
-		verdict = SecretExpired
+	if found.Type != TypeApplication {
+		return ErrManaged
 	}
-	return verdict, nil
-}
-
-func hash(salt []byte, value secret.String) []byte {
-	h := sha256.New()
-	h.Write(salt)
-	h.Write([]byte(value.Reveal()))
-	return h.Sum(nil)
+	return d.commit(ctx, func() ([]store.Cond, []store.Op, error) {
+		return nil, []store.Op{store.Delete(appKey(found.AppID)), store.Delete(principalKey(objectID))}, nil
+	}, principalKey(objectID))
 }

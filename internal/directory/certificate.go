@@ -11,8 +11,10 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,23 +47,38 @@ type storedCertificate struct {
 
 // Certificate is a registered certificate, as the token service checks assertions with it.
 type Certificate struct {
-	KeyID  string
-	Public crypto.PublicKey // *rsa.PublicKey or *ecdsa.PublicKey
-	SHA1   [sha1.Size]byte
-	SHA256 [sha256.Size]byte
-	From   time.Time
-	Until  time.Time
+	KeyID       string
+	DisplayName string
+	Public      crypto.PublicKey // *rsa.PublicKey or *ecdsa.PublicKey
+	SHA1        [sha1.Size]byte
+	SHA256      [sha256.Size]byte
+	From        time.Time
+	Until       time.Time
 }
 
 // Certificates are what the principal may sign assertions with now.
 func (d *Directory) Certificates(ctx context.Context, objectID string) ([]Certificate, error) {
-	found, err := d.principal(ctx, objectID)
+	all, err := d.provers(ctx, objectID)
 	if err != nil {
 		return nil, err
 	}
-	now := d.now()
+	return all.registered(d.now())
+}
+
+// CertificatesOf are those that the owner, a principal or an application, has
+// itself, also expired ones.
+func (d *Directory) CertificatesOf(ctx context.Context, ownerID string) ([]Certificate, error) {
+	own, err := d.credentials(ctx, ownerID)
+	if err != nil {
+		return nil, err
+	}
+	return own.registered(time.Time{})
+}
+
+// registered reads the certificates that are good at a time.
+func (c credentials) registered(now time.Time) ([]Certificate, error) {
 	var out []Certificate
-	for _, stored := range found.Certificates {
+	for _, stored := range c.Certificates {
 		if now.After(stored.Until) {
 			continue
 		}
@@ -70,37 +87,84 @@ func (d *Directory) Certificates(ctx context.Context, objectID string) ([]Certif
 			return nil, fmt.Errorf("reading certificate %s: %w", stored.KeyID, err)
 		}
 		out = append(out, Certificate{
-			KeyID: stored.KeyID, Public: parsed.PublicKey, SHA1: sha1.Sum(stored.DER), SHA256: sha256.Sum256(stored.DER), //nolint:gosec // see the import
+			KeyID: stored.KeyID, DisplayName: stored.DisplayName, Public: parsed.PublicKey,
+			SHA1: sha1.Sum(stored.DER), SHA256: sha256.Sum256(stored.DER), //nolint:gosec // see the import
 			From: parsed.NotBefore, Until: stored.Until,
 		})
 	}
 	return out, nil
 }
 
-// AddCertificate registers an application's certificate (DER) until it expires.
-func (d *Directory) AddCertificate(ctx context.Context, objectID, displayName string, der []byte) (string, error) {
-	parsed, err := x509.ParseCertificate(der)
+// AddCertificate registers a certificate (DER) of an application or its principal
+// until it expires.
+func (d *Directory) AddCertificate(ctx context.Context, ownerID, displayName string, der []byte) (string, error) {
+	added, err := d.newCertificate(uuid.NewString(), displayName, der)
 	if err != nil {
 		return "", fmt.Errorf("adding a certificate: %w", err)
 	}
-	if public, ok := parsed.PublicKey.(*rsa.PublicKey); !ok || public.N.BitLen() < minRSABits {
-		return "", fmt.Errorf("adding a certificate: only RSA keys of at least %d bits sign assertions", minRSABits)
-	}
-	if !d.now().Before(parsed.NotAfter) {
-		return "", fmt.Errorf("adding a certificate: it expired on %s", parsed.NotAfter.UTC().Format(time.DateOnly))
-	}
-	added := storedCertificate{KeyID: uuid.NewString(), DisplayName: displayName, DER: der, Issued: d.now(), Until: parsed.NotAfter}
-	_, err = d.change(ctx, objectID, func(r *record) error {
-		if r.Type != TypeApplication {
-			return fmt.Errorf("adding a certificate: %s is no application", r.ObjectID)
-		}
-		r.Certificates = append(append([]storedCertificate{}, r.Certificates...), added)
+	err = d.changeCredentials(ctx, ownerID, func(c *credentials) error {
+		c.Certificates = append(slices.Clone(c.Certificates), added)
 		return nil
 	})
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("adding a certificate: %w", err)
 	}
 	return added.KeyID, nil
+}
+
+// NewCertificate is an entry of SetCertificates.
+type NewCertificate struct {
+	KeyID       string
+	DisplayName string
+	DER         []byte // nil keeps the one that has the ID
+}
+
+// SetCertificates replaces the owner's certificates: those whose ID isn't named go.
+func (d *Directory) SetCertificates(ctx context.Context, ownerID string, wanted []NewCertificate) error {
+	made := map[string]storedCertificate{}
+	for _, one := range wanted {
+		if one.DER == nil {
+			continue
+		}
+		stored, err := d.newCertificate(one.KeyID, one.DisplayName, one.DER)
+		if err != nil {
+			return fmt.Errorf("setting certificates: %w", err)
+		}
+		made[one.KeyID] = stored
+	}
+	return d.changeCredentials(ctx, ownerID, func(c *credentials) error {
+		var next []storedCertificate
+		for _, one := range wanted {
+			if fresh, ok := made[one.KeyID]; ok {
+				next = append(next, fresh)
+				continue
+			}
+			at := slices.IndexFunc(c.Certificates, func(s storedCertificate) bool { return sameID(s.KeyID, one.KeyID) })
+			if at < 0 {
+				return fmt.Errorf("certificate %s: %w", one.KeyID, ErrNotFound)
+			}
+			next = append(next, c.Certificates[at])
+		}
+		c.Certificates = next
+		return nil
+	})
+}
+
+// ErrBadCertificate says that a certificate can't prove a client.
+var ErrBadCertificate = errors.New("not a usable certificate")
+
+func (d *Directory) newCertificate(keyID, displayName string, der []byte) (storedCertificate, error) {
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		return storedCertificate{}, fmt.Errorf("%w: %w", ErrBadCertificate, err)
+	}
+	if public, ok := parsed.PublicKey.(*rsa.PublicKey); !ok || public.N.BitLen() < minRSABits {
+		return storedCertificate{}, fmt.Errorf("%w: only RSA keys of at least %d bits sign assertions", ErrBadCertificate, minRSABits)
+	}
+	if !d.now().Before(parsed.NotAfter) {
+		return storedCertificate{}, fmt.Errorf("%w: it expired on %s", ErrBadCertificate, parsed.NotAfter.UTC().Format(time.DateOnly))
+	}
+	return storedCertificate{KeyID: keyID, DisplayName: displayName, DER: der, Issued: d.now(), Until: parsed.NotAfter}, nil
 }
 
 // issue makes a managed identity's certificate. Its key is an elliptic one: nobody

@@ -89,14 +89,23 @@ func (d *Directory) ManagedIdentityOf(ctx context.Context, id armid.ID) (Service
 
 // PrincipalType is how role assignments call a principal's kind, "" if there is none.
 func (d *Directory) PrincipalType(ctx context.Context, objectID string) (string, error) {
-	_, err := d.principal(ctx, objectID)
-	if errors.Is(err, ErrNotFound) {
-		return "", nil
+	for _, kind := range []struct {
+		name string
+		find func() error
+	}{
+		{"ServicePrincipal", func() error { _, err := d.principal(ctx, objectID); return err }},
+		{"User", func() error { _, err := d.User(ctx, objectID); return err }},
+		{"Group", func() error { _, err := d.Group(ctx, objectID); return err }},
+	} {
+		err := kind.find()
+		if err == nil {
+			return kind.name, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return "", err
+		}
 	}
-	if err != nil {
-		return "", err
-	}
-	return "ServicePrincipal", nil
+	return "", nil
 }
 
 // Committed makes the directory see at once what another package's transaction has

@@ -28,47 +28,93 @@ type index struct {
 	apps      map[string]*entry
 	resources map[string]*entry
 	tenants   map[string]Tenant
-	federated map[string][]FederatedCredential // by key
+	// by key
+	federated    map[string][]FederatedCredential
+	applications map[string]*applicationRecord
+	groups       map[string]Group
+	users        map[string]userRecord
+
+	names    map[string]string   // users' object IDs by name
+	memberOf map[string][]string // groups' object IDs by member
 }
 
 func newIndex(log *slog.Logger) *index {
-	return &index{log: log, objects: map[string]*entry{}, apps: map[string]*entry{}, resources: map[string]*entry{}, tenants: map[string]Tenant{}, federated: map[string][]FederatedCredential{}}
+	return &index{
+		log: log, objects: map[string]*entry{}, apps: map[string]*entry{}, resources: map[string]*entry{}, tenants: map[string]Tenant{},
+		federated: map[string][]FederatedCredential{}, applications: map[string]*applicationRecord{}, groups: map[string]Group{},
+		users: map[string]userRecord{}, names: map[string]string{}, memberOf: map[string][]string{},
+	}
 }
 
-func (x *index) wants(key string) bool {
-	return strings.HasPrefix(key, principalsPrefix) || strings.HasPrefix(key, tenantsPrefix) || strings.HasPrefix(key, federatedPrefix)
+// kinds are the documents that are kept in memory, by the prefix of their keys.
+func kinds() []string {
+	return []string{principalsPrefix, tenantsPrefix, federatedPrefix, applicationsPrefix, groupsPrefix, usersPrefix}
 }
+
+func kindOf(key string) string {
+	for _, kind := range kinds() {
+		if strings.HasPrefix(key, kind) {
+			return kind
+		}
+	}
+	return ""
+}
+
+func (x *index) wants(key string) bool { return kindOf(key) != "" }
 
 func (x *index) put(item store.Item) {
-	if strings.HasPrefix(item.Key, tenantsPrefix) {
-		var tenant Tenant
-		if err := json.Unmarshal(item.Value, &tenant); err != nil {
-			x.log.Error("reading a tenant failed", "key", item.Key, "error", err)
-			return
+	if err := x.read(item); err != nil {
+		x.log.Error("reading a document of the directory failed", "key", item.Key, "error", err)
+	}
+}
+
+func (x *index) read(item store.Item) error {
+	switch kindOf(item.Key) {
+	case principalsPrefix:
+		found, err := decode(item)
+		if err != nil {
+			return err
 		}
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.tenants[item.Key] = tenant
-		return
-	}
-	if strings.HasPrefix(item.Key, federatedPrefix) {
-		var found federated
-		if err := json.Unmarshal(item.Value, &found); err != nil {
-			x.log.Error("reading federated credentials failed", "key", item.Key, "error", err)
-			return
+		x.putPrincipal(found)
+		return nil
+	case applicationsPrefix:
+		found, err := decodeApplication(item)
+		if err != nil {
+			return err
 		}
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.federated[item.Key] = found.Credentials
-		return
+		x.applications[item.Key] = found
+		return nil
+	case tenantsPrefix:
+		return load(x, item, func(t Tenant) { x.tenants[item.Key] = t })
+	case federatedPrefix:
+		return load(x, item, func(f federated) { x.federated[item.Key] = f.Credentials })
+	case groupsPrefix:
+		return load(x, item, func(g Group) { x.putGroup(item.Key, g) })
+	default:
+		return load(x, item, func(u userRecord) {
+			x.users[item.Key] = u
+			x.names[strings.ToLower(u.Name)] = u.ObjectID
+		})
 	}
-	found, err := decode(item)
-	if err != nil {
-		x.log.Error("reading a principal failed", "key", item.Key, "error", err)
-		return
+}
+
+// load decodes a document and stores it under the index's lock.
+func load[T any](x *index, item store.Item, put func(T)) error {
+	var found T
+	if err := json.Unmarshal(item.Value, &found); err != nil {
+		return err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	put(found)
+	return nil
+}
+
+func (x *index) putPrincipal(found *entry) {
 	x.objects[strings.ToLower(found.ObjectID)] = found
 	x.apps[strings.ToLower(found.AppID)] = found
 	if found.ResourceID != "" {
@@ -81,6 +127,12 @@ func (x *index) delete(key string) {
 	defer x.mu.Unlock()
 	delete(x.tenants, key)
 	delete(x.federated, key)
+	delete(x.applications, key)
+	x.dropGroup(key)
+	if user, ok := x.users[key]; ok {
+		delete(x.users, key)
+		delete(x.names, strings.ToLower(user.Name))
+	}
 	objectID, ok := isPrincipal(key)
 	if !ok {
 		return
@@ -90,8 +142,10 @@ func (x *index) delete(key string) {
 		return
 	}
 	delete(x.objects, objectID)
-	delete(x.apps, strings.ToLower(gone.AppID))
-	// The resource may have been made again meanwhile and have another principal.
+	// The application or resource may have another principal meanwhile.
+	if app := strings.ToLower(gone.AppID); x.apps[app] == gone {
+		delete(x.apps, app)
+	}
 	if resource := strings.ToLower(gone.ResourceID); x.resources[resource] == gone {
 		delete(x.resources, resource)
 	}

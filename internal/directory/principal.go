@@ -36,13 +36,14 @@ type ServicePrincipal struct {
 	Explicit bool `json:"explicit,omitempty"`
 	// ApplicationObjectID names the application behind an application's principal.
 	ApplicationObjectID string `json:"applicationObjectId,omitempty"`
+	// Roles are its rights in the directory itself; see Roles.
+	Roles []string `json:"roles,omitempty"`
 }
 
 // record is a principal in the store, with its credentials.
 type record struct {
 	ServicePrincipal
-	Secrets      []storedSecret      `json:"secrets,omitempty"`
-	Certificates []storedCertificate `json:"certificates,omitempty"` // oldest first
+	credentials
 }
 
 const (

@@ -74,8 +74,8 @@ func (d *Directory) EnsureFirstTenant(ctx context.Context, o FirstTenantOptions)
 	if err != nil {
 		return Tenant{}, nil, fmt.Errorf("making the first tenant: %w", err)
 	}
-	made, stored := d.newSecret("first start", 0)
-	admin, ops, err := d.planApplication(tenant.ID, adminName, stored)
+	made, stored := d.newSecret(NewSecret{DisplayName: "first start"})
+	application, admin, ops, err := d.planClient(tenant.ID, adminName, []string{RoleDirectoryWrite}, stored)
 	if err != nil {
 		return Tenant{}, nil, err
 	}
@@ -96,7 +96,9 @@ func (d *Directory) EnsureFirstTenant(ctx context.Context, o FirstTenantOptions)
 	if err != nil {
 		return Tenant{}, nil, fmt.Errorf("making the first tenant: %w", err)
 	}
-	if err := errors.Join(d.mirror.Refresh(ctx, tenantKey(tenant.ID)), d.Committed(ctx, admin.ObjectID)); err != nil {
+	if err := errors.Join(
+		d.mirror.Refresh(ctx, tenantKey(tenant.ID)), d.mirror.Refresh(ctx, applicationKey(application.ObjectID)), d.Committed(ctx, admin.ObjectID),
+	); err != nil {
 		return Tenant{}, nil, fmt.Errorf("making the first tenant: %w", err)
 	}
 	return tenant, &Administrator{ServicePrincipal: admin.ServicePrincipal, Secret: made.Value}, nil
