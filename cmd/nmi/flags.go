@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lanyard-project/lanyard/internal/node/agent"
+	"github.com/lanyard-project/lanyard/internal/node/pods"
 )
 
 type options struct {
@@ -32,8 +33,8 @@ func obsolete() map[string]string {
 		"MICNamespace":                 "mic is named by its service account, see --node-identity-service-account",
 		"set-retry-after-header":       "503 always comes with Retry-After",
 		"enable-conntrack-deletion":    "connections older than the redirect are cut by its rules",
-		"allow-network-plugin-kubenet": "pods behind a bridge are refused, because they can't be proven",
-		"kubelet-config":               "the network is told by the runtime's record of each pod",
+		"allow-network-plugin-kubenet": "bridges such as kubenet's are guarded against spoofing, see --pod-network",
+		"kubelet-config":               "the network is named by --pod-network",
 		"retry-attempts-for-created":   watch,
 		"retry-attempts-for-assigned":  watch,
 		"find-identity-retry-interval": watch,
@@ -107,6 +108,8 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.StringVar(&c.Node, "node", os.Getenv("NODE_NAME"), "name of the node (NODE_NAME)")
 	set.StringVar((*string)(&c.Mode), "operation-mode", string(agent.Standard),
 		"standard: mic assigns identities; managed: without mic, bindings alone say what pods of their namespace may have")
+	set.StringVar((*string)(&c.Network), "pod-network", string(pods.Routed),
+		"how pods are connected to the node: routed (each by an interface and a route of its own) or bridge; pods that are connected otherwise are refused")
 	set.StringVar(&n.metadataIP, "metadata-ip", "169.254.169.254", "address at which pods ask")
 	set.UintVar(&n.metadataPort, "metadata-port", 80, "port at which pods ask")
 	set.StringVar(&n.agentAddress, "agent-address", "169.254.25.79", "address of the agent, put on the node's loopback interface")

@@ -43,6 +43,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 	defer journal.Flush()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return journal.Run(ctx) })
+	group.Go(func() error { confirm(ctx, clock.RealClock{}, bindings, log); return nil })
 	parts, err := assemble(ctx, c, bindings, log, slog.New(slog.NewJSONHandler(journal, nil)).With("log", "audit"))
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	runtime := pods.NewRuntime(conn, pods.Kernel{}, sandboxes, clk, log)
+	runtime := pods.NewRuntime(conn, pods.Kernel{}, c.Network, sandboxes, clk, log)
 	p.loops = append(p.loops, func(ctx context.Context) error {
 		defer conn.Close()
 		return runtime.Run(ctx)

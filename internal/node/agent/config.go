@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lanyard-project/lanyard/internal/node/kube"
+	"github.com/lanyard-project/lanyard/internal/node/pods"
 	"github.com/lanyard-project/lanyard/internal/node/redirect"
 )
 
@@ -24,13 +25,15 @@ const (
 
 // Config is what an operator sets.
 type Config struct {
-	Node          string
-	Mode          Mode
-	Metadata      netip.AddrPort
-	Agent         netip.Addr
-	Port          uint16 // proven
-	StrangerPort  uint16 // unproven
-	LocalPort     uint16 // pods in the node's network
+	Node         string
+	Mode         Mode
+	Metadata     netip.AddrPort
+	Agent        netip.Addr
+	Port         uint16 // proven
+	StrangerPort uint16 // unproven
+	LocalPort    uint16 // pods in the node's network
+	// Network says how pods are connected to the node.
+	Network       pods.Network
 	RuntimeSocket string
 	Kube          kube.Config
 	Probe         string // address to listen on; empty for none
@@ -70,6 +73,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("operation mode %q is not known: it is standard or managed", c.Mode)
 	case c.Mode == Managed && !c.ForceNamespaced:
 		return errors.New("operation mode managed gives pods identities of their own namespace only: leave out --forceNamespaced=false")
+	case c.Network != pods.Routed && c.Network != pods.Bridge:
+		return fmt.Errorf("pod network %q is not known: it is routed or bridge", c.Network)
 	case c.Node == "":
 		return errors.New("the node's name is missing: set --node or NODE_NAME")
 	case c.Patience <= 0 || c.Young <= 0:
@@ -114,7 +119,9 @@ func (c Config) young() time.Duration {
 
 // addresses are the parts of the redirect that need no looking up.
 func (c Config) addresses() redirect.Config {
-	return redirect.Config{Metadata: c.Metadata, Agent: c.Agent, Proven: c.Port, Unproven: c.StrangerPort, Local: c.LocalPort}
+	return redirect.Config{
+		Metadata: c.Metadata, Agent: c.Agent, Proven: c.Port, Unproven: c.StrangerPort, Local: c.LocalPort, Bridge: c.Network == pods.Bridge,
+	}
 }
 
 // redirectConfig resolves all that installing the redirect needs.

@@ -10,13 +10,14 @@ import (
 )
 
 func TestValidate(t *testing.T) {
-	good := Config{Node: "n", Mode: "standard", Patience: time.Second, Young: time.Second, NodeAccounts: []string{"kube-system/mic"}}
+	good := Config{Node: "n", Mode: "standard", Network: "routed", Patience: time.Second, Young: time.Second, NodeAccounts: []string{"kube-system/mic"}}
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
 	for says, change := range map[string]func(*Config){
 		"own namespace only":  func(c *Config) { c.Mode = Managed },
 		"is not known":        func(c *Config) { c.Mode = "x" },
+		"routed or bridge":    func(c *Config) { c.Network = "overlay" },
 		"name is missing":     func(c *Config) { c.Node = "" },
 		"positive":            func(c *Config) { c.Patience = 0 },
 		`"kube-system/mic-*"`: func(c *Config) { c.NodeAccounts = []string{"kube-system/mic-*"} },

@@ -1,10 +1,13 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
+
+	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/node/redirect"
 )
@@ -59,6 +62,20 @@ func openRules(c Config, log *slog.Logger) (*redirect.Bindings, error) {
 		log.Info("redirect taken over", "agent", config.Agent)
 	}
 	return bindings, err
+}
+
+// confirm tells the kernel again and again that the bindings hold, where they would be forgotten otherwise.
+func confirm(ctx context.Context, clk clock.Clock, bindings *redirect.Bindings, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-clk.After(redirect.ConfirmEvery):
+		}
+		if err := bindings.Confirm(); err != nil {
+			log.Error("confirming the bindings failed: they are forgotten soon", "error", err)
+		}
+	}
 }
 
 // RemoveRules takes the redirect away, for an uninstaller.

@@ -94,6 +94,9 @@ func (p *process) kill() {
 }
 
 func (w *world) arguments(more ...string) []string {
+	if w.bridge != "" {
+		more = append(more, "--pod-network=bridge")
+	}
 	return append([]string{
 		"--node=node1", "--runtime-endpoint=unix://" + w.runtime.socket, "--kube-api=" + w.api.url,
 		"--kube-token-file=" + w.api.tokenFile, "--kube-ca-file=" + w.api.caFile,

@@ -24,7 +24,7 @@ import (
 // noop serves an empty handler where the agent would: same redirect, same listener.
 func noop(iface string) {
 	config := redirect.Config{
-		Metadata: netip.MustParseAddrPort(metadataIP + ":80"), Agent: netip.MustParseAddr(agentIP), Proven: 2579, Unproven: 2580,
+		Metadata: netip.MustParseAddrPort(metadataIP + ":80"), Agent: netip.MustParseAddr(agentIP), Proven: 2579, Unproven: 2580, Local: 2581,
 	}
 	must := func(err error) {
 		if err != nil {
@@ -36,7 +36,7 @@ func noop(iface string) {
 	must(err)
 	link, err := netlink.LinkByName(iface)
 	must(err)
-	must(bindings.Admit(link.Attrs().Index, netip.MustParseAddr("10.77.1.2")))
+	must(bindings.Admit(link.Attrs().Index, netip.MustParseAddr("10.77.1.2"), redirect.Port{}))
 	listener, err := attest.Listen(context.Background(), netip.AddrPortFrom(config.Agent, config.Proven))
 	must(err)
 	must((&http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), ReadHeaderTimeout: time.Second}).Serve(listener))

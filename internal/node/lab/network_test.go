@@ -136,6 +136,7 @@ type world struct {
 	runtime    *fakeRuntime
 	api        *fakeAPI
 	folder     string
+	bridge     string // the pods' bridge; empty on a routed network
 	next       atomic.Int32
 }
 
@@ -171,7 +172,8 @@ type pod struct {
 	name, uid       string
 	sandbox         string
 	address         netip.Addr
-	host, hardware  string
+	host, hardware  string // the node's end of the cable
+	own             string // the pod's Ethernet address
 	label, account  string
 	cgroup          string // of a pod in the node's network
 	connectionLocal *net.TCPAddr
@@ -187,6 +189,10 @@ func (w *world) plug(name, address string) *pod {
 		host: fmt.Sprintf("veth%d", number), account: "default",
 	}
 	cable(w.node, p.host, p.namespace, "eth0")
+	if w.bridge != "" {
+		w.join(p)
+		return p
+	}
 	w.node.do(func() {
 		w.node.address(p.host, gatewayIP+"/32")
 		w.node.route(address+"/32", p.host, "")

@@ -120,11 +120,19 @@ func record(p *pod) string {
 		Mac       string
 		Sandbox   string
 	}
-	info, err := json.Marshal(map[string]any{"pid": 1, "cniResult": map[string]any{"Interfaces": map[string]config{
+	hardware := p.own
+	if hardware == "" {
+		hardware = "02:00:00:00:00:01"
+	}
+	interfaces := map[string]config{
 		"lo":   {IPConfigs: []map[string]string{{"IP": "127.0.0.1", "Gateway": ""}}, Mac: "00:00:00:00:00:00", Sandbox: "/run/netns/x"},
-		"eth0": {IPConfigs: []map[string]string{{"IP": p.address.String(), "Gateway": gatewayIP}}, Mac: "02:00:00:00:00:01", Sandbox: "/run/netns/x"},
+		"eth0": {IPConfigs: []map[string]string{{"IP": p.address.String(), "Gateway": gatewayIP}}, Mac: hardware, Sandbox: "/run/netns/x"},
 		p.host: {Mac: p.hardware},
-	}}})
+	}
+	if p.world.bridge != "" {
+		interfaces[p.world.bridge] = config{Mac: "02:00:00:00:00:ff"}
+	}
+	info, err := json.Marshal(map[string]any{"pid": 1, "cniResult": map[string]any{"Interfaces": interfaces}})
 	if err != nil {
 		panic(err)
 	}

@@ -28,6 +28,7 @@ const (
 type Runtime struct {
 	client    cri.RuntimeServiceClient
 	links     Links
+	network   Network
 	sandboxes *Sandboxes
 	clock     clock.Clock
 	log       *slog.Logger
@@ -44,9 +45,9 @@ func Dial(socket string) (*grpc.ClientConn, error) {
 }
 
 // NewRuntime follows the runtime behind a connection and keeps the sandboxes up to date.
-func NewRuntime(conn grpc.ClientConnInterface, links Links, sandboxes *Sandboxes, clk clock.Clock, log *slog.Logger) *Runtime {
+func NewRuntime(conn grpc.ClientConnInterface, links Links, network Network, sandboxes *Sandboxes, clk clock.Clock, log *slog.Logger) *Runtime {
 	return &Runtime{
-		client: cri.NewRuntimeServiceClient(conn), links: links, sandboxes: sandboxes, clock: clk, log: log,
+		client: cri.NewRuntimeServiceClient(conn), links: links, network: network, sandboxes: sandboxes, clock: clk, log: log,
 		asked: make(chan struct{}, 1),
 	}
 }
@@ -179,14 +180,14 @@ func (r *Runtime) read(ctx context.Context, id string) {
 	if answer.GetStatus().GetState() != cri.PodSandboxState_SANDBOX_READY {
 		return
 	}
-	sandbox := describe(answer, r.links)
+	sandbox := describe(answer, r.links, r.network)
 	if sandbox.Unproven != "" {
 		r.log.Warn("a pod can't be proven", "pod", sandbox.podName(), "reason", sandbox.Unproven)
 	}
 	r.sandboxes.add(sandbox)
 }
 
-func describe(answer *cri.PodSandboxStatusResponse, links Links) Sandbox {
+func describe(answer *cri.PodSandboxStatusResponse, links Links, network Network) Sandbox {
 	s := answer.GetStatus()
 	sandbox := Sandbox{
 		ID: s.GetId(), UID: s.GetMetadata().GetUid(),
@@ -203,7 +204,7 @@ func describe(answer *cri.PodSandboxStatusResponse, links Links) Sandbox {
 	}
 	cable, err := readCable(answer.GetInfo()["info"], s.GetNetwork().GetIp())
 	if err == nil {
-		sandbox.Bindings, err = cable.bindings(links)
+		sandbox.Bindings, sandbox.Port, err = cable.bindings(links, network)
 	}
 	if err != nil {
 		sandbox.Unproven = err.Error()

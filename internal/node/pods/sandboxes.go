@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+
+	"github.com/lanyard-project/lanyard/internal/node/redirect"
 )
 
 // Sandbox is one life of a pod on this node, as the runtime records it.
@@ -17,13 +19,15 @@ type Sandbox struct {
 	Cgroup string
 	// Bindings prove the pod. Empty if Unproven says why there are none.
 	Bindings []Binding
+	// Port is the pod's place on a bridge, if that is where its bindings are.
+	Port     redirect.Port
 	Unproven string
 }
 
 // Gate enforces bindings in the network.
 type Gate interface {
-	Admit(iface int, address netip.Addr) error
-	Expel(iface int, address netip.Addr) error
+	Admit(iface int, address netip.Addr, port redirect.Port) error
+	Expel(iface int, address netip.Addr, port redirect.Port) error
 }
 
 // Sandboxes are the running sandboxes of this node, by what proves them. It is safe for concurrent use.
@@ -142,11 +146,11 @@ func (s *Sandboxes) add(sandbox Sandbox) {
 			// nobody is proven by what two claim; the next full reading sorts it out
 			s.log.Warn("two sandboxes claim one binding", "binding", binding, "sandbox", sandbox.ID, "other", other)
 			s.byBinding[binding] = ""
-			s.expel(binding)
+			s.expel(binding, s.byID[other].Port)
 			continue
 		}
 		s.byBinding[binding] = sandbox.ID
-		if err := s.gate.Admit(binding.Interface, binding.Address); err != nil {
+		if err := s.gate.Admit(binding.Interface, binding.Address, sandbox.Port); err != nil {
 			s.log.Error("admitting a pod failed, the next full reading tries again", "pod", sandbox.podName(), "error", err)
 			s.drop(sandbox)
 		}
@@ -172,7 +176,7 @@ func (s *Sandboxes) drop(sandbox Sandbox) {
 	delete(s.byID, sandbox.ID)
 	s.groups.forget(sandbox.ID)
 	for _, binding := range sandbox.Bindings {
-		s.expel(binding)
+		s.expel(binding, sandbox.Port)
 		owner, known := s.byBinding[binding]
 		if owner == sandbox.ID || owner == "" {
 			delete(s.byBinding, binding)
@@ -209,8 +213,8 @@ func (s *Sandboxes) keep(ids []string) {
 	}
 }
 
-func (s *Sandboxes) expel(binding Binding) {
-	if err := s.gate.Expel(binding.Interface, binding.Address); err != nil {
+func (s *Sandboxes) expel(binding Binding, port redirect.Port) {
+	if err := s.gate.Expel(binding.Interface, binding.Address, port); err != nil {
 		// the interface goes with the pod, so that the binding is dead anyway
 		s.log.Error("expelling a binding failed", "binding", binding, "error", err)
 	}

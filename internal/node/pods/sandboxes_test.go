@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lanyard-project/lanyard/internal/node/redirect"
 )
 
 // gate records what it is told, in order.
@@ -16,7 +18,7 @@ type gate []string
 // broken is a gate that admits nobody.
 type broken struct{ gate }
 
-func (*broken) Admit(int, netip.Addr) error { return errors.New("no netlink") }
+func (*broken) Admit(int, netip.Addr, redirect.Port) error { return errors.New("no netlink") }
 
 func TestSandboxThatCannotBeAdmittedIsReadAgain(t *testing.T) {
 	s := NewSandboxes(&broken{}, "", slog.New(slog.DiscardHandler))
@@ -27,12 +29,12 @@ func TestSandboxThatCannotBeAdmittedIsReadAgain(t *testing.T) {
 	}
 }
 
-func (g *gate) Admit(iface int, address netip.Addr) error {
+func (g *gate) Admit(iface int, address netip.Addr, _ redirect.Port) error {
 	*g = append(*g, fmt.Sprintf("admit %d %s", iface, address))
 	return nil
 }
 
-func (g *gate) Expel(iface int, address netip.Addr) error {
+func (g *gate) Expel(iface int, address netip.Addr, _ redirect.Port) error {
 	*g = append(*g, fmt.Sprintf("expel %d %s", iface, address))
 	return nil
 }

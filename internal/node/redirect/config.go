@@ -15,6 +15,8 @@ type Config struct {
 	Agent netip.Addr
 	// Proven and Unproven are the agent's ports on it, and Local the one for pods in the node's network.
 	Proven, Unproven, Local uint16
+	// Bridge says that pods are on a bridge. Otherwise each has a route over an interface of its own.
+	Bridge bool
 	// Kubepods is the cgroup above all pods. Without it, pods in the node's network can't be told from the node's
 	// daemons and reach the metadata service as the node.
 	Kubepods Cgroup
@@ -44,5 +46,9 @@ const layout = 2
 
 // mark is the comment on the table's first rule: what the table was made for.
 func (c Config) mark() string {
-	return fmt.Sprintf("lanyard/%d %s %s %d %d %d", layout, c.Metadata, c.Agent, c.Proven, c.Unproven, c.Local)
+	network := "routed"
+	if c.Bridge {
+		network = "bridge"
+	}
+	return fmt.Sprintf("lanyard/%d %s %s %s %d %d %d", layout, network, c.Metadata, c.Agent, c.Proven, c.Unproven, c.Local)
 }

@@ -21,6 +21,11 @@
 // default: packet sockets pass beside netfilter. Such a pod reads the tokens of all pods, which are plain HTTP on the
 // node's interfaces, and speaks to the metadata service in the node's name.
 //
-// It doesn't cover networks that bypass netfilter, nor bridges: packets from a bridge arrive on the bridge's
-// interface, which is never a pod's binding, so pods there stay unproven.
+// On a bridge, packets arrive on the bridge's interface, whoever sent them. There a second table ("bridge lanyard") looks at
+// frames: nobody sends from a bound pod's address or Ethernet address, or claims them by ARP, but from that pod's port; nobody
+// claims the bridge's own; and an answer of the metadata service leaves by that port alone. Then {bridge . address} means as much
+// as {interface . address} elsewhere. What it believes has to be confirmed and is forgotten after a minute, bindings before the
+// rest, so that pods that inherit an address while there is no agent have a network.
+//
+// It doesn't cover networks that bypass netfilter.
 package redirect

@@ -66,13 +66,15 @@ func addAddress(config Config) error {
 // Remove takes the table and the address away. Only an uninstaller calls it: pods reach the metadata service as the
 // node from then on.
 func Remove(config Config) error {
-	conn, err := nftables.New()
-	if err != nil {
-		return fmt.Errorf("opening nftables: %w", err)
-	}
-	conn.DelTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: tableName})
-	if err := conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("removing the redirect: %w", err)
+	for _, family := range []nftables.TableFamily{nftables.TableFamilyINet, nftables.TableFamilyBridge} {
+		conn, err := nftables.New()
+		if err != nil {
+			return fmt.Errorf("opening nftables: %w", err)
+		}
+		conn.DelTable(&nftables.Table{Family: family, Name: tableName})
+		if err := conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("removing the redirect: %w", err)
+		}
 	}
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -114,7 +116,7 @@ func build(conn *nftables.Conn, config Config) error {
 	conn.DelTable(table)
 	b := &builder{conn: conn, config: config, table: conn.AddTable(table)}
 
-	bindings, err := bindingsSet(b.table)
+	bindings, err := bindingsSet(b.table, config)
 	if err != nil {
 		return err
 	}
@@ -127,7 +129,10 @@ func build(conn *nftables.Conn, config Config) error {
 	}
 	b.forwarded(bindings)
 	b.local(agents)
-	return b.exempt(agents)
+	if err := b.exempt(agents); err != nil {
+		return err
+	}
+	return buildGuard(conn, config)
 }
 
 // forwarded holds the rules for packets that come from pods with a network of their own.
@@ -181,12 +186,16 @@ func (b *builder) exempt(agents *nftables.Set) error {
 	return nil
 }
 
-func bindingsSet(table *nftables.Table) (*nftables.Set, error) {
+func bindingsSet(table *nftables.Table, config Config) (*nftables.Set, error) {
 	key, err := nftables.ConcatSetType(nftables.TypeIFIndex, nftables.TypeIPAddr)
 	if err != nil {
 		return nil, fmt.Errorf("describing the set of bindings: %w", err)
 	}
-	return &nftables.Set{Table: table, Name: bindingsName, Concatenation: true, KeyType: key}, nil
+	set := &nftables.Set{Table: table, Name: bindingsName, Concatenation: true, KeyType: key}
+	if config.Bridge {
+		set.HasTimeout, set.Timeout = true, bindingsLast
+	}
+	return set, nil
 }
 
 func agentsSet(table *nftables.Table) *nftables.Set {
