@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,40 +21,27 @@ type options struct {
 	version  bool
 }
 
-// obsolete are flags of aad-pod-identity's NMI that mean nothing here, with what took their place.
-func obsolete() map[string]string {
-	const watch = "assignments are watched, so nothing is polled; see --assignment-timeout"
-	return map[string]string{
-		"nmi-listen-address":           "the agent listens on an address of its own, see --agent-address",
-		"ipt-update-interval-sec":      "the redirect is one nft table that stays; there are no iptables chains to refresh",
-		"enableScaleFeatures":          "only this node's objects are ever watched",
-		"enableProfile":                "there is no profiler to switch on",
-		"MICNamespace":                 "mic is named by its service account, see --node-identity-service-account",
-		"set-retry-after-header":       "503 always comes with Retry-After",
-		"enable-conntrack-deletion":    "connections older than the redirect are cut by its rules",
-		"allow-network-plugin-kubenet": "bridges such as kubenet's are guarded against spoofing, see --pod-network",
-		"kubelet-config":               "the network is named by --pod-network",
-		"retry-attempts-for-created":   watch,
-		"retry-attempts-for-assigned":  watch,
-		"find-identity-retry-interval": watch,
-		"log-format":                   "the log is JSON",
-		"custom-user-agent":            "the agent speaks to the node's metadata service only",
-		"metadata-header-required":     "the Metadata header is always required",
-	}
-}
-
-// boolean are the obsolete flags that took no value.
-func boolean(name string) bool {
-	return slices.Contains([]string{
-		"enableScaleFeatures", "enableProfile", "set-retry-after-header", "enable-conntrack-deletion",
-		"allow-network-plugin-kubenet", "metadata-header-required",
-	}, name)
-}
-
 type list []string
 
 func (l *list) String() string         { return strings.Join(*l, ",") }
 func (l *list) Set(value string) error { *l = append(*l, value); return nil }
+
+// replacing is a list whose default goes with the first value given.
+type replacing struct {
+	list  *[]string
+	given bool
+}
+
+func (r *replacing) String() string { return "" }
+func (r *replacing) Set(value string) error {
+	if !r.given {
+		r.given, *r.list = true, nil
+	}
+	if value != "" {
+		*r.list = append(*r.list, value)
+	}
+	return nil
+}
 
 // numbers are ports while they are flags.
 type numbers struct {
@@ -71,21 +57,11 @@ func parse(arguments []string, output io.Writer) (options, error) {
 	set := flag.NewFlagSet("nmi", flag.ContinueOnError)
 	set.SetOutput(output)
 	declare(set, &o, &n)
-	for name, instead := range obsolete() {
-		usage := "obsolete: " + instead
-		warn := func(string) error {
-			o.warnings = append(o.warnings, fmt.Sprintf("flag --%s has no effect any more: %s", name, instead))
-			return nil
-		}
-		if boolean(name) {
-			set.BoolFunc(name, usage, warn)
-		} else {
-			set.Func(name, usage, warn)
-		}
-	}
+	declareObsolete(set, &o.warnings)
 	if err := set.Parse(arguments); err != nil {
 		return o, err
 	}
+	o.warnings = append(o.warnings, obsoleteEnvironment(os.LookupEnv)...)
 	if set.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", set.Arg(0))
 	}
@@ -128,6 +104,11 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.StringVar(&c.CloudConfig, "cloudconfig", "", "the node's azure.json, for the identity of the nodes themselves, which no pod is given; empty for none")
 	set.Var((*list)(&c.NodeAccounts), "node-identity-service-account",
 		"namespace/name of a service account whose pods may use the node's own identities (mic's); repeatable")
+	c.ExceptionNamespaces = []string{"kube-system"}
+	set.Var(&replacing{list: &c.ExceptionNamespaces}, "exception-namespace",
+		"namespace whose AzurePodIdentityExceptions count; repeatable, \"*\" is every one, empty is none; kube-system if not given")
+	set.Var((*list)(&c.ExceptionAccounts), "exception-service-account",
+		"namespace/name of a service account whose pods can be excepted, when not all of those namespaces can; repeatable")
 	set.BoolVar(&c.ForceNamespaced, "forceNamespaced", os.Getenv("FORCENAMESPACED") == "true",
 		"let pods use identities of their own namespace only (FORCENAMESPACED); always so in managed mode")
 	set.BoolVar(&c.BlockInstance, "block-instance-metadata", false, "refuse /metadata/instance")

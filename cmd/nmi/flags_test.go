@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,8 @@ func TestPredecessorsFlags(t *testing.T) {
 		"--find-identity-retry-interval=5", "--block-instance-metadata=true", "--allow-network-plugin-kubenet=false",
 		"--kubelet-config=/etc/default/kubelet", "--set-retry-after-header=true", "--enable-conntrack-deletion",
 		"--metadata-ip=169.254.169.254", "--metadata-port=80", "--nmi-listen-address=127.0.0.1", "--log-format=json", "--enableProfile",
-		"--custom-user-agent=x",
+		"--custom-user-agent=x", "--v=2", "-vmodule=a=1", "--stderrthreshold=2", "--log_backtrace_at=:0", "--log_dir=/", "--log_file=x",
+		"--log_file_max_size=1", "--logtostderr", "--alsologtostderr=false", "--add_dir_header", "--one_output", "--skip_headers", "--skip_log_headers",
 	}, &output)
 	if err != nil {
 		t.Fatal(err)
@@ -57,5 +59,24 @@ func TestManagedModeIsNamespaced(t *testing.T) {
 		if err != nil || got.config.Mode != agent.Managed || !got.config.ForceNamespaced || got.config.Validate() != nil {
 			t.Errorf("%v: %v, %+v, %v", arguments, err, got.config, got.config.Validate())
 		}
+	}
+}
+
+func TestExceptionNamespaces(t *testing.T) {
+	for _, test := range []struct{ arguments, want []string }{
+		{nil, []string{"kube-system"}},
+		{[]string{"--exception-namespace=a", "--exception-namespace=b"}, []string{"a", "b"}},
+		{[]string{"--exception-namespace="}, nil},
+	} {
+		if got, err := parse(test.arguments, &bytes.Buffer{}); err != nil || !slices.Equal(got.config.ExceptionNamespaces, test.want) {
+			t.Errorf("%v: %v, %v, want %v", test.arguments, got.config.ExceptionNamespaces, err, test.want)
+		}
+	}
+}
+
+func TestPredecessorsEnvironment(t *testing.T) {
+	warnings := obsoleteEnvironment(func(name string) (string, bool) { return "", name == "MSI_ENDPOINT" })
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "--metadata-endpoint") {
+		t.Errorf("warnings %v", warnings)
 	}
 }

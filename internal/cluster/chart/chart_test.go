@@ -185,9 +185,9 @@ func TestManagedModeIsTheAgentAlone(t *testing.T) {
 	}
 	const group = " aadpodidentity.k8s.io/"
 	want := []string{
-		"get /pods", "get" + group + "azureidentities", "get" + group + "azureidentitybindings",
-		"list /pods", "list" + group + "azureidentities", "list" + group + "azureidentitybindings",
-		"watch /pods", "watch" + group + "azureidentities", "watch" + group + "azureidentitybindings",
+		"get /pods", "get" + group + "azureidentities", "get" + group + "azureidentitybindings", "get" + group + "azurepodidentityexceptions",
+		"list /pods", "list" + group + "azureidentities", "list" + group + "azureidentitybindings", "list" + group + "azurepodidentityexceptions",
+		"watch /pods", "watch" + group + "azureidentities", "watch" + group + "azureidentitybindings", "watch" + group + "azurepodidentityexceptions",
 	}
 	slices.Sort(want)
 	for _, role := range documents[rbacv1.ClusterRole](t, rendered, "ClusterRole") {

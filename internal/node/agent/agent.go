@@ -145,20 +145,25 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	follow(p, client, log, facts, kube.Collection{Path: "/api/v1/pods", FieldSelector: "spec.nodeName=" + c.Node})
 	entitlements := p.entitlements(c, client, log, func(identity grant.Identity) { cache.Drop(serve.IdentityKey(identity)) })
 
+	exceptions := assignments.NewExceptions()
+	if len(c.ExceptionNamespaces) > 0 {
+		follow(p, client, log, exceptions, kube.Collection{Path: assignments.ExceptionsPath})
+	} else {
+		exceptions.Replace(nil) // none counts, so none is read
+	}
 	upstream := c.Upstream
 	if upstream == "" {
 		upstream = "http://" + c.Metadata.String()
 	}
 	prover := &attest.Prover{Sandboxes: sandboxes, Refresh: runtime.Refresh, Clock: clk, Patience: time.Second}
 	p.metrics = serve.NewMetrics(p.registry)
-	accounts := make(map[string]bool, len(c.NodeAccounts))
-	for _, account := range c.NodeAccounts {
-		accounts[account] = true
-	}
 	p.proven = serve.NewProven(serve.Options{
-		Prover: prover, Facts: facts, Assignments: entitlements, Cache: cache, Metrics: p.metrics, Audit: audit, Clock: clk,
-		Source:   source.NewIMDS(upstream, clk, meters.sourceStatus),
-		Policy:   grant.Policy{ForceNamespaced: c.ForceNamespaced, NodeAccounts: accounts, NodeClientID: nodeClientID, Young: c.young()},
+		Prover: prover, Facts: facts, Assignments: entitlements, Exceptions: exceptions, Cache: cache, Metrics: p.metrics, Audit: audit, Clock: clk,
+		Source: source.NewIMDS(upstream, clk, meters.sourceStatus),
+		Policy: grant.Policy{
+			ForceNamespaced: c.ForceNamespaced, NodeAccounts: setOf(c.NodeAccounts), NodeClientID: nodeClientID, Young: c.young(),
+			Exceptions: grant.Exceptions{Namespaces: setOf(c.ExceptionNamespaces), Accounts: setOf(c.ExceptionAccounts)},
+		},
 		Rules:    rules(c.Metadata),
 		Patience: c.Patience, PerSecond: c.PerSecond, BlockInstance: c.BlockInstance,
 	})
@@ -167,6 +172,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 		{Name: "the container runtime's pods are known", OK: sandboxes.Synced},
 		{Name: "the API server's pods are known", OK: facts.Synced},
 		{Name: "what pods may have is known", OK: entitlements.Synced},
+		{Name: "exceptions are known", OK: exceptions.Synced},
 	}
 	meters.watch(p.registry, sandboxes, entitlements, cache)
 	return p, nil
@@ -191,6 +197,14 @@ func (p *parts) entitlements(c Config, client *kube.Client, log *slog.Logger, go
 	store := assignments.NewStore(c.Node, gone)
 	follow(p, client, log, store, kube.Collection{Path: assignments.Path, LabelSelector: "nodename=" + c.Node})
 	return store
+}
+
+func setOf(list []string) map[string]bool {
+	set := make(map[string]bool, len(list))
+	for _, member := range list {
+		set[member] = true
+	}
+	return set
 }
 
 // follow adds a watch that feeds a sink.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,10 @@ type Config struct {
 	Upstream string
 	// NodeAccounts are "namespace/name" of service accounts whose pods may use the node's own identities.
 	NodeAccounts []string
+	// ExceptionNamespaces are those whose AzurePodIdentityExceptions count; "*" is every one.
+	ExceptionNamespaces []string
+	// ExceptionAccounts, if any, are "namespace/name" of the only service accounts whose pods can be excepted.
+	ExceptionAccounts []string
 	// CloudConfig is the node's azure.json, which tells the identity that no pod is given; empty for none.
 	CloudConfig     string
 	ForceNamespaced bool
@@ -80,7 +85,7 @@ func (c Config) Validate() error {
 	case c.Patience <= 0 || c.Young <= 0:
 		return errors.New("times to wait have to be positive")
 	}
-	for _, account := range c.NodeAccounts {
+	for _, account := range slices.Concat(c.NodeAccounts, c.ExceptionAccounts) {
 		namespace, name, ok := strings.Cut(account, "/")
 		if !ok || namespace == "" || name == "" || strings.ContainsAny(account, "*? ") || strings.Contains(name, "/") {
 			return fmt.Errorf("service account %q is not an exact namespace/name", account)

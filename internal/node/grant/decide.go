@@ -14,6 +14,8 @@ type Pod struct {
 	ServiceAccount  string
 	Label           string // value of aadpodidbinding
 	Age             time.Duration
+	// Exception names the AzurePodIdentityException that the pod falls under, if any.
+	Exception string
 	// Known reports whether the API server has described it yet.
 	Known bool
 	// Served reports whether this very pod has got a token before. If it has no assignment now, it was revoked; it isn't
@@ -27,11 +29,28 @@ type Policy struct {
 	ForceNamespaced bool
 	// NodeAccounts are the service accounts ("namespace/name") whose pods may use the node's own identities.
 	NodeAccounts map[string]bool
+	// Exceptions says whose AzurePodIdentityExceptions count.
+	Exceptions Exceptions
 	// NodeClientID is the client ID of the identity that the nodes themselves sign in with; empty is unknown. It is on every
 	// node and its rights are over the nodes, so no AzureIdentity gives it to a pod.
 	NodeClientID string
 	// Young is the age up to which a labelled pod without any assignment is taken to be waiting for it.
 	Young time.Duration
+}
+
+// Exceptions limits AzurePodIdentityException. Who labels pods decides who is excepted, so exceptions count where labels are
+// given by those who may have the node's identities anyhow.
+type Exceptions struct {
+	// Namespaces whose exceptions count; "*" is every one.
+	Namespaces map[string]bool
+	// Accounts ("namespace/name"), if there are any, are the only ones whose pods are excepted.
+	Accounts map[string]bool
+}
+
+// Count reports whether an exception of a pod counts.
+func (e Exceptions) Count(pod Pod) bool {
+	return (e.Namespaces["*"] || e.Namespaces[pod.Namespace]) &&
+		(len(e.Accounts) == 0 || e.Accounts[pod.Namespace+"/"+pod.ServiceAccount])
 }
 
 // Outcome is what to do with a request.
@@ -67,7 +86,14 @@ func Decide(pod Pod, assigned []Assigned, selector imds.Selector, policy Policy)
 	if policy.NodeAccounts[pod.Namespace+"/"+pod.ServiceAccount] {
 		return Decision{Outcome: Node, Reason: "service account " + pod.Namespace + "/" + pod.ServiceAccount + " may use the node's identities"}
 	}
+	if pod.Exception != "" && policy.Exceptions.Count(pod) {
+		return Decision{Outcome: Node, Reason: "AzurePodIdentityException " + pod.Namespace + "/" + pod.Exception}
+	}
 	if pod.Label == "" {
+		if pod.Exception != "" {
+			return Decision{Reason: "pod " + name + " falls under AzurePodIdentityException " + pod.Exception +
+				", but exceptions of its namespace or service account don't count (nmi's --exception-namespace, --exception-service-account)"}
+		}
 		return Decision{Reason: "pod " + name + " has no label aadpodidbinding"}
 	}
 	usable, pending, obstacle, missing := classify(pod, assigned, policy)

@@ -32,6 +32,11 @@ func TestDecide(t *testing.T) {
 	young := func(p *grant.Pod) { p.Age = time.Second }
 	client := func(v string) imds.Selector { return imds.Selector{Kind: imds.SelectClientID, Value: v} }
 	policy := grant.Policy{Young: time.Minute, NodeAccounts: map[string]bool{"kube-system/mic": true}}
+	exceptions := grant.Policy{Exceptions: grant.Exceptions{Namespaces: map[string]bool{"kube-system": true}}}
+	exceptionsOfOne := grant.Policy{Exceptions: grant.Exceptions{Namespaces: map[string]bool{"*": true}, Accounts: map[string]bool{"addons/csi": true}}}
+	excepted := func(namespace, account string) grant.Pod {
+		return grant.Pod{Namespace: namespace, Name: "p", ServiceAccount: account, Exception: "e", Known: true}
+	}
 	for _, test := range []struct {
 		name     string
 		pod      grant.Pod
@@ -91,6 +96,12 @@ func TestDecide(t *testing.T) {
 			grant.Node, grant.Identity{}, "kube-system/mic"},
 		{"the controller's account in another namespace", grant.Pod{Namespace: "x", Name: "mic-1", ServiceAccount: "mic", Known: true}, nil,
 			client("x"), nil, grant.Refuse, grant.Identity{}, "no label"},
+		{"excepted", excepted("kube-system", "any"), nil, client("x"), &exceptions, grant.Node, grant.Identity{}, "AzurePodIdentityException kube-system/e"},
+		{"excepted where anybody may label", excepted("ns", "any"), nil, client("x"), &exceptions, grant.Refuse, grant.Identity{}, "don't count"},
+		{"excepted, another account", excepted("addons", "any"), nil, client("x"), &exceptionsOfOne, grant.Refuse, grant.Identity{}, "don't count"},
+		{"excepted, the account", excepted("addons", "csi"), nil, client("x"), &exceptionsOfOne, grant.Node, grant.Identity{}, ""},
+		{"excepted, but it doesn't count, and bound", func() grant.Pod { p := pod(); p.Exception = "e"; return p }(), []grant.Assigned{assigned(one)},
+			imds.Selector{}, &exceptions, grant.Grant, one, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := policy

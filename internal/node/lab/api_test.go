@@ -18,6 +18,7 @@ const (
 	assignmentsPath = "/apis/aadpodidentity.k8s.io/v1/azureassignedidentities"
 	identitiesPath  = "/apis/aadpodidentity.k8s.io/v1/azureidentities"
 	bindingsPath    = "/apis/aadpodidentity.k8s.io/v1/azureidentitybindings"
+	exceptionsPath  = "/apis/aadpodidentity.k8s.io/v1/azurepodidentityexceptions"
 )
 
 // fakeAPI plays the API server: collections with list and watch.
@@ -33,7 +34,7 @@ type fakeAPI struct {
 
 func newAPI(t testing.TB, node *namespace, folder string) *fakeAPI {
 	a := &fakeAPI{
-		objects:  map[string]map[string]map[string]any{"/api/v1/pods": {}, assignmentsPath: {}, identitiesPath: {}, bindingsPath: {}},
+		objects:  map[string]map[string]map[string]any{"/api/v1/pods": {}, assignmentsPath: {}, identitiesPath: {}, bindingsPath: {}, exceptionsPath: {}},
 		watchers: map[chan map[string]any]string{}, version: 1,
 		caFile: filepath.Join(folder, "ca.crt"), tokenFile: filepath.Join(folder, "token"),
 	}
@@ -155,7 +156,7 @@ func (a *fakeAPI) send(path, kind string, object map[string]any) {
 }
 
 func (a *fakeAPI) putPod(p *pod) {
-	labels := map[string]any{}
+	labels := map[string]any{"app": p.name}
 	if p.label != "" {
 		labels["aadpodidbinding"] = p.label
 	}

@@ -1,6 +1,7 @@
 package pods
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type Fact struct {
 	UID, Namespace, Name string
 	ServiceAccount       string
 	Label                string // the value of BindingLabel
+	Labels               map[string]string
 	Created              time.Time
 }
 
@@ -78,7 +80,7 @@ func (f *Facts) Apply(object Object) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	described := fact(object)
-	if known, ok := f.byUID[object.UID]; ok && known == described {
+	if known, ok := f.byUID[object.UID]; ok && known.same(described) {
 		return // a pod's status changes often and says nothing to us
 	}
 	f.byUID[object.UID] = described
@@ -101,6 +103,11 @@ func (f *Facts) notify() {
 func fact(object Object) Fact {
 	return Fact{
 		UID: object.UID, Namespace: object.Namespace, Name: object.Name,
-		ServiceAccount: object.Spec.ServiceAccountName, Label: object.Labels[BindingLabel], Created: object.Created,
+		ServiceAccount: object.Spec.ServiceAccountName, Label: object.Labels[BindingLabel], Labels: object.Labels, Created: object.Created,
 	}
+}
+
+func (f Fact) same(other Fact) bool {
+	return f.UID == other.UID && f.Namespace == other.Namespace && f.Name == other.Name &&
+		f.ServiceAccount == other.ServiceAccount && maps.Equal(f.Labels, other.Labels) && f.Created.Equal(other.Created)
 }

@@ -31,6 +31,13 @@ type Assignments interface {
 	Synced() bool
 }
 
+// Exceptions says which pods are to have the node's identities.
+type Exceptions interface {
+	Of(namespace string, labels map[string]string) (name string)
+	Changed() <-chan struct{}
+	Synced() bool
+}
+
 // Source is where tokens and documents come from.
 type Source interface {
 	Token(ctx context.Context, selector imds.Selector, resource string) (tokencache.Token, error)
@@ -43,6 +50,7 @@ type Options struct {
 	Prover      *attest.Prover
 	Facts       Facts
 	Assignments Assignments
+	Exceptions  Exceptions
 	Source      Source
 	Cache       *tokencache.Cache
 	Metrics     *Metrics

@@ -61,7 +61,7 @@ func newRig(tb testing.TB, audit io.Writer) *rig {
 	}
 	r.options = serve.Options{
 		Prover: &attest.Prover{Sandboxes: sandboxes{r}, Refresh: func() {}, Clock: clk, Patience: 10 * time.Millisecond},
-		Facts:  facts{r}, Assignments: assignments{r}, Source: fakeSource{r},
+		Facts:  facts{r}, Assignments: assignments{r}, Exceptions: exceptions{r}, Source: fakeSource{r},
 		Cache:   tokencache.New(tb.Context(), clk, tokencache.Options{}),
 		Metrics: serve.NewMetrics(r.registry), Audit: slog.New(slog.NewJSONHandler(audit, nil)), Clock: clk,
 		Policy:   grant.Policy{Young: time.Minute, NodeAccounts: map[string]bool{"my-app/mic": true}},
@@ -90,6 +90,7 @@ type (
 	sandboxes   struct{ *rig }
 	facts       struct{ *rig }
 	assignments struct{ *rig }
+	exceptions  struct{ *rig }
 	fakeSource  struct{ *rig }
 )
 
@@ -117,6 +118,10 @@ func (a assignments) Of(grant.Pod) []grant.Assigned {
 }
 func (a assignments) Changed() <-chan struct{} { return a.changes() }
 func (a assignments) Synced() bool             { return true }
+
+func (e exceptions) Of(string, map[string]string) string { return "" }
+func (e exceptions) Changed() <-chan struct{}            { return e.changes() }
+func (e exceptions) Synced() bool                        { return true }
 
 func (s fakeSource) Token(_ context.Context, selector imds.Selector, _ string) (tokencache.Token, error) {
 	return s.fetch(selector)

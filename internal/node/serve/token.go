@@ -28,7 +28,7 @@ func (p *Proven) token(ctx context.Context, w http.ResponseWriter, note *record,
 	note.query = request.Token
 	deadline := p.Clock.Now().Add(p.Patience)
 	for {
-		facts, assignments := p.Facts.Changed(), p.Assignments.Changed()
+		since := p.changes()
 		decision, refused := p.decide(ctx, note, request.Token.Selector, deadline)
 		if refused != nil {
 			note.fail(w, refused.result, refused.answer, refused.reason)
@@ -44,7 +44,7 @@ func (p *Proven) token(ctx context.Context, w http.ResponseWriter, note *record,
 			note.fail(w, ResultGone, imds.Forbidden("The caller could not be proven"), "the pod went away meanwhile")
 			return
 		}
-		if closed(facts) || closed(assignments) {
+		if since.any() {
 			request.Token.BypassCache = false
 			continue // what was decided may no longer hold; the token is in the cache now
 		}
@@ -61,11 +61,11 @@ func (p *Proven) token(ctx context.Context, w http.ResponseWriter, note *record,
 // decide waits, until the deadline or for as long as the client does, for a decision other than to wait.
 func (p *Proven) decide(ctx context.Context, note *record, selector imds.Selector, deadline time.Time) (grant.Decision, *refusal) {
 	for {
-		facts, assignments := p.Facts.Changed(), p.Assignments.Changed()
+		since := p.changes()
 		decision := p.look(note, selector)
 		switch {
 		case decision.Outcome == grant.Wait:
-			if refused := p.await(ctx, note.sandbox.UID, facts, assignments, deadline, decision); refused != nil {
+			if refused := p.await(ctx, note.sandbox.UID, since, deadline, decision); refused != nil {
 				return decision, refused
 			}
 		case decision.Outcome != grant.Refuse:
@@ -82,19 +82,20 @@ func (p *Proven) decide(ctx context.Context, note *record, selector imds.Selecto
 func (p *Proven) look(note *record, selector imds.Selector) grant.Decision {
 	sandbox := note.sandbox
 	fact, known := p.Facts.Get(sandbox.UID)
-	if !known || !p.Assignments.Synced() {
+	if !known || !p.Assignments.Synced() || !p.Exceptions.Synced() {
 		return grant.Decide(grant.Pod{Namespace: sandbox.Namespace, Name: sandbox.Name}, nil, selector, p.Policy)
 	}
 	note.account = fact.ServiceAccount
 	pod := grant.Pod{
 		Namespace: sandbox.Namespace, Name: sandbox.Name, ServiceAccount: fact.ServiceAccount, Label: fact.Label,
 		Age: p.Clock.Since(fact.Created), Known: true, Served: p.served.has(sandbox.UID),
+		Exception: p.Exceptions.Of(sandbox.Namespace, fact.Labels),
 	}
 	return grant.Decide(pod, p.Assignments.Of(pod), selector, p.Policy)
 }
 
 // await returns when it is time to decide again, or with the answer to give up with.
-func (p *Proven) await(ctx context.Context, uid string, facts, assignments <-chan struct{}, deadline time.Time, decision grant.Decision) *refusal {
+func (p *Proven) await(ctx context.Context, uid string, since changes, deadline time.Time, decision grant.Decision) *refusal {
 	reason := decision.Reason
 	done, ok := p.limits.wait(uid)
 	if !ok {
@@ -111,9 +112,11 @@ func (p *Proven) await(ctx context.Context, uid string, facts, assignments <-cha
 	timeout := p.Clock.NewTimer(patience)
 	defer timeout.Stop()
 	select {
-	case <-facts:
+	case <-since.facts:
 		return nil
-	case <-assignments:
+	case <-since.assignments:
+		return nil
+	case <-since.exceptions:
 		return nil
 	case <-timeout.C():
 		if settled {
@@ -218,11 +221,21 @@ func (p *Proven) response(token tokencache.Token, query imds.TokenQuery) imds.To
 	return response
 }
 
-func closed(changed <-chan struct{}) bool {
+// changes are taken before looking, so that none slips through.
+type changes struct{ facts, assignments, exceptions <-chan struct{} }
+
+func (p *Proven) changes() changes {
+	return changes{p.Facts.Changed(), p.Assignments.Changed(), p.Exceptions.Changed()}
+}
+
+// any reports whether something has changed since.
+func (c changes) any() bool {
 	select {
-	case <-changed:
-		return true
+	case <-c.facts:
+	case <-c.assignments:
+	case <-c.exceptions:
 	default:
 		return false
 	}
+	return true
 }
