@@ -37,6 +37,7 @@ var layers = []string{
 	"internal/providers",
 	"internal/directory",
 	"internal/rbac",
+	"internal/rbac/condition",
 	"internal/tokens",
 	"internal/keys",
 	"internal/clusters/...",

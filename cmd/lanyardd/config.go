@@ -30,6 +30,8 @@ type config struct {
 	registrationTakes        time.Duration
 	trustedIssuers           []string
 	issuerCAFile             string
+	rolePropagation          time.Duration
+	roleFiles                []string
 }
 
 func (c *config) folders(flags *pflag.FlagSet) {
@@ -48,6 +50,8 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.StringVar(&c.issuerCAFile, "issuer-ca-file", "", "certificates (PEM) to believe token issuers by, beside the system's")
 	flags.StringVar(&c.pauseImage, "pause-image", "registry.k8s.io/pause:3.10", "name of the image, one of --node-image, that holds a pod's namespaces")
 	flags.DurationVar(&c.registrationTakes, "registration-time", registration.Takes, "how long resource providers and preview features take to be registered (minutes on Azure)")
+	flags.DurationVar(&c.rolePropagation, "role-propagation", 0, "for how long a new role assignment doesn't count yet (up to ten minutes on Azure; at most 1h)")
+	flags.StringArrayVar(&c.roleFiles, "built-in-roles", nil, "file with the output of 'az role definition list' of a real subscription, whose built-in roles are taken over (repeatable)")
 }
 
 // check refuses settings that can't be meant.
@@ -68,6 +72,9 @@ func (c *config) check() error {
 		return fmt.Errorf("--origin %q isn't a URL of the form https://host:port: clients accept no other authority", c.origin)
 	}
 	c.origin = strings.TrimSuffix(c.origin, "/")
+	if c.rolePropagation < 0 || c.rolePropagation > time.Hour {
+		return fmt.Errorf("--role-propagation %s isn't between 0 and 1h", c.rolePropagation)
+	}
 	return c.absolute()
 }
 

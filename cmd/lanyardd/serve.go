@@ -124,7 +124,13 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	// What there is.
 	registry := providers.NewRegistry()
 	engine := ops.New(ops.Options{Store: state, Registry: registry, Clock: clk, Log: log})
-	roles, err := authorization.New(authorization.Config{Store: state, Resources: engine, Principals: people, Log: log, Clock: clk})
+	imported, err := importRoles(c.roleFiles, log)
+	if err != nil {
+		return err
+	}
+	roles, err := authorization.New(authorization.Config{
+		Store: state, Resources: engine, Principals: people, Log: log, Clock: clk, Registry: registry, Propagation: c.rolePropagation, Imported: imported,
+	})
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func TestRevocationCountsAtOnce(t *testing.T) {
 		}
 		f.must(200, "DELETE", path, "")
 		got := f.refused(guestID, 403, "AuthorizationFailed", "GET", setURL, "")
-		want := "The client '" + guestID + "' with object id '" + guestID + "' does not have authorization to perform action 'Microsoft.Compute/virtualMachineScaleSets/read' over scope '" + setPath + "' or the scope is invalid. If access was recently granted, please refresh your credentials."
+		want := "The client '" + guestID + "' with object id '" + guestID + "' does not have authorization to perform action 'Microsoft.Compute/virtualMachineScaleSets/read' over scope '" + setPath + "' or the scope is invalid. If access was recently granted, please refresh your credentials. You can run 'az role assignment create --assignee " + guestID + " --role \"Reader\" --scope " + setPath + "' to grant the permission."
 		if got != want {
 			t.Fatalf("message:\n got %s\nwant %s", got, want)
 		}

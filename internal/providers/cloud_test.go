@@ -63,6 +63,7 @@ type fixture struct {
 	identities    *managedidentity.Provider
 	features      *features.Provider
 	clock         *shiftedClock
+	propagation   time.Duration
 	admin         providers.Caller
 }
 
@@ -78,11 +79,17 @@ func (c *shiftedClock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func newCloud(t *testing.T) *fixture {
 	t.Helper()
+	return newCloudWith(t, 0)
+}
+
+// newCloudWith is a cloud whose role assignments take a while to propagate.
+func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
+	t.Helper()
 	s := storetest.New(t)
 	log := slog.New(slog.DiscardHandler)
 	registry := providers.NewRegistry()
 	engine := ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: log})
-	f := &fixture{T: t, store: s, engine: engine, clock: &shiftedClock{},
+	f := &fixture{T: t, store: s, engine: engine, clock: &shiftedClock{}, propagation: propagation,
 		admin: providers.Caller{TenantID: tenant, ObjectID: ownerID, AppID: ownerID, Type: "Application"}}
 
 	box, err := seal.New(bytes.Repeat([]byte{7}, 32))
@@ -98,7 +105,7 @@ func newCloud(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	f.authorization, err = authorization.New(authorization.Config{
-		Store: s, Resources: engine, Principals: f.directory, Log: log, Clock: clock.RealClock{},
+		Store: s, Resources: engine, Principals: f.directory, Log: log, Clock: f.clock, Registry: registry, Propagation: f.propagation,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -150,7 +150,8 @@ func TestScaleSetNeedsAssignOnWhatItGives(t *testing.T) {
 	f.grant(guestID, vmRole, group("nodes"))
 	got := f.refused(guestID, 403, "LinkedAuthorizationFailed", "PATCH", setURL, give)
 	want := "The client '" + guestID + "' with object id '" + guestID + "' has permission to perform action 'Microsoft.Compute/virtualMachineScaleSets/write' on scope '" + setPath +
-		"'; however, it does not have permission to perform action 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s) '" + a + "' or the linked scope(s) are invalid."
+		"'; however, it does not have permission to perform action 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s) '" + a + "' or the linked scope(s) are invalid." +
+		" You can run 'az role assignment create --assignee " + guestID + " --role \"Managed Identity Operator\" --scope " + a + "' to grant the permission."
 	if got != want {
 		t.Errorf("message:\n got %s\nwant %s", got, want)
 	}

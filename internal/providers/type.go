@@ -9,6 +9,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/rbac"
 )
 
 // Level says at which scopes resources of a type may be. Levels can be or-ed.
@@ -38,6 +39,8 @@ const (
 
 	// ReadOnly types are made by the server alone.
 	ReadOnly = CanGet | CanList
+	// ActionsOnly types are nothing but a place for their actions.
+	ActionsOnly Verbs = 1 << 8
 )
 
 // Type is one resource type: its facts, and functions for what is particular.
@@ -102,6 +105,10 @@ type Type struct {
 	// 409 AnotherOperationInProgress.
 	Busy func(current *resource.Resource) *rest.Error
 
+	// Attributes are what conditions of role assignments may ask of a request: Body
+	// and Old are set. It is called only when a condition decides; nil: none.
+	Attributes func(ctx context.Context, r *Request) rbac.AttributeSet
+
 	// NotFound is the error for the read of an absent resource; nil means 404
 	// ResourceNotFound.
 	NotFound func(id armid.ID) *rest.Error
@@ -164,11 +171,14 @@ type Action struct {
 	Name string
 	// Method is POST unless said otherwise.
 	Method string
-	// OnCollection actions come after the type instead of after a resource's name.
+	// OnCollection actions come after the type instead of after a resource's name;
+	// one without a Name is a POST to the collection itself.
 	OnCollection bool
 	// Permission is the full name of the action that the caller needs; empty means
 	// "<type>/<Name>/action" for POST and "<type>/<Name>/read" for GET.
 	Permission string
+	// Open actions may be called by every authenticated caller: Run decides itself.
+	Open bool
 	// Run does it. Old is the resource (nil for OnCollection). A response with
 	// status 202 and a started plan gets its headers from the pipeline.
 	Run func(ctx context.Context, r *Request) (rest.Response, error)

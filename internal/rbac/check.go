@@ -4,53 +4,109 @@ import (
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/rbac/condition"
 )
 
-// Check decides whether any of the principals (a caller and its groups) may
-// perform the action at the scope. data selects the data plane, which is apart:
-// "*" among a role's actions covers no data action.
-func (x *Index) Check(principalIDs []string, action string, scope armid.ID, data bool) Decision {
-	var buf [128]byte
-	lower := appendLower(buf[:0], action)
+// Query is a question to the index.
+type Query struct {
+	// Principals are a caller and its groups.
+	Principals []string
+	Action     string
+	Scope      armid.ID
+	// Data selects the data plane, which is apart: "*" among a role's actions covers
+	// no data action.
+	Data bool
+	// Attributes and SubOperation are what conditions ask about; both may be empty.
+	Attributes   condition.Attributes
+	SubOperation string
+}
 
+// Check decides without attributes: a condition that asks for any isn't fulfilled.
+func (x *Index) Check(principalIDs []string, action string, scope armid.ID, data bool) Decision {
+	return x.Decide(Query{Principals: principalIDs, Action: action, Scope: scope, Data: data})
+}
+
+// Decide answers whether any of the principals may perform the action at the scope.
+func (x *Index) Decide(q Query) Decision {
+	var buf [128]byte
+	lower := appendLower(buf[:0], q.Action)
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	var unmet *Assignment
-	for _, id := range principalIDs {
+	if d := x.denied(lower, &q); d != nil {
+		return Decision{Denied: d}
+	}
+	var out Decision
+	for _, id := range q.Principals {
 		scopes, ok := x.grants[strings.ToLower(id)]
 		if !ok {
 			continue
 		}
-		walk := levels{key: scope.Key()}
+		walk := levels{key: q.Scope.Key()}
 		for at, more := walk.next(); more; at, more = walk.next() {
 			for _, g := range scopes[at] {
-				if g.slot.role == nil || !g.slot.role.grants(lower, data) {
-					continue
+				switch x.weigh(g, lower, &q) {
+				case grants:
+					return Decision{Allowed: true, Assignment: g.assignment, Role: g.slot.role.definition}
+				case unmet:
+					out.Unmet = g.assignment
+				case pending:
+					out.Pending = g.assignment
+				case nothing:
 				}
-				if g.assignment.Condition != "" {
-					unmet = g.assignment
-					continue
-				}
-				return Decision{Allowed: true, Assignment: g.assignment, Role: g.slot.role.definition}
 			}
 		}
 	}
-	return Decision{Unmet: unmet}
+	return out
+}
+
+// weight is what an assignment means for a query.
+type weight int
+
+const (
+	nothing weight = iota // the role doesn't have the action
+	unmet                 // a condition stands in the way
+	pending               // the assignment doesn't count yet
+	grants
+)
+
+// weigh needs the read lock.
+func (x *Index) weigh(g grant, action []byte, q *Query) weight {
+	if g.slot.role == nil {
+		return nothing
+	}
+	granted, conditional := g.slot.role.grants(action, q)
+	switch {
+	case !granted && !conditional:
+		return nothing
+	case !granted || !g.assignment.guard.fulfilled(q):
+		return unmet
+	case !g.assignment.From.IsZero() && x.now().Before(g.assignment.From):
+		return pending
+	}
+	return grants
 }
 
 // Permissions returns the permission blocks that the principals have at the
-// scope: one entry for each block of each role assigned there or above.
+// scope: one entry for each block of each role assigned there or above, with the
+// condition under which it counts.
 func (x *Index) Permissions(principalIDs []string, scope armid.ID) []Permission {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
+	version := "2.0"
 	var out []Permission
 	for _, id := range principalIDs {
 		scopes := x.grants[strings.ToLower(id)]
 		walk := levels{key: scope.Key()}
 		for at, more := walk.next(); more; at, more = walk.next() {
 			for _, g := range scopes[at] {
-				if g.slot.role != nil && g.assignment.Condition == "" {
-					out = append(out, g.slot.role.definition.Permissions...)
+				if g.slot.role == nil || !g.assignment.From.IsZero() && x.now().Before(g.assignment.From) {
+					continue
+				}
+				for _, p := range g.slot.role.definition.Permissions {
+					if g.assignment.Condition != "" {
+						p.Condition, p.ConditionVersion = &g.assignment.Condition, &version
+					}
+					out = append(out, p)
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package rbac
 import (
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 )
@@ -15,6 +16,10 @@ type Assignment struct {
 	PrincipalID      string
 	PrincipalType    string
 	Condition        string
+	// From is when the assignment begins to count; zero: at once.
+	From time.Time
+
+	guard *guard // compiled from Condition
 }
 
 // Decision is the answer to a Check, with the reason.
@@ -24,8 +29,12 @@ type Decision struct {
 	Assignment *Assignment
 	Role       *RoleDefinition
 	// Unmet is an assignment that would have granted the action but for its
-	// condition; nil when it is allowed or when there is none.
+	// condition (or its role's); nil when it is allowed or when there is none.
 	Unmet *Assignment
+	// Pending is an assignment that will grant the action once it has propagated.
+	Pending *Assignment
+	// Denied is the deny assignment that forbids the action, whatever is granted.
+	Denied *DenyAssignment
 }
 
 // Index holds role definitions and assignments for fast decisions. It is safe
@@ -36,6 +45,8 @@ type Index struct {
 	roles       map[string]*slot              // by lower-cased GUID
 	grants      map[string]map[string][]grant // by principal id, then by scope key
 	assignments map[string]*Assignment        // by the key of the assignment's id
+	denies      map[string][]*DenyAssignment  // by scope key
+	now         func() time.Time
 }
 
 // slot is the place of a role, which may be empty: an assignment may arrive
@@ -55,11 +66,20 @@ func NewIndex(roles []RoleDefinition) *Index {
 		roles:       make(map[string]*slot),
 		grants:      make(map[string]map[string][]grant),
 		assignments: make(map[string]*Assignment),
+		denies:      make(map[string][]*DenyAssignment),
+		now:         time.Now,
 	}
 	for _, def := range roles {
 		x.SetRole(def)
 	}
 	return x
+}
+
+// SetClock makes assignments with a From wait by another clock than the machine's.
+func (x *Index) SetClock(now func() time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.now = now
 }
 
 // SetRole adds a role definition or replaces it.
@@ -100,6 +120,7 @@ func (x *Index) Role(guid string) (*RoleDefinition, bool) {
 
 // Put adds an assignment or replaces the one with the same id.
 func (x *Index) Put(a Assignment) {
+	a.guard = newGuard(a.Condition)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.remove(a.ID.Key())
@@ -149,4 +170,16 @@ func (x *Index) Len() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return len(x.assignments)
+}
+
+// Assigned reports whether any assignment names the role with this GUID.
+func (x *Index) Assigned(guid string) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	for _, a := range x.assignments {
+		if RoleGUID(a.RoleDefinitionID) == strings.ToLower(guid) {
+			return true
+		}
+	}
+	return false
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
-	"pgregory.net/rapid"
 )
 
 const (
@@ -125,20 +124,6 @@ func TestGroupsCount(t *testing.T) {
 	}
 }
 
-func TestConditionGrantsNothingAndIsNamed(t *testing.T) {
-	x := builtinIndex(t)
-	a := assign(1, sub, reader, principal)
-	a.Condition = "((!(ActionMatches{'Microsoft.Authorization/roleAssignments/write'})))"
-	x.Put(a)
-	got := x.Check([]string{principal}, virtualMachineGet, armid.MustParse(nodeGroup), false)
-	if got.Allowed || got.Unmet == nil || !got.Unmet.ID.Equal(a.ID) {
-		t.Errorf("got %+v, want refused for the condition", got)
-	}
-	if got := x.Check([]string{principal}, scaleSetWrite, armid.MustParse(nodeGroup), false); got.Unmet != nil {
-		t.Error("the condition isn't why a write is refused to a reader")
-	}
-}
-
 func TestRolesComeAndGo(t *testing.T) {
 	x := NewIndex(nil)
 	const custom = "77777777-0000-0000-0000-000000000000"
@@ -189,94 +174,6 @@ func TestTouches(t *testing.T) {
 	if x.Touches([]string{"p2"}, armid.MustParse(sub)) {
 		t.Error("another principal has nothing here")
 	}
-}
-
-// TestIndexAgainstOracle compares with the definition of RBAC written down as
-// plainly as possible: every assignment, every level, regular expressions.
-func TestIndexAgainstOracle(t *testing.T) {
-	scopes := []string{
-		"/", sub, sub + "b", nodeGroup, nodeGroup + "x", strings.ToLower(nodeGroup), scaleSet, scaleSet + "/virtualMachines/0",
-		scaleSet + "/virtualMachines/0" + assignedAt + principal, identity, "/providers/Microsoft.Management/managementGroups/m",
-	}
-	patterns := []string{"*", "*/read", "A/*", "A/b/*", "A/b/read", "a/B/*/read", "A/b/*/c/action", "A/*/write", "*/action", "A/b/c/action", "B/*"}
-	actions := []string{"A/b/read", "a/b/WRITE", "A/b/c/action", "A/b/x/c/action", "A/bx/read", "B/y/read", "A/b/x/y/read", "B/c/action"}
-	principals := []string{"p1", "p2", "P1", "p3"}
-
-	rapid.Check(t, func(t *rapid.T) {
-		list := func(name string, max int) []string {
-			return rapid.SliceOfN(rapid.SampledFrom(patterns), 0, max).Draw(t, name)
-		}
-		var roles []RoleDefinition
-		for i := range rapid.IntRange(1, 4).Draw(t, "roles") {
-			def := RoleDefinition{Name: fmt.Sprintf("R%d", i)}
-			for range rapid.IntRange(1, 2).Draw(t, "blocks") {
-				def.Permissions = append(def.Permissions, Permission{
-					Actions: list("actions", 3), NotActions: list("notActions", 2), DataActions: list("dataActions", 2), NotDataActions: list("notDataActions", 1),
-				})
-			}
-			roles = append(roles, def)
-		}
-		x := NewIndex(roles)
-		live := map[int]Assignment{}
-		for range rapid.IntRange(0, 12).Draw(t, "changes") {
-			n := rapid.IntRange(0, 5).Draw(t, "assignment")
-			if old, ok := live[n]; ok && rapid.Bool().Draw(t, "remove") {
-				x.Remove(old.ID)
-				delete(live, n)
-				continue
-			}
-			a := Assignment{
-				ID:               armid.MustParse(sub + assignedAt + fmt.Sprint(n)),
-				Scope:            armid.MustParse(rapid.SampledFrom(scopes).Draw(t, "at")),
-				RoleDefinitionID: "/x/" + fmt.Sprintf("r%d", rapid.IntRange(0, 4).Draw(t, "role")),
-				PrincipalID:      rapid.SampledFrom(principals).Draw(t, "principal"),
-				Condition:        rapid.SampledFrom([]string{"", "", "", "@x"}).Draw(t, "condition"),
-			}
-			x.Put(a)
-			live[n] = a
-		}
-		for range 10 {
-			who := rapid.SliceOfN(rapid.SampledFrom(principals), 0, 2).Draw(t, "who")
-			action := rapid.SampledFrom(actions).Draw(t, "action")
-			scope := armid.MustParse(rapid.SampledFrom(scopes).Draw(t, "scope"))
-			data := rapid.Bool().Draw(t, "data")
-			got := x.Check(who, action, scope, data)
-			if want := oracle(roles, live, who, action, scope, data); got.Allowed != want {
-				t.Fatalf("%v doing %s at %s (data %v): got %v, want %v", who, action, scope, data, got.Allowed, want)
-			}
-		}
-	})
-}
-
-func oracle(roles []RoleDefinition, live map[int]Assignment, who []string, action string, scope armid.ID, data bool) bool {
-	matches := func(patterns []string) bool {
-		for _, p := range patterns {
-			if naivePattern(p).MatchString(strings.ToLower(action)) {
-				return true
-			}
-		}
-		return false
-	}
-	for _, a := range live {
-		for _, id := range who {
-			for level := range scope.Scopes() {
-				if !strings.EqualFold(id, a.PrincipalID) || !level.Equal(a.Scope) || a.Condition != "" {
-					continue
-				}
-				for _, r := range roles {
-					if !strings.EqualFold("/x/"+r.Name, a.RoleDefinitionID) {
-						continue
-					}
-					for _, p := range r.Permissions {
-						if !data && matches(p.Actions) && !matches(p.NotActions) || data && matches(p.DataActions) && !matches(p.NotDataActions) {
-							return true
-						}
-					}
-				}
-			}
-		}
-	}
-	return false
 }
 
 func TestCheckDoesNotAllocate(t *testing.T) {

@@ -38,6 +38,8 @@ type RoleDefinition struct {
 	Type             RoleType     `json:"roleType"`
 	AssignableScopes []string     `json:"assignableScopes"`
 	Permissions      []Permission `json:"permissions"`
+	// Source says where the data of a built-in role is from.
+	Source string `json:"source,omitempty"`
 }
 
 //go:embed builtin-roles.json
@@ -68,35 +70,50 @@ type role struct {
 
 type block struct {
 	actions, notActions, dataActions, notDataActions []pattern
+	guard                                            *guard
 }
 
 func compileRole(def *RoleDefinition) *role {
-	r := &role{definition: def}
-	for _, p := range def.Permissions {
-		if p.Condition != nil && *p.Condition != "" {
-			continue
-		}
-		r.blocks = append(r.blocks, block{
+	return &role{definition: def, blocks: compileBlocks(def.Permissions)}
+}
+
+func compileBlocks(permissions []Permission) []block {
+	blocks := make([]block, len(permissions))
+	for i, p := range permissions {
+		blocks[i] = block{
 			actions:        compilePatterns(p.Actions),
 			notActions:     compilePatterns(p.NotActions),
 			dataActions:    compilePatterns(p.DataActions),
 			notDataActions: compilePatterns(p.NotDataActions),
-		})
+		}
+		if p.Condition != nil {
+			blocks[i].guard = newGuard(*p.Condition)
+		}
 	}
-	return r
+	return blocks
 }
 
-// grants says whether the role covers a lower-cased action.
-func (r *role) grants(action []byte, data bool) bool {
+// covers says whether the block grants a lower-cased action, its condition aside.
+func (b *block) covers(action []byte, data bool) bool {
+	yes, no := b.actions, b.notActions
+	if data {
+		yes, no = b.dataActions, b.notDataActions
+	}
+	return matchAny(yes, action) && !matchAny(no, action)
+}
+
+// grants says whether the role covers a lower-cased action. unmet is true when it
+// would but for the conditions of its blocks.
+func (r *role) grants(action []byte, q *Query) (granted, unmet bool) {
 	for i := range r.blocks {
 		b := &r.blocks[i]
-		yes, no := b.actions, b.notActions
-		if data {
-			yes, no = b.dataActions, b.notDataActions
+		if !b.covers(action, q.Data) {
+			continue
 		}
-		if matchAny(yes, action) && !matchAny(no, action) {
-			return true
+		if b.guard.fulfilled(q) {
+			return true, false
 		}
+		unmet = true
 	}
-	return false
+	return false, unmet
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"sync"
 
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 )
@@ -19,7 +20,10 @@ func readBody(c *call, required bool) (json.RawMessage, error) {
 		}
 		return nil, nil
 	}
-	raw, err := io.ReadAll(c.Body)
+	if c.body == nil {
+		c.body = sync.OnceValues(func() ([]byte, error) { return io.ReadAll(c.Body) })
+	}
+	raw, err := c.body()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

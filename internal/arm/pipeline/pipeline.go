@@ -77,6 +77,8 @@ type call struct {
 	match   *route.Match
 	version string
 	entry   *Entry
+	// body reads the request's body, once.
+	body func() ([]byte, error)
 }
 
 // Handle answers a call. Errors are answers as well.

@@ -62,6 +62,21 @@ func AuthorizationFailed(client, objectID, action, scope string) *Error {
 		client, objectID, action, scope))
 }
 
+// ConditionNotFulfilled answers a caller whose role assignment has the action, but
+// under a condition.
+func ConditionNotFulfilled(client, objectID, action, scope string) *Error {
+	return NewError(http.StatusForbidden, "AuthorizationFailed", fmt.Sprintf(
+		"The client '%s' with object id '%s' does not have authorization or an ABAC condition not fulfilled to perform action '%s' over scope '%s' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+		client, objectID, action, scope))
+}
+
+// DeniedByAssignment answers a caller whom a deny assignment forbids the action.
+func DeniedByAssignment(client, objectID, action, scope, name, id, at string) *Error {
+	return NewError(http.StatusForbidden, "DenyAssignmentAuthorizationFailed", fmt.Sprintf(
+		"The client '%s' with object id '%s' has permission to perform action '%s' on scope '%s'; however, the access is denied because of the deny assignment with name '%s' and Id '%s' at scope '%s'.",
+		client, objectID, action, scope, name, id, at))
+}
+
 // LinkedAuthorizationFailed answers a caller who may write the resource but not
 // use what the resource refers to.
 func LinkedAuthorizationFailed(client, objectID, action, scope, linkedAction string, linkedScopes []string) *Error {

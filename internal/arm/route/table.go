@@ -161,6 +161,9 @@ func (t *Table) collection(method string, scope armid.ID, typ *providers.Type) (
 	if typ == nil {
 		return nil, rest.InvalidResourceNamespace("Microsoft.Resources")
 	}
+	if a := action(typ, method, "", true); a != nil && listable(typ, scope) {
+		return &Match{Method: providers.Do, Type: typ, Action: a, Scope: t.registry.Canonical(scope)}, nil
+	}
 	if method != http.MethodGet || !typ.Can(providers.CanList) {
 		return nil, rest.MethodNotAllowed(method)
 	}

@@ -3,13 +3,16 @@ package authorization
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/rbac"
+	"github.com/lanyard-project/lanyard/internal/rbac/condition"
 )
 
 // properties are a role assignment's, all of them shown always: what isn't set
@@ -72,7 +75,22 @@ func readRequest(r *resource.Resource) (request, error) {
 			return request{}, badRequestFormat()
 		}
 	}
-	return q, nil
+	return q, q.checkCondition()
+}
+
+// checkCondition refuses a condition that can't be read: it would be stored and
+// grant nothing.
+func (q request) checkCondition() error {
+	if text(q.Condition) == "" {
+		return nil
+	}
+	if v := text(q.ConditionVersion); v != "" && v != "2.0" && v != "1.0" {
+		return rest.NewError(http.StatusBadRequest, "InvalidConditionVersion", "The specified condition version '"+v+"' is invalid: it is '2.0'.")
+	}
+	if _, err := condition.Parse(*q.Condition); err != nil {
+		return invalidCondition(err)
+	}
+	return nil
 }
 
 func guid(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }

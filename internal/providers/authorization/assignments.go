@@ -36,6 +36,7 @@ func (p *Provider) roleAssignments() *providers.Type {
 		Admit:       p.admit,
 		Remove:      p.remove,
 		Committed:   p.committed,
+		Attributes:  p.assignmentAttributes,
 		NotFound:    func(id armid.ID) *rest.Error { return assignmentNotFound(id.Name()) },
 		List:        p.listAssignments,
 	}
@@ -65,13 +66,11 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 		return err
 	}
 	role := rbac.RoleGUID(q.RoleDefinitionID)
-	if _, ok := p.index.Role(role); !ok {
-		return roleDoesNotExist(400, role)
+	if err := p.assignable(role, r.Next.ID.Parent()); err != nil {
+		return err
 	}
-	if q.PrincipalType == "" {
-		if q.PrincipalType, err = p.principalType(ctx, r, q.PrincipalID); err != nil {
-			return err
-		}
+	if q.PrincipalType, err = p.principalType(ctx, r, q); err != nil {
+		return err
 	}
 	if r.Old == nil {
 		if p.count(r.Next.ID.SubscriptionID()) >= maxPerSubscription {
@@ -90,19 +89,38 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 	return q.complete(r.Next, r.Old, r.Caller.ObjectID, r.Now)
 }
 
+// assignable checks that the role exists and may be assigned at the scope.
+func (p *Provider) assignable(role string, scope armid.ID) error {
+	def, ok := p.index.Role(role)
+	if !ok {
+		return roleDoesNotExist(400, role)
+	}
+	for _, text := range def.AssignableScopes {
+		if at, err := armid.Parse(text); err == nil && scope.Under(at) {
+			return nil
+		}
+	}
+	return notAssignable(scope.String(), role)
+}
+
 // principalType asks the directory, unless the assignment knows already: its
-// principal may be gone since.
-func (p *Provider) principalType(ctx context.Context, r *providers.Request, principalID string) (string, error) {
+// principal may be gone since. A type that the client names saves the principal
+// from having to exist, but must not be wrong about one that does.
+func (p *Provider) principalType(ctx context.Context, r *providers.Request, q request) (string, error) {
 	if r.Old != nil {
 		props, err := resource.Read[properties](r.Old)
 		return props.PrincipalType, err
 	}
-	kind, err := p.cfg.Principals.PrincipalType(ctx, strings.ToLower(principalID))
-	if err != nil {
-		return "", fmt.Errorf("looking up principal %s: %w", principalID, err)
-	}
-	if kind == "" {
-		return "", principalNotFound(principalID, r.Caller.TenantID)
+	kind, err := p.cfg.Principals.PrincipalType(ctx, strings.ToLower(q.PrincipalID))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("looking up principal %s: %w", q.PrincipalID, err)
+	case kind == "" && q.PrincipalType == "":
+		return "", principalNotFound(q.PrincipalID, r.Caller.TenantID)
+	case kind == "":
+		return q.PrincipalType, nil
+	case q.PrincipalType != "" && q.PrincipalType != kind:
+		return "", unmatchedPrincipalType(q.PrincipalID, kind, q.PrincipalType)
 	}
 	return kind, nil
 }
@@ -146,8 +164,38 @@ func (p *Provider) remove(_ context.Context, r *providers.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := p.keepsAdministrator(r.Old, props); err != nil {
+		return err
+	}
 	r.Ops = append(r.Ops, store.Delete(claimKey(r.Old.ID.Parent(), rbac.RoleGUID(props.RoleDefinitionID), props.PrincipalID)))
 	return nil
+}
+
+// administrators are the roles that may assign roles: Owner, User Access
+// Administrator and Role Based Access Control Administrator.
+func administrators() []string {
+	return []string{"8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "f58310d9-a9f6-439a-9e8d-f62e7b41a168"}
+}
+
+// keepsAdministrator refuses to take the last assignment away by which anybody
+// can assign roles in a subscription.
+func (p *Provider) keepsAdministrator(r *resource.Resource, props properties) error {
+	subscription := r.ID.Parent()
+	if !subscription.Is(armid.SubscriptionType) || !slices.Contains(administrators(), rbac.RoleGUID(props.RoleDefinitionID)) {
+		return nil
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, other := range p.assignments {
+		if other.ID.Equal(r.ID) || !subscription.Under(other.ID.Parent()) {
+			continue
+		}
+		o, err := resource.Read[properties](other)
+		if err == nil && o.Condition == nil && slices.Contains(administrators(), rbac.RoleGUID(o.RoleDefinitionID)) {
+			return nil
+		}
+	}
+	return lastAdministrator()
 }
 
 // count is the number of assignments at and below a subscription.
@@ -157,13 +205,7 @@ func (p *Provider) count(subscription armid.ID) int {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	n := 0
-	for _, r := range p.assignments {
-		if r.ID.Under(subscription) {
-			n++
-		}
-	}
-	return n
+	return p.perSubscription[subscription.Key()]
 }
 
 // listAssignments answers from memory. Without a filter a list holds what is at
@@ -173,6 +215,7 @@ func (p *Provider) listAssignments(_ context.Context, r *providers.Request) ([]*
 	if err != nil {
 		return nil, err
 	}
+	wanted := p.wanted(f)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	var out []*resource.Resource
@@ -182,16 +225,28 @@ func (p *Provider) listAssignments(_ context.Context, r *providers.Request) ([]*
 		if !r.Scope.Under(scope) && (f.has("atScope") || !scope.Under(r.Scope)) {
 			continue
 		}
-		if principal, ok := f.principal(); ok {
+		if wanted != nil {
 			props, err := resource.Read[properties](a)
 			if err != nil {
 				return nil, err
 			}
-			if !strings.EqualFold(props.PrincipalID, principal) {
+			if !slices.ContainsFunc(wanted, func(id string) bool { return strings.EqualFold(id, props.PrincipalID) }) {
 				continue
 			}
 		}
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// wanted are the principals that a list is limited to: one, or with assignedTo()
+// one and its groups; nil for all.
+func (p *Provider) wanted(f filter) []string {
+	if id, ok := f["principalId"]; ok {
+		return []string{id}
+	}
+	if id, ok := f["assignedTo"]; ok {
+		return p.principals(nil, providers.Caller{ObjectID: id})
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
@@ -32,6 +33,20 @@ type Config struct {
 	Principals Principals
 	Log        *slog.Logger
 	Clock      clock.Clock
+	// Registry, which may be nil, is what providerOperations lists.
+	Registry *providers.Registry
+	// Propagation is for how long a new assignment doesn't count yet, as on Azure
+	// for up to ten minutes; 0 means at once. What is deleted is gone at once.
+	Propagation time.Duration
+	// Imported are further role definitions that count as built in (ReadImport).
+	Imported []rbac.RoleDefinition
+}
+
+// Memberships is a Principals that knows groups; *directory.Directory may be one.
+type Memberships interface {
+	// MemberOf returns the object IDs of all groups, transitive ones included, that
+	// the principal is in. It answers from memory.
+	MemberOf(objectID string) []string
 }
 
 // Provider serves the types of Microsoft.Authorization and decides about all
@@ -41,10 +56,17 @@ type Provider struct {
 	roles  []rbac.RoleDefinition // built in, in the order in which they are listed
 	index  *rbac.Index
 	mirror *mirror.Mirror
+	// environment is what conditions know of a request without attributes.
+	environment *environment
 
 	mu sync.RWMutex
 	// assignments are the stored resources behind the index, by store key.
 	assignments map[string]*resource.Resource
+	// perSubscription counts the assignments at and below each subscription, by key.
+	perSubscription map[string]int
+	// custom and denies are the stored role definitions and deny assignments, by
+	// store key.
+	custom, denies map[string]*resource.Resource
 }
 
 // New returns the provider with the built-in roles and no assignments: Load
@@ -54,9 +76,15 @@ func New(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{cfg: cfg, roles: roles, index: rbac.NewIndex(roles), assignments: map[string]*resource.Resource{}}
+	roles = merged(roles, cfg.Imported)
+	p := &Provider{
+		cfg: cfg, roles: roles, index: rbac.NewIndex(roles), assignments: map[string]*resource.Resource{},
+		perSubscription: map[string]int{}, custom: map[string]*resource.Resource{}, denies: map[string]*resource.Resource{},
+	}
+	p.environment = &environment{clock: cfg.Clock.Now}
+	p.index.SetClock(cfg.Clock.Now)
 	p.mirror = mirror.New(mirror.Config{
-		Store: cfg.Store, Prefix: resource.KeyPrefix + "/", Match: isAssignmentKey,
+		Store: cfg.Store, Prefix: resource.KeyPrefix + "/", Match: func(key string) bool { return kindOf(key) != "" },
 		Put: p.learn, Delete: p.forget, Log: cfg.Log, Clock: cfg.Clock,
 	})
 	return p, nil
@@ -76,92 +104,118 @@ func (p *Provider) Run(ctx context.Context) error { return p.mirror.Follow(ctx) 
 
 // Types returns the provider's resource types.
 func (p *Provider) Types() []*providers.Type {
-	return []*providers.Type{p.roleDefinitions(), p.roleAssignments(), p.permissions()}
+	return []*providers.Type{p.roleDefinitions(), p.roleAssignments(), p.denyAssignments(), p.permissions(), p.checkAccess(), p.operations()}
 }
 
-// Check decides whether the caller may perform the action at the scope. The
-// reason is the ID of the assignment that allows it; for a refusal it is empty,
-// or names an assignment whose condition stood in the way.
-func (p *Provider) Check(_ context.Context, caller providers.Caller, action string, scope armid.ID) (bool, string) {
-	d := p.Decide(caller, action, scope, false)
-	switch {
-	case d.Allowed:
-		return true, d.Assignment.ID.String()
-	case d.Unmet != nil:
-		return false, "condition not fulfilled: " + d.Unmet.ID.String()
+const extensionSegment = "/providers/microsoft.authorization/"
+
+// kindOf tells which of the provider's stored types a store key is of, or "".
+func kindOf(key string) string {
+	at := strings.LastIndex(key, extensionSegment)
+	if at < 0 {
+		return ""
 	}
-	return false, ""
-}
-
-// Decide is Check with the whole reason; data selects the data plane.
-func (p *Provider) Decide(caller providers.Caller, action string, scope armid.ID, data bool) rbac.Decision {
-	if caller.ObjectID == "" {
-		return rbac.Decision{}
+	kind, name, ok := strings.Cut(key[at+len(extensionSegment):], "/")
+	if !ok || strings.Contains(name, "/") {
+		return ""
 	}
-	principals := make([]string, 1, 8)
-	principals[0] = caller.ObjectID
-	return p.index.Check(append(principals, caller.Groups...), action, scope, data)
+	switch kind {
+	case "roleassignments", "roledefinitions", "denyassignments":
+		return kind
+	}
+	return ""
 }
 
-// Sees reports whether the caller has any role at the scope, above or below it:
-// then it may know that the subscription exists.
-func (p *Provider) Sees(_ context.Context, caller providers.Caller, scope armid.ID) bool {
-	return p.index.Touches(append([]string{caller.ObjectID}, caller.Groups...), scope)
-}
-
-const assignmentSegment = "/providers/microsoft.authorization/roleassignments/"
-
-func isAssignmentKey(key string) bool {
-	at := strings.LastIndex(key, assignmentSegment)
-	return at >= 0 && !strings.Contains(key[at+len(assignmentSegment):], "/")
-}
-
-// learn takes an assignment from the store into the index.
+// learn takes an item from the store into the index.
 func (p *Provider) learn(item store.Item) {
 	r, err := resource.Load(item.Value, item.Revision)
 	if err == nil {
-		var a rbac.Assignment
-		if a, err = indexed(r); err == nil {
-			p.index.Put(a)
+		switch kindOf(item.Key) {
+		case "roleassignments":
+			err = p.learnAssignment(item.Key, r)
+		case "roledefinitions":
+			err = p.learnRole(item.Key, r)
+		case "denyassignments":
+			err = p.learnDeny(item.Key, r)
 		}
 	}
 	if err != nil {
 		// What can't be read must not go on granting what it did before.
-		p.cfg.Log.Error("role assignment is unreadable and grants nothing", "key", item.Key, "error", err)
+		p.cfg.Log.Error("a document of Microsoft.Authorization is unreadable and grants nothing", "key", item.Key, "error", err)
 		p.forget(item.Key)
-		return
 	}
+}
+
+func (p *Provider) learnAssignment(key string, r *resource.Resource) error {
+	a, err := p.indexed(r)
+	if err != nil {
+		return err
+	}
+	p.index.Put(a)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.assignments[item.Key] = r
+	if p.assignments[key] == nil {
+		p.perSubscription[r.ID.SubscriptionID().Key()]++
+	}
+	p.assignments[key] = r
+	return nil
 }
 
 func (p *Provider) forget(key string) {
 	p.mu.Lock()
-	r := p.assignments[key]
+	assignment, role, deny := p.assignments[key], p.custom[key], p.denies[key]
+	if assignment != nil {
+		p.perSubscription[assignment.ID.SubscriptionID().Key()]--
+	}
 	delete(p.assignments, key)
+	delete(p.custom, key)
+	delete(p.denies, key)
 	p.mu.Unlock()
-	if r != nil {
-		p.index.Remove(r.ID)
+	switch {
+	case assignment != nil:
+		p.index.Remove(assignment.ID)
+	case role != nil:
+		p.index.RemoveRole(role.ID.Name())
+	case deny != nil:
+		p.index.RemoveDeny(deny.ID)
 	}
 }
 
 // committed makes a write of this process count before its caller hears of it.
 func (p *Provider) committed(ctx context.Context, id armid.ID, _ *resource.Resource) {
 	if err := p.mirror.Refresh(ctx, resource.StoreKey(id)); err != nil {
-		p.cfg.Log.WarnContext(ctx, "role assignment will count when the watch brings it", "id", id.String(), "error", err)
+		p.cfg.Log.WarnContext(ctx, "a change of Microsoft.Authorization will count when the watch brings it", "id", id.String(), "error", err)
 	}
 }
 
-func indexed(r *resource.Resource) (rbac.Assignment, error) {
+// indexed is the assignment as the index has it. Those that the cloud made itself
+// don't wait to be propagated.
+func (p *Provider) indexed(r *resource.Resource) (rbac.Assignment, error) {
 	props, err := resource.Read[properties](r)
 	if err != nil {
 		return rbac.Assignment{}, err
 	}
-	return rbac.Assignment{
+	kept, err := resource.ReadInternal[internalState](r)
+	if err != nil {
+		return rbac.Assignment{}, err
+	}
+	a := rbac.Assignment{
 		ID: r.ID, Scope: r.ID.Parent(), RoleDefinitionID: props.RoleDefinitionID, PrincipalID: props.PrincipalID,
 		PrincipalType: props.PrincipalType, Condition: text(props.Condition),
-	}, nil
+	}
+	if p.cfg.Propagation > 0 && !kept.Immediate {
+		created, err := time.Parse(time.RFC3339Nano, props.CreatedOn)
+		if err != nil {
+			return a, fmt.Errorf("reading when an assignment was made: %w", err)
+		}
+		a.From = created.Add(p.cfg.Propagation)
+	}
+	return a, nil
+}
+
+// internalState is what an assignment keeps beside what clients see.
+type internalState struct {
+	Immediate bool `json:"immediate,omitempty"`
 }
 
 func text(s *string) string {

@@ -1,5 +1,6 @@
 // Package authorization is the Microsoft.Authorization resource provider: role
-// definitions, role assignments at every scope, the caller's own permissions.
+// definitions, role assignments at every scope, deny assignments, the caller's own
+// permissions, and why somebody may or may not do something (checkAccess).
 // It is also the pipeline's authoriser, because whoever holds the assignments
 // decides.
 //
@@ -12,6 +13,8 @@
 // the same scope (a claim in the same transaction sees to it), and that the index
 // is complete before the first decision (Load). It doesn't remove assignments
 // whose principal is gone: as on Azure they stay as orphans until deleted.
-// Custom roles, deny assignments and conditions aren't evaluated; an assignment
-// with a condition is kept and grants nothing.
+//
+// Start with decide.go (what a call is decided by) and assignments.go. Conditions
+// are evaluated over what request and scope tell (attributes.go); deny assignments
+// are the cloud's own (deny.go), clients only read them, as on Azure.
 package authorization

@@ -51,3 +51,22 @@ func assignmentNotFound(guid string) *rest.Error {
 	return rest.NewError(http.StatusNotFound, "RoleAssignmentNotFound",
 		fmt.Sprintf("The role assignment '%s' is not found.", undashed(guid)))
 }
+
+func unmatchedPrincipalType(principalID, is, named string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "UnmatchedPrincipalType", fmt.Sprintf(
+		"The PrincipalId '%s' has type '%s', which is different from specified PrincipalType '%s'.", undashed(principalID), is, named))
+}
+
+func notAssignable(scope, guid string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "RoleAssignmentScopeNotAssignableToRoleDefinition", fmt.Sprintf(
+		"The scope '%s' is not among the assignable scopes of the role definition with ID '%s'. Add it with 'az role definition update'.", scope, undashed(guid)))
+}
+
+func lastAdministrator() *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "CannotDeleteLastRbacAdminAssignment",
+		"Cannot delete the last RBAC admin assignment. Assign Owner, User Access Administrator or Role Based Access Control Administrator at the subscription to somebody else first.")
+}
+
+func invalidCondition(cause error) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "InvalidCondition", fmt.Sprintf("The specified condition is invalid: %v.", cause))
+}

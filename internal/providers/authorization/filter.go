@@ -55,15 +55,4 @@ func (f filter) has(name string) bool {
 	return ok
 }
 
-// principal is the principal that the list is limited to. Groups that it may be
-// in don't exist in the directory, so both terms mean the same.
-func (f filter) principal() (string, bool) {
-	for _, name := range []string{"assignedTo", "principalId"} {
-		if id, ok := f[name]; ok {
-			return id, true
-		}
-	}
-	return "", false
-}
-
 func invalidFilter(text string) *rest.Error { return rest.InvalidFilter(text) }

@@ -65,17 +65,19 @@ func FuzzParseFilter(f *testing.F) {
 	})
 }
 
-func TestIsAssignmentKey(t *testing.T) {
+func TestKindOf(t *testing.T) {
 	const at = "/lanyard/resources/subscriptions/s/providers/microsoft.authorization/roleassignments/"
-	for key, want := range map[string]bool{
-		at + "a": true, at + "a/providers/x/y/z": false,
-		"/lanyard/resources/providers/microsoft.authorization/roleassignments/a":                                                     true,
-		"/lanyard/resources/subscriptions/s":                                                                                         false,
-		"/lanyard/resources/subscriptions/s/resourcegroups/g/providers/a/b/c" + at[len("/lanyard/resources/subscriptions/s"):] + "d": true,
-		at[:len(at)-1]: false,
+	for key, want := range map[string]string{
+		at + "a": "roleassignments", at + "a/providers/x/y/z": "",
+		"/lanyard/resources/providers/microsoft.authorization/roledefinitions/a":                                                     "roledefinitions",
+		"/lanyard/resources/providers/microsoft.authorization/denyassignments/a":                                                     "denyassignments",
+		"/lanyard/resources/providers/microsoft.authorization/locks/a":                                                               "",
+		"/lanyard/resources/subscriptions/s":                                                                                         "",
+		"/lanyard/resources/subscriptions/s/resourcegroups/g/providers/a/b/c" + at[len("/lanyard/resources/subscriptions/s"):] + "d": "roleassignments",
+		at[:len(at)-1]: "",
 	} {
-		if got := isAssignmentKey(key); got != want {
-			t.Errorf("%s: got %v, want %v", key, got, want)
+		if got := kindOf(key); got != want {
+			t.Errorf("%s: got %q, want %q", key, got, want)
 		}
 	}
 }

@@ -63,6 +63,9 @@ func (p *Provider) Grant(ctx context.Context, g Grant) (*resource.Resource, erro
 		if err := q.complete(next, nil, g.By.ObjectID, p.cfg.Clock.Now()); err != nil {
 			return nil, err
 		}
+		if err := next.SetInternal(internalState{Immediate: true}); err != nil {
+			return nil, err
+		}
 		made, err := p.cfg.Resources.Create(ctx, g.By, next, []store.Op{claim.op}, claim.conds...)
 		if errors.Is(err, store.ErrConflict) {
 			continue // somebody claimed it meanwhile

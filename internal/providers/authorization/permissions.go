@@ -28,7 +28,7 @@ func (p *Provider) permissions() *providers.Type {
 
 func (p *Provider) listPermissions(_ context.Context, r *providers.Request) ([]*resource.Resource, error) {
 	var out []*resource.Resource
-	for i, permission := range p.index.Permissions(append([]string{r.Caller.ObjectID}, r.Caller.Groups...), r.Scope) {
+	for i, permission := range p.index.Permissions(p.principals(nil, r.Caller), r.Scope) {
 		raw, err := json.Marshal(permission)
 		if err != nil {
 			return nil, fmt.Errorf("writing permissions: %w", err)
