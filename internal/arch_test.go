@@ -33,6 +33,7 @@ var layers = []string{
 	"internal/providers/managedidentity",
 	"internal/providers/authorization",
 	"internal/providers/features",
+	"internal/providers/locks",
 	"internal/providers/registration",
 	"internal/providers",
 	"internal/directory",

@@ -33,6 +33,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
+	"github.com/lanyard-project/lanyard/internal/providers/locks"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
 	"github.com/lanyard-project/lanyard/internal/providers/resources"
@@ -134,8 +135,11 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	if err := roles.Load(ctx); err != nil {
-		return fmt.Errorf("loading role assignments: %w", err)
+	locked := locks.New(locks.Config{Store: state, Log: log, Clock: clk})
+	for _, load := range []func(context.Context) error{roles.Load, locked.Load} {
+		if err := load(ctx); err != nil {
+			return err
+		}
 	}
 	tenant, err := firstStart(ctx, c, out, state, people, engine, roles)
 	if err != nil {
@@ -169,7 +173,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	origins := []string{c.origin, platformOrigin}
 	verifier := tokens.NewVerifier(c.origin, ring, clk)
 	arm := pipeline.New(pipeline.Options{
-		Registry: registry, Engine: engine, Authorizer: roles, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder),
+		Registry: registry, Engine: engine, Authorizer: roles, Locks: locked, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder),
 		Authenticator: pipeline.TokenAuthenticator{Verifier: verifier, Audiences: pipeline.Audiences(origins...)},
 	})
 	front = edge.New(edge.Options{
@@ -196,7 +200,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	})
 	defer aks.Close()
 	for _, provider := range []interface{ Types() []*providers.Type }{
-		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, networks, computing, aks,
+		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, networks, computing, aks,
 		dns.New(dns.Config{Store: state, Resources: engine}),
 	} {
 		if err := registry.Register(provider.Types()...); err != nil {
@@ -217,7 +221,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		}
 		return nil
 	})
-	for _, run := range []func(context.Context) error{ring.Run, people.Run, roles.Run, computing.Run} {
+	for _, run := range []func(context.Context) error{ring.Run, people.Run, roles.Run, locked.Run, computing.Run} {
 		group.Go(func() error { return ignoreCanceled(run(ctx)) })
 	}
 	resumed := make(chan struct{})

@@ -30,6 +30,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
+	"github.com/lanyard-project/lanyard/internal/providers/locks"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
 	"github.com/lanyard-project/lanyard/internal/providers/registration"
@@ -115,11 +116,12 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 	f.compute = compute.New(compute.Config{Store: s, Resources: engine, Directory: f.directory, Log: log, Clock: clock.RealClock{}})
 	f.features = features.New(features.Config{Store: s, Resources: engine, Clock: f.clock, Takes: registration.Takes})
 	arm := resources.New(engine, registry, f.clock)
+	locked := locks.New(locks.Config{Store: s, Log: log, Clock: f.clock})
 	aks := &providers.Type{Namespace: "Microsoft.ContainerService", Name: "managedClusters", APIVersions: []string{"2024-09-01"}, Levels: providers.AtGroup, Tracked: true}
 	if err := registry.Register(aks); err != nil {
 		t.Fatal(err)
 	}
-	for _, types := range [][]*providers.Type{arm.Types(), f.features.Types(), f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types(),
+	for _, types := range [][]*providers.Type{arm.Types(), f.features.Types(), locked.Types(), f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types(),
 		dns.New(dns.Config{Store: s, Resources: engine}).Types()} {
 		if err := registry.Register(types...); err != nil {
 			t.Fatal(err)
@@ -127,6 +129,7 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 	}
 	f.run(f.authorization.Load, f.authorization.Run)
 	f.run(f.compute.Load, f.compute.Run)
+	f.run(locked.Load, locked.Run)
 
 	sub := &resource.Resource{ID: armid.Subscription(subscription)}
 	if err := sub.SetInternal(map[string]string{"tenantId": tenant}); err != nil {
@@ -140,7 +143,7 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 	f.grant(ownerID, ownerRole, sub.ID)
 
 	p := pipeline.New(pipeline.Options{
-		Registry: registry, Engine: engine, Authenticator: names{}, Authorizer: f.authorization, DefaultTenant: tenant, Clock: f.clock, Log: log,
+		Registry: registry, Engine: engine, Authenticator: names{}, Authorizer: f.authorization, Locks: locked, DefaultTenant: tenant, Clock: f.clock, Log: log,
 	})
 	f.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		write(w, p.Handle(r.Context(), pipeline.Call{

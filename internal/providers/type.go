@@ -97,6 +97,10 @@ type Type struct {
 	// Remove does the same for a DELETE, where Old is what goes and Next is nil.
 	// Without Start the resource and everything below it are gone with the transaction.
 	Remove func(ctx context.Context, r *Request) error
+	// Apply makes the change itself, for types whose documents are a part of another
+	// resource's and that are read with Get; nothing is stored for them then. It
+	// returns what is shown, for a removal nil.
+	Apply func(ctx context.Context, r *Request) (*resource.Resource, error)
 	// Committed is told after each transaction that wrote or removed a resource of
 	// the type, also those of plans and of Resources: to bring an index up to date
 	// before the caller hears of success. next is nil for a removal.

@@ -49,6 +49,10 @@ func (p *Pipeline) tryDelete(ctx context.Context, c *call) (rest.Response, error
 			return rest.Response{}, byProvider(t, err)
 		}
 	}
+	if r.Type.Apply != nil {
+		_, err := r.Type.Apply(ctx, r)
+		return rest.Empty(http.StatusOK), byProvider(r.Type, err)
+	}
 	outcome, err := p.Engine.Commit(ctx, r)
 	switch {
 	case err != nil:

@@ -26,6 +26,8 @@ type Options struct {
 	Engine        *ops.Engine
 	Authenticator Authenticator
 	Authorizer    Authorizer
+	// Locks are asked before everything that isn't a read; nil means that there are none.
+	Locks Locks
 	// DefaultTenant is where callers without a token are sent, when no subscription
 	// in the path says otherwise.
 	DefaultTenant string
@@ -113,6 +115,9 @@ func (p *Pipeline) serve(ctx context.Context, c *call) (rest.Response, error) {
 		return rest.Response{}, err
 	}
 	if err := p.authorise(ctx, c); err != nil {
+		return rest.Response{}, err
+	}
+	if err := p.unlocked(c); err != nil {
 		return rest.Response{}, err
 	}
 	switch c.match.Method {

@@ -17,7 +17,7 @@ func (p *Pipeline) read(ctx context.Context, c *call) (rest.Response, error) {
 	if err != nil {
 		return rest.Response{}, err
 	}
-	if c.match.Head && r.ID.Is(armid.ResourceGroupType) {
+	if c.match.Head {
 		return rest.Empty(http.StatusNoContent), nil
 	}
 	if not := c.Header.Get("If-None-Match"); not != "" && c.match.Type.ShowETag && matches(not, r) {

@@ -56,6 +56,13 @@ func (p *Pipeline) tryWrite(ctx context.Context, c *call, body json.RawMessage, 
 			return rest.Response{}, byProvider(t, err)
 		}
 	}
+	if t.Apply != nil {
+		shown, err := t.Apply(ctx, r)
+		if err != nil {
+			return rest.Response{}, byProvider(t, err)
+		}
+		return respond(ctx, c, http.StatusOK, shown)
+	}
 	outcome, err := p.Engine.Commit(ctx, r)
 	if err != nil {
 		return rest.Response{}, err

@@ -125,6 +125,13 @@ func InvalidResourceName(name, rule string) *Error {
 		fmt.Sprintf("Resource name %s is invalid. %s", name, rule))
 }
 
+// ScopeLocked answers a write or delete that locks forbid.
+func ScopeLocked(scope, operation string, locked []string) *Error {
+	return NewError(http.StatusConflict, "ScopeLocked", fmt.Sprintf(
+		"The scope '%s' cannot perform %s operation because following scope(s) are locked: '%s'. Please remove the lock and try again.",
+		scope, operation, strings.Join(locked, ",")))
+}
+
 // LinkedInvalidPropertyID answers a property that should be a resource ID and isn't.
 func LinkedInvalidPropertyID(value, path string) *Error {
 	return NewError(http.StatusBadRequest, "LinkedInvalidPropertyId", fmt.Sprintf(

@@ -22,7 +22,7 @@ func core(scopeType string) []string {
 	case armid.TenantType:
 		return []string{"tenants", "subscriptions", "providers"}
 	case armid.SubscriptionType:
-		return []string{"resourceGroups", "resources", "locations", "providers"}
+		return []string{"resourceGroups", "resources", "locations", "providers", "tagNames"}
 	case armid.ResourceGroupType:
 		return []string{"resources"}
 	}

@@ -44,9 +44,9 @@ type Config struct {
 
 // Memberships is a Principals that knows groups; *directory.Directory may be one.
 type Memberships interface {
-	// MemberOf returns the object IDs of all groups, transitive ones included, that
+	// GroupsOf returns the object IDs of all groups, transitive ones included, that
 	// the principal is in. It answers from memory.
-	MemberOf(objectID string) []string
+	GroupsOf(objectID string) []string
 }
 
 // Provider serves the types of Microsoft.Authorization and decides about all

@@ -69,7 +69,7 @@ func (p *Provider) DecideWith(caller providers.Caller, q rbac.Query) rbac.Decisi
 func (p *Provider) principals(to []string, caller providers.Caller) []string {
 	to = append(append(to, caller.ObjectID), caller.Groups...)
 	if m, ok := p.cfg.Principals.(Memberships); ok {
-		to = append(to, m.MemberOf(caller.ObjectID)...)
+		to = append(to, m.GroupsOf(caller.ObjectID)...)
 	}
 	return to
 }

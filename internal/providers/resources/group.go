@@ -26,7 +26,8 @@ func (p *Provider) groups() *providers.Type {
 		Filter: func(r *providers.Request) (func(*resource.Resource) bool, error) {
 			return parseFilter(r.Query.Get("$filter"))
 		},
-		Remove: func(_ context.Context, r *providers.Request) error { return r.Start(deletePlan, nil) },
+		Remove:  func(_ context.Context, r *providers.Request) error { return r.Start(deletePlan, nil) },
+		Actions: moves(),
 		Plans: []providers.Plan{{
 			Name:  deletePlan,
 			Steps: []providers.Step{{Name: "delete contents", Run: p.deleteContents, Patience: 10 * time.Minute}},
