@@ -45,10 +45,10 @@ func (r *replacing) Set(value string) error {
 
 // numbers are ports while they are flags.
 type numbers struct {
-	metadataIP, agentAddress             string
-	metadataPort, port, strangers, local uint
-	probe, metrics                       uint
-	probeAddress, metricsAddress         string
+	metadataIP, agentAddress                     string
+	metadataPort, port, strangers, local, hooked uint
+	probe, metrics                               uint
+	probeAddress, metricsAddress                 string
 }
 
 func parse(arguments []string, output io.Writer) (options, error) {
@@ -85,13 +85,18 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.StringVar((*string)(&c.Mode), "operation-mode", string(agent.Standard),
 		"standard: mic assigns identities; managed: without mic, bindings alone say what pods of their namespace may have")
 	set.StringVar((*string)(&c.Network), "pod-network", string(pods.Routed),
-		"how pods are connected to the node: routed (each by an interface and a route of its own) or bridge; pods that are connected otherwise are refused")
+		"how pods are connected to the node: routed (each by an interface and a route of its own), bridge, or other (with --attestation=ebpf); "+
+			"pods that are connected otherwise are refused")
+	set.StringVar((*string)(&c.Attestation), "attestation", string(agent.ByBinding),
+		"how callers are proven: binding (by the interface and address of their packets) or ebpf (by hooks in the kernel, where they connect)")
+	set.StringVar(&c.HookFolder, "hook-folder", "/sys/fs/bpf/lanyard", "where hooks are pinned, in a BPF file system")
 	set.StringVar(&n.metadataIP, "metadata-ip", "169.254.169.254", "address at which pods ask")
 	set.UintVar(&n.metadataPort, "metadata-port", 80, "port at which pods ask")
 	set.StringVar(&n.agentAddress, "agent-address", "169.254.25.79", "address of the agent, put on the node's loopback interface")
 	set.UintVar(&n.port, "nmi-port", 2579, "the agent's port for pods that are proven")
 	set.UintVar(&n.strangers, "unproven-port", 2580, "the agent's port for everybody else, who is refused")
 	set.UintVar(&n.local, "host-network-port", 2581, "the agent's port for pods in the node's network, who are proven by their sockets")
+	set.UintVar(&n.hooked, "hooked-port", 2582, "the agent's port for pods that hooks lead there, with --attestation=ebpf")
 	set.UintVar(&n.probe, "http-probe-port", 8085, "port of /healthz and /readyz; 0 for none")
 	set.StringVar(&n.probeAddress, "http-probe-address", "", "address of /healthz and /readyz; empty for all")
 	set.UintVar(&n.metrics, "prometheus-port", 9090, "port of /metrics; 0 for none")
@@ -124,7 +129,7 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 
 // apply turns addresses and ports into what the agent takes.
 func (n numbers) apply(c *agent.Config) error {
-	for _, port := range []uint{n.metadataPort, n.port, n.strangers, n.local, n.probe, n.metrics} {
+	for _, port := range []uint{n.metadataPort, n.port, n.strangers, n.local, n.hooked, n.probe, n.metrics} {
 		if port > 65535 {
 			return fmt.Errorf("%d is not a port", port)
 		}
@@ -137,7 +142,8 @@ func (n numbers) apply(c *agent.Config) error {
 		return fmt.Errorf("reading --agent-address: %w", err)
 	}
 	c.Metadata = netip.AddrPortFrom(metadata, uint16(n.metadataPort))
-	c.Port, c.StrangerPort, c.LocalPort = uint16(n.port), uint16(n.strangers), uint16(n.local)
+	c.Port, c.StrangerPort = uint16(n.port), uint16(n.strangers)
+	c.LocalPort, c.HookedPort = uint16(n.local), uint16(n.hooked)
 	if n.probe != 0 {
 		c.Probe = n.probeAddress + ":" + strconv.FormatUint(uint64(n.probe), 10)
 	}

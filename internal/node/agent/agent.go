@@ -56,7 +56,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 	if err != nil {
 		return err
 	}
-	local, err := listenLocally(ctx, c)
+	grouped, err := listenByGroup(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 		listener net.Listener
 	}{
 		{parts.proven, serve.Crowd{PerOrigin: 128, InAll: 8192}, proven},
-		{parts.proven, serve.Crowd{PerOrigin: 128, InAll: 1024}, local},
+		{parts.proven, serve.Crowd{PerOrigin: 128, InAll: 1024}, grouped},
 		{parts.stranger, serve.Crowd{PerOrigin: 64, InAll: 1024}, strangers},
 	} {
 		answerOn(ctx, group, serve.NewServer(port.handler, port.most, parts.metrics, clock.RealClock{}, log), port.listener)
@@ -84,19 +84,6 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 	}
 	log.Info("agent started", "node", c.Node, "metadata", c.Metadata, "address", c.Agent, "port", c.Port)
 	return group.Wait()
-}
-
-// listenLocally listens for pods in the node's network.
-func listenLocally(ctx context.Context, c Config) (net.Listener, error) {
-	sockets, err := attest.OpenSockets()
-	if err != nil {
-		return nil, err
-	}
-	listener, err := attest.Listen(ctx, netip.AddrPortFrom(c.Agent, c.LocalPort))
-	if err != nil {
-		return nil, errors.Join(err, sockets.Close())
-	}
-	return attest.Local{Listener: listener, Sockets: sockets, Metadata: c.Metadata}, nil
 }
 
 // parts are what runs.
@@ -130,7 +117,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	runtime := pods.NewRuntime(conn, pods.Kernel{}, c.Network, sandboxes, clk, log)
+	runtime := pods.NewRuntime(conn, pods.Kernel{}, pods.Attachment{Network: c.Network, ByGroup: c.Attestation == ByEBPF}, sandboxes, clk, log)
 	p.loops = append(p.loops, func(ctx context.Context) error {
 		defer conn.Close()
 		return runtime.Run(ctx)
@@ -155,7 +142,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	if upstream == "" {
 		upstream = "http://" + c.Metadata.String()
 	}
-	prover := &attest.Prover{Sandboxes: sandboxes, Refresh: runtime.Refresh, Clock: clk, Patience: time.Second}
+	prover := &attest.Prover{Sandboxes: sandboxes, Refresh: runtime.Refresh, Clock: clk, Patience: time.Second, ByGroup: c.Attestation == ByEBPF}
 	p.metrics = serve.NewMetrics(p.registry)
 	p.proven = serve.NewProven(serve.Options{
 		Prover: prover, Facts: facts, Assignments: entitlements, Exceptions: exceptions, Cache: cache, Metrics: p.metrics, Audit: audit, Clock: clk,

@@ -33,6 +33,10 @@ type Config struct {
 	Port         uint16 // proven
 	StrangerPort uint16 // unproven
 	LocalPort    uint16 // pods in the node's network
+	HookedPort   uint16 // pods that hooks lead to the agent
+	Attestation  Attestation
+	// HookFolder is where hooks are pinned.
+	HookFolder string
 	// Network says how pods are connected to the node.
 	Network       pods.Network
 	RuntimeSocket string
@@ -78,8 +82,14 @@ func (c Config) Validate() error {
 		return fmt.Errorf("operation mode %q is not known: it is standard or managed", c.Mode)
 	case c.Mode == Managed && !c.ForceNamespaced:
 		return errors.New("operation mode managed gives pods identities of their own namespace only: leave out --forceNamespaced=false")
-	case c.Network != pods.Routed && c.Network != pods.Bridge:
-		return fmt.Errorf("pod network %q is not known: it is routed or bridge", c.Network)
+	case c.Attestation != ByBinding && c.Attestation != ByEBPF:
+		return fmt.Errorf("attestation %q is not known: it is binding or ebpf", c.Attestation)
+	case c.Network != pods.Routed && c.Network != pods.Bridge && c.Network != pods.Other:
+		return fmt.Errorf("pod network %q is not known: it is routed, bridge or other", c.Network)
+	case c.Network == pods.Other && c.Attestation != ByEBPF:
+		return errors.New("pods on another network than a routed one or a bridge can be proven by hooks alone: --attestation=ebpf")
+	case c.Attestation == ByEBPF && c.Cgroups.Kubepods == None:
+		return errors.New("hooks are on the pods' cgroup: --kubepods-cgroup=none leaves nothing to put them on")
 	case c.Node == "":
 		return errors.New("the node's name is missing: set --node or NODE_NAME")
 	case c.Patience <= 0 || c.Young <= 0:
@@ -124,9 +134,14 @@ func (c Config) young() time.Duration {
 
 // addresses are the parts of the redirect that need no looking up.
 func (c Config) addresses() redirect.Config {
-	return redirect.Config{
-		Metadata: c.Metadata, Agent: c.Agent, Proven: c.Port, Unproven: c.StrangerPort, Local: c.LocalPort, Bridge: c.Network == pods.Bridge,
+	config := redirect.Config{
+		Metadata: c.Metadata, Agent: c.Agent, Proven: c.Port, Unproven: c.StrangerPort, Local: c.LocalPort,
+		Bridge: c.Network == pods.Bridge, Unbound: c.Network == pods.Other,
 	}
+	if c.Attestation == ByEBPF {
+		config.Hooked = c.HookedPort
+	}
+	return config
 }
 
 // redirectConfig resolves all that installing the redirect needs.

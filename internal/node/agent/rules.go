@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"runtime"
 
 	"k8s.io/utils/clock"
 
+	"github.com/lanyard-project/lanyard/internal/node/hook"
 	"github.com/lanyard-project/lanyard/internal/node/redirect"
 )
 
@@ -36,6 +38,16 @@ func install(c Config, log *slog.Logger) error {
 	}
 	if err := redirect.Install(config); err != nil {
 		return err
+	}
+	if c.Attestation == ByEBPF {
+		mount, err := c.Cgroups.mount()
+		if err != nil {
+			return err
+		}
+		if err := installHooks(c, filepath.Join(mount, config.Kubepods.Path)); err != nil {
+			return err
+		}
+		log.Info("hooks installed", "folder", c.HookFolder, "cgroup", config.Kubepods.Path)
 	}
 	log.Info("redirect installed", "metadata", config.Metadata, "agent", config.Agent,
 		"kubepods", config.Kubepods.Path, "level", config.Kubepods.Level)
@@ -80,6 +92,11 @@ func confirm(ctx context.Context, clk clock.Clock, bindings *redirect.Bindings, 
 
 // RemoveRules takes the redirect away, for an uninstaller.
 func RemoveRules(c Config, log *slog.Logger) error {
+	if c.Attestation == ByEBPF {
+		if err := hook.Remove(c.HookFolder); err != nil {
+			return err
+		}
+	}
 	if err := redirect.Remove(redirect.Config{Agent: c.Agent}); err != nil {
 		return err
 	}

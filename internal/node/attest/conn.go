@@ -37,8 +37,8 @@ func Listen(ctx context.Context, address netip.AddrPort) (net.Listener, error) {
 // Origin says where an accepted connection came from: by the interface of its first packet and its source address, or by the
 // cgroup of the socket at its other end, as the listener has it.
 func Origin(conn net.Conn) (pods.Binding, error) {
-	if local, ok := conn.(localConn); ok {
-		return local.origin()
+	if group, ok := conn.(groupConn); ok {
+		return group.origin()
 	}
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {

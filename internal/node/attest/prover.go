@@ -20,6 +20,9 @@ var (
 	ErrUnknown = errors.New("the caller is not a pod that this agent can prove")
 	// ErrForged: the interface or the address is a pod's, but not both the same pod's.
 	ErrForged = errors.New("the source address does not belong to the interface it came from")
+	// ErrUnseen: its packets came, but no hook saw the connection begin. A raw socket does that, and a sandbox with a network
+	// stack of its own.
+	ErrUnseen = errors.New("no hook saw the pod connect")
 	// ErrNew: the pod has just become known; its next connection will be proven.
 	ErrNew = errors.New("the pod has only just become known")
 )
@@ -40,6 +43,8 @@ type Prover struct {
 	Clock   clock.Clock
 	// Patience is how long a stranger is held while the runtime is asked.
 	Patience time.Duration
+	// ByGroup says that the redirect lets nobody through by bindings.
+	ByGroup bool
 
 	settling atomic.Int32
 }
@@ -99,6 +104,9 @@ func (p *Prover) Stranger(ctx context.Context, origin pods.Binding) error {
 	for asked := false; ; {
 		changed := p.Sandboxes.Changed()
 		if _, ok := p.Sandboxes.At(origin); ok {
+			if p.ByGroup {
+				return ErrUnseen
+			}
 			return ErrNew
 		}
 		err := p.doubt(origin)

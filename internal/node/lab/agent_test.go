@@ -64,6 +64,11 @@ func (l log) String() string {
 
 func (w *world) start(cgroup *os.File, environment []string, name string, arguments ...string) *process {
 	w.t.Helper()
+	return w.startIn(w.node, cgroup, environment, name, arguments...)
+}
+
+func (w *world) startIn(in *namespace, cgroup *os.File, environment []string, name string, arguments ...string) *process {
+	w.t.Helper()
 	file, err := os.CreateTemp(w.folder, "log")
 	if err != nil {
 		w.t.Fatal(err)
@@ -76,7 +81,7 @@ func (w *world) start(cgroup *os.File, environment []string, name string, argume
 	if cgroup != nil {
 		p.SysProcAttr.UseCgroupFD, p.SysProcAttr.CgroupFD = true, int(cgroup.Fd())
 	}
-	w.node.do(func() { w.node.must(p.Start(), "starting "+name) })
+	in.do(func() { in.must(p.Start(), "starting "+name) })
 	if w.t.Failed() {
 		w.t.FailNow()
 	}
@@ -96,6 +101,9 @@ func (p *process) kill() {
 func (w *world) arguments(more ...string) []string {
 	if w.bridge != "" {
 		more = append(more, "--pod-network=bridge")
+	}
+	if w.hooks != "" {
+		more = append(more, "--attestation=ebpf", "--hook-folder="+w.hooks)
 	}
 	return append([]string{
 		"--node=node1", "--runtime-endpoint=unix://" + w.runtime.socket, "--kube-api=" + w.api.url,
@@ -139,12 +147,12 @@ func (w *world) ready(p *process) {
 // getFrom asks for a token by a process of the node's network in a cgroup.
 func (w *world) getFrom(cgroup *os.File) string {
 	w.t.Helper()
-	return w.getFromURL(cgroup, tokenURL)
+	return w.getFromURL(w.node, cgroup, tokenURL)
 }
 
-func (w *world) getFromURL(cgroup *os.File, url string) string {
+func (w *world) getFromURL(in *namespace, cgroup *os.File, url string) string {
 	w.t.Helper()
-	p := w.start(cgroup, []string{roleVariable + "=" + roleGet, targetVariable + "=" + url}, os.Args[0])
+	p := w.startIn(in, cgroup, []string{roleVariable + "=" + roleGet, targetVariable + "=" + url}, os.Args[0])
 	<-p.ended
 	return p.output.String()
 }

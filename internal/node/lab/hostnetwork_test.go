@@ -16,17 +16,23 @@ func (w *world) hostPod(name, label string) *pod {
 	p := &pod{
 		namespace: w.node, world: w, name: name, uid: uid, sandbox: fmt.Sprintf("sandbox-%d", number),
 		address: netip.MustParseAddr(nodeIP), label: label, account: "default",
-		cgroup: strings.TrimPrefix(group(w.t, "node1", "kubepods", "besteffort", "pod"+uid).Name(), w.cgroupMount()),
+		inHost: true,
 	}
+	p.house()
 	w.api.putPod(p)
 	w.runtime.start(p)
 	return p
 }
 
+// house gives a pod its cgroup.
+func (p *pod) house() {
+	p.cgroup = strings.TrimPrefix(group(p.t, "node1", "kubepods", "besteffort", "pod"+p.uid).Name(), p.world.cgroupMount())
+}
+
 // asks gives what a container of the pod is answered.
 func (p *pod) asks(query string) string {
 	container := group(p.t, "node1", "kubepods", "besteffort", "pod"+p.uid, "container")
-	return p.world.getFromURL(container, tokenURL+query)
+	return p.world.getFromURL(p.namespace, container, tokenURL+query)
 }
 
 // A pod in the node's network has the node's address, as do all others: its sockets tell whose they are. The agents before had

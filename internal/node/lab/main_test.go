@@ -17,12 +17,16 @@ const (
 	targetVariable = "LANYARD_LAB_TARGET"
 	roleGet        = "get"
 	roleNoop       = "noop"
+	rolePeer       = "peer"
 )
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case roleGet:
 		get(os.Getenv(targetVariable))
+		os.Exit(0)
+	case rolePeer:
+		peer(os.Getenv(targetVariable))
 		os.Exit(0)
 	case roleNoop:
 		noop(os.Getenv(targetVariable))

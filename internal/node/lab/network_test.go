@@ -137,6 +137,7 @@ type world struct {
 	api        *fakeAPI
 	folder     string
 	bridge     string // the pods' bridge; empty on a routed network
+	hooks      string // where hooks are pinned; empty without
 	next       atomic.Int32
 }
 
@@ -175,7 +176,8 @@ type pod struct {
 	host, hardware  string // the node's end of the cable
 	own             string // the pod's Ethernet address
 	label, account  string
-	cgroup          string // of a pod in the node's network
+	cgroup          string // below the mount
+	inHost          bool   // in the node's network
 	connectionLocal *net.TCPAddr
 }
 

@@ -76,7 +76,7 @@ func (f *fakeRuntime) status(p *pod) *cri.PodSandboxStatus {
 		state = cri.PodSandboxState_SANDBOX_READY
 	}
 	network, address := cri.NamespaceMode_POD, p.address.String()
-	if p.cgroup != "" {
+	if p.inHost {
 		network, address = cri.NamespaceMode_NODE, ""
 	}
 	return &cri.PodSandboxStatus{
@@ -112,7 +112,7 @@ func (f *fakeRuntime) PodSandboxStatus(_ context.Context, r *cri.PodSandboxStatu
 
 // record is the part of containerd's verbose status that tells of the network.
 func record(p *pod) string {
-	if p.cgroup != "" {
+	if p.inHost {
 		return fmt.Sprintf(`{"pid":1,"config":{"linux":{"cgroup_parent":%q}}}`, p.cgroup)
 	}
 	type config struct {
@@ -132,7 +132,9 @@ func record(p *pod) string {
 	if p.world.bridge != "" {
 		interfaces[p.world.bridge] = config{Mac: "02:00:00:00:00:ff"}
 	}
-	info, err := json.Marshal(map[string]any{"pid": 1, "cniResult": map[string]any{"Interfaces": interfaces}})
+	info, err := json.Marshal(map[string]any{
+		"pid": 1, "cniResult": map[string]any{"Interfaces": interfaces}, "config": map[string]any{"linux": map[string]any{"cgroup_parent": p.cgroup}},
+	})
 	if err != nil {
 		panic(err)
 	}

@@ -19,6 +19,8 @@ const (
 	Routed Network = "routed"
 	// Bridge: the cables are ports of a bridge.
 	Bridge Network = "bridge"
+	// Other: in a way that tells nothing of who sends a packet. Pods are proven by the cgroup in which they connect, or not at all.
+	Other Network = "other"
 )
 
 // Binding is where a pod's packets come from: the node's end of its cable, by the kernel's index, and its address. On a bridge the

@@ -2,6 +2,7 @@ package pods
 
 import (
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -40,7 +41,16 @@ func TestSandboxOfAGroup(t *testing.T) {
 	mount := t.TempDir()
 	s := NewSandboxes(&gate{}, mount, slog.New(slog.DiscardHandler))
 	s.add(Sandbox{ID: "a", UID: "u1", HostNetwork: true, Cgroup: "/kubepods/podu1"})
-	s.add(Sandbox{ID: "b", UID: "u2"}) // has a network of its own
+	s.add(Sandbox{ID: "b", UID: "u2"}) // isn't proven by its group
+	own := netip.MustParseAddr("10.0.1.5")
+	s.add(Sandbox{ID: "c", UID: "u3", Cgroup: "/kubepods/podu3", Address: own})
+	third := number(t, filepath.Join(mount, "kubepods/podu3/container"))
+	if got, ok := s.At(Binding{Group: third, Address: own}); !ok || got.UID != "u3" {
+		t.Errorf("a group with its pod's address is of %+v", got)
+	}
+	if got, ok := s.At(Binding{Group: third, Address: netip.MustParseAddr("10.0.1.6")}); ok {
+		t.Errorf("a group with another address is of %+v", got)
+	}
 	pod := number(t, filepath.Join(mount, "kubepods/podu1"))
 	for name, want := range map[string]string{
 		"kubepods/podu1": "u1", "kubepods/podu1/container": "u1", "kubepods/podu1/container/nested": "u1",

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,6 +30,7 @@ type Runtime struct {
 	client    cri.RuntimeServiceClient
 	links     Links
 	network   Network
+	byGroup   bool
 	sandboxes *Sandboxes
 	clock     clock.Clock
 	log       *slog.Logger
@@ -44,10 +46,17 @@ func Dial(socket string) (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
+// Attachment says how pods are connected, and whether all of them are proven by their cgroups (those in the node's network always
+// are).
+type Attachment struct {
+	Network Network
+	ByGroup bool
+}
+
 // NewRuntime follows the runtime behind a connection and keeps the sandboxes up to date.
-func NewRuntime(conn grpc.ClientConnInterface, links Links, network Network, sandboxes *Sandboxes, clk clock.Clock, log *slog.Logger) *Runtime {
+func NewRuntime(conn grpc.ClientConnInterface, links Links, attached Attachment, sandboxes *Sandboxes, clk clock.Clock, log *slog.Logger) *Runtime {
 	return &Runtime{
-		client: cri.NewRuntimeServiceClient(conn), links: links, network: network, sandboxes: sandboxes, clock: clk, log: log,
+		client: cri.NewRuntimeServiceClient(conn), links: links, network: attached.Network, byGroup: attached.ByGroup, sandboxes: sandboxes, clock: clk, log: log,
 		asked: make(chan struct{}, 1),
 	}
 }
@@ -180,33 +189,37 @@ func (r *Runtime) read(ctx context.Context, id string) {
 	if answer.GetStatus().GetState() != cri.PodSandboxState_SANDBOX_READY {
 		return
 	}
-	sandbox := describe(answer, r.links, r.network)
+	sandbox := describe(answer, r.links, r.network, r.byGroup)
 	if sandbox.Unproven != "" {
 		r.log.Warn("a pod can't be proven", "pod", sandbox.podName(), "reason", sandbox.Unproven)
 	}
 	r.sandboxes.add(sandbox)
 }
 
-func describe(answer *cri.PodSandboxStatusResponse, links Links, network Network) Sandbox {
+// describe says what a sandbox is and what proves it; byGroup is for pods that are proven by where they connect.
+func describe(answer *cri.PodSandboxStatusResponse, links Links, network Network, byGroup bool) Sandbox {
 	s := answer.GetStatus()
+	info := answer.GetInfo()["info"]
 	sandbox := Sandbox{
 		ID: s.GetId(), UID: s.GetMetadata().GetUid(),
 		Namespace: s.GetMetadata().GetNamespace(), Name: s.GetMetadata().GetName(),
 		HostNetwork: s.GetLinux().GetNamespaces().GetOptions().GetNetwork() == cri.NamespaceMode_NODE,
 	}
-	if sandbox.HostNetwork {
-		group, err := readGroup(answer.GetInfo()["info"])
-		if err != nil {
-			sandbox.Unproven = err.Error()
+	var groupErr, cableErr error
+	if sandbox.HostNetwork || byGroup {
+		sandbox.Cgroup, groupErr = readGroup(info)
+	}
+	if !sandbox.HostNetwork {
+		address, err := netip.ParseAddr(s.GetNetwork().GetIp())
+		sandbox.Address, cableErr = address.Unmap(), err
+		if network != Other {
+			var cable cable
+			if cable, cableErr = readCable(info, s.GetNetwork().GetIp()); cableErr == nil {
+				sandbox.Bindings, sandbox.Port, cableErr = cable.bindings(links, network)
+			}
 		}
-		sandbox.Cgroup = group
-		return sandbox
 	}
-	cable, err := readCable(answer.GetInfo()["info"], s.GetNetwork().GetIp())
-	if err == nil {
-		sandbox.Bindings, sandbox.Port, err = cable.bindings(links, network)
-	}
-	if err != nil {
+	if err := errors.Join(groupErr, cableErr); err != nil {
 		sandbox.Unproven = err.Error()
 	}
 	return sandbox

@@ -15,8 +15,10 @@ type Sandbox struct {
 	ID                   string
 	UID, Namespace, Name string
 	HostNetwork          bool
-	// Cgroup is the pod's group in the version 2 hierarchy, of a pod that is proven by its sockets.
+	// Cgroup is the pod's group in the version 2 hierarchy, if the pod is proven by it.
 	Cgroup string
+	// Address is the pod's, if it has a network of its own.
+	Address netip.Addr
 	// Bindings prove the pod. Empty if Unproven says why there are none.
 	Bindings []Binding
 	// Port is the pod's place on a bridge, if that is where its bindings are.
@@ -55,7 +57,8 @@ func NewSandboxes(gate Gate, cgroups string, log *slog.Logger) *Sandboxes {
 // At gives the sandbox whose packets come from a binding.
 func (s *Sandboxes) At(binding Binding) (Sandbox, bool) {
 	if binding.Group != 0 {
-		return s.in(binding.Group)
+		sandbox, ok := s.in(binding.Group)
+		return sandbox, ok && (sandbox.HostNetwork || sandbox.Address == binding.Address)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -15,6 +15,11 @@ type Config struct {
 	Agent netip.Addr
 	// Proven and Unproven are the agent's ports on it, and Local the one for pods in the node's network.
 	Proven, Unproven, Local uint16
+	// Hooked is the port to which hooks in the kernel lead pods. Then nobody else is proven: what comes in packets that no hook
+	// saw begin goes to the unproven port. 0 is none.
+	Hooked uint16
+	// Unbound says that no bindings are known, so that hooks alone prove.
+	Unbound bool
 	// Bridge says that pods are on a bridge. Otherwise each has a route over an interface of its own.
 	Bridge bool
 	// Kubepods is the cgroup above all pods. Without it, pods in the node's network can't be told from the node's
@@ -35,6 +40,10 @@ func (c Config) Validate() error {
 		return errors.New("the agent's address is the metadata address")
 	case c.Proven == 0 || c.Unproven == 0 || c.Local == 0 || c.Proven == c.Unproven || c.Proven == c.Local || c.Unproven == c.Local:
 		return fmt.Errorf("ports %d, %d and %d have to be three different ones", c.Proven, c.Unproven, c.Local)
+	case c.Hooked != 0 && (c.Hooked == c.Proven || c.Hooked == c.Unproven || c.Hooked == c.Local):
+		return fmt.Errorf("port %d is not the hooks' alone", c.Hooked)
+	case c.Unbound && c.Hooked == 0:
+		return errors.New("without bindings and without hooks nobody can be proven")
 	case c.Self.Level > 0 && c.Kubepods.Level > c.Self.Level:
 		return fmt.Errorf("cgroup %s is not below %s", c.Self.Path, c.Kubepods.Path)
 	}
@@ -47,8 +56,11 @@ const layout = 2
 // mark is the comment on the table's first rule: what the table was made for.
 func (c Config) mark() string {
 	network := "routed"
-	if c.Bridge {
+	switch {
+	case c.Bridge:
 		network = "bridge"
+	case c.Unbound:
+		network = "other"
 	}
-	return fmt.Sprintf("lanyard/%d %s %s %s %d %d %d", layout, network, c.Metadata, c.Agent, c.Proven, c.Unproven, c.Local)
+	return fmt.Sprintf("lanyard/%d %s %s %s %d %d %d %d", layout, network, c.Metadata, c.Agent, c.Proven, c.Unproven, c.Local, c.Hooked)
 }

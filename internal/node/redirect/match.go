@@ -47,6 +47,16 @@ func toPort(port uint16) match {
 	return append(protocol, equal(load, binaryutil.BigEndian.PutUint16(port))...)
 }
 
+func fromAddress(address netip.Addr) match {
+	return append(isIPv4(), equal(network(unix.NFT_REG_1, 12, 4), address.AsSlice())...)
+}
+
+func fromPort(port uint16) match {
+	protocol := equal(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: unix.NFT_REG_1}, []byte{unix.IPPROTO_TCP})
+	load := &expr.Payload{DestRegister: unix.NFT_REG_1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 2}
+	return append(protocol, equal(load, binaryutil.BigEndian.PutUint16(port))...)
+}
+
 func fromLoopback() match {
 	return equal(&expr.Meta{Key: expr.MetaKeyIIFTYPE, Register: unix.NFT_REG_1}, binaryutil.NativeEndian.PutUint16(unix.ARPHRD_LOOPBACK))
 }

@@ -142,13 +142,25 @@ func (b *builder) forwarded(bindings *nftables.Set) {
 
 	prerouting := b.chain(markChain, nftables.ChainTypeNAT, nftables.ChainHookPrerouting, natPriority)
 	b.rule(prerouting, fromLoopback(), verdict(expr.VerdictReturn)) // the node's own, see local
-	b.rule(prerouting, toMetadata, fromBinding(bindings), redirectTo(c.Agent, c.Proven))
+	if c.Hooked == 0 {
+		b.rule(prerouting, toMetadata, fromBinding(bindings), redirectTo(c.Agent, c.Proven))
+	}
 	b.rule(prerouting, toMetadata, redirectTo(c.Agent, c.Unproven))
 
 	input := b.chain("input", nftables.ChainTypeFilter, nftables.ChainHookInput, *nftables.ChainPriorityFilter-10)
 	b.rule(input, toAddress(c.Agent), toPort(c.Proven), isRedirected(), fromBinding(bindings), verdict(expr.VerdictAccept))
 	b.rule(input, toAddress(c.Agent), toPort(c.Unproven), isRedirected(), verdict(expr.VerdictAccept))
 	b.rule(input, toAddress(c.Agent), toPort(c.Local), isRedirected(), fromLoopback(), verdict(expr.VerdictAccept))
+	if c.Hooked != 0 {
+		from := fromBinding(bindings)
+		if c.Unbound {
+			from = nil
+		}
+		b.rule(input, toAddress(c.Agent), toPort(c.Hooked), fromLoopback(), verdict(expr.VerdictAccept))
+		b.rule(input, toAddress(c.Agent), toPort(c.Hooked), from, verdict(expr.VerdictAccept))
+		// In the node's network a socket that a hook leads to the agent's address also comes from it, and has its answers there.
+		b.rule(input, fromLoopback(), fromAddress(c.Agent), fromPort(c.Hooked), verdict(expr.VerdictAccept))
+	}
 	b.rule(input, toAddress(c.Agent), verdict(expr.VerdictDrop))
 
 	forward := b.chain("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter-10)
@@ -169,7 +181,11 @@ func (b *builder) local(agents *nftables.Set) {
 		b.rule(redirect, toMetadata, socketIn(agents, c.Self.Level), verdict(expr.VerdictAccept))
 		b.rule(filter, toMetadata, socketIn(agents, c.Self.Level), verdict(expr.VerdictAccept))
 	}
-	b.rule(redirect, toMetadata, socketBelow(c.Kubepods), redirectTo(c.Agent, c.Local))
+	port := c.Local
+	if c.Hooked != 0 {
+		port = c.Unproven
+	}
+	b.rule(redirect, toMetadata, socketBelow(c.Kubepods), redirectTo(c.Agent, port))
 	// what wasn't redirected: connections older than the rules
 	b.rule(filter, toMetadata, socketBelow(c.Kubepods), verdict(expr.VerdictDrop))
 }
