@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
+
 	"github.com/lanyard-project/lanyard/internal/providers/registration"
 )
 
@@ -27,6 +29,7 @@ type config struct {
 	adminCredentialFile      string
 	nodeImages               []string
 	pauseImage               string
+	aks                      containerservice.Rules
 	registrationTakes        time.Duration
 	trustedIssuers           []string
 	issuerCAFile             string
@@ -49,6 +52,9 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&c.trustedIssuers, "trusted-issuer", nil, "host or host:port of a token issuer, for federated credentials, that may have a private address (repeatable)")
 	flags.StringVar(&c.issuerCAFile, "issuer-ca-file", "", "certificates (PEM) to believe token issuers by, beside the system's")
 	flags.StringVar(&c.pauseImage, "pause-image", "registry.k8s.io/pause:3.10", "name of the image, one of --node-image, that holds a pod's namespaces")
+	flags.BoolVar(&c.aks.Of2020, "aks-rules-of-2020", false, "AKS as it was in 2020: identities of clusters can't change, own ones are previews, and one that names none gets a service principal")
+	flags.BoolVar(&c.aks.Strict, "aks-strict-checks", false, "AKS's permission checks also where the documented walk-throughs contradict them")
+	flags.BoolVar(&c.aks.WithholdNodeImages, "aks-withhold-node-images", false, "no newer node image is available: what needs one to consume is refused")
 	flags.DurationVar(&c.registrationTakes, "registration-time", registration.Takes, "how long resource providers and preview features take to be registered (minutes on Azure)")
 	flags.DurationVar(&c.rolePropagation, "role-propagation", 0, "for how long a new role assignment doesn't count yet (up to ten minutes on Azure; at most 1h)")
 	flags.StringArrayVar(&c.roleFiles, "built-in-roles", nil, "file with the output of 'az role definition list' of a real subscription, whose built-in roles are taken over (repeatable)")

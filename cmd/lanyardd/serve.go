@@ -190,11 +190,11 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	inside := &platform{engine: kubernetes, metadata: metadata, front: front, tls: tlsConfig, log: log}
 	defer inside.Close()
 
-	flags := features.New(features.Config{Store: state, Resources: engine, Clock: clk, Takes: c.registrationTakes})
+	flags := features.New(features.Config{Store: state, Resources: engine, Clock: clk, Takes: c.registrationTakes, Previews: c.aks.Of2020})
 	group, ctx := errgroup.WithContext(ctx)
 	aks := containerservice.New(ctx, containerservice.Options{
 		Resources: engine, Engine: kubernetes, Etcd: etcdUsers{etcd}, Platform: inside, Directory: people,
-		Identities: identities, Roles: roles, Addresses: networks, Instances: computing, Log: log,
+		Identities: identities, Roles: roles, Addresses: networks, Instances: computing, Features: flags, Box: box, Rules: c.aks, Log: log,
 		KubernetesVersion: version, TenantID: tenant.ID, IssuerBase: c.origin + "/oidc",
 		CACertificates: authority.PEM(), Images: c.nodeImages, PauseImage: c.pauseImage,
 	})

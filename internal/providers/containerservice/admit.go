@@ -2,14 +2,15 @@ package containerservice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 )
@@ -24,6 +25,11 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 	if err != nil {
 		return err
 	}
+	if r.Old != nil {
+		if e := running(r.Old); e != nil {
+			return e
+		}
+	}
 	if err := p.admitSubnets(ctx, wanted); err != nil {
 		return err
 	}
@@ -31,11 +37,11 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 		if err := p.admitNodeResourceGroup(ctx, r.ID, wanted.NodeResourceGroup); err != nil {
 			return err
 		}
-		if err := p.giveIdentity(ctx, r); err != nil {
-			return err
-		}
 	}
-	if err := p.admitKubeletIdentity(ctx, r, wanted); err != nil {
+	if err := p.giveIdentity(ctx, r, wanted); err != nil {
+		return err
+	}
+	if err := p.admitRights(ctx, r, wanted); err != nil {
 		return err
 	}
 	return r.Start(planReconcile, nil)
@@ -63,41 +69,30 @@ func (p *Provider) admitNodeResourceGroup(ctx context.Context, cluster armid.ID,
 	return nodeResourceGroupExists(name)
 }
 
-// admitSubnets wants every subnet that is named, and none that overlaps the services' range.
-func (p *Provider) admitSubnets(ctx context.Context, wanted properties) error {
-	services, err := netip.ParsePrefix(wanted.NetworkProfile.ServiceCIDR)
-	if err != nil {
-		return fmt.Errorf("reading the service range: %w", err)
+// giveIdentity makes the system-assigned principal in the cluster's own transaction, looks the brought one up, or checks
+// the service principal's credential. The principal that the control plane was until now is noted: its role goes when the
+// new one has it.
+func (p *Provider) giveIdentity(ctx context.Context, r *providers.Request, wanted properties) error {
+	if err := p.admitPreviews(ctx, r, wanted); err != nil {
+		return err
 	}
-	for _, pool := range wanted.AgentPools {
-		if pool.VNetSubnetID == "" {
-			continue
+	if none(r.Next.Identity) {
+		if !wanted.servicePrincipal() {
+			return nil // the plan makes one
 		}
-		id, err := armid.Parse(pool.VNetSubnetID)
-		if err != nil {
-			return fmt.Errorf("reading a subnet's ID: %w", err)
-		}
-		subnet, err := p.Resources.Get(ctx, id)
-		if rest.IsNotFound(err) {
-			return refused("SubnetNotFound", "The subnet '"+pool.VNetSubnetID+"' of agent pool '"+pool.Name+"' was not found.", "agentPoolProfile.vnetSubnetID")
-		}
-		if err != nil {
-			return fmt.Errorf("reading the subnet of pool %s: %w", pool.Name, err)
-		}
-		prefix, err := subnetPrefix(subnet)
+		s, err := readState(r.Next)
 		if err != nil {
 			return err
 		}
-		if prefix.Overlaps(services) {
-			return refused("ServiceCidrOverlapExistingSubnetsCidr", fmt.Sprintf(
-				"The specified service CIDR %s is conflicted with an existing subnet CIDR %s", services, prefix), "networkProfile.serviceCIDR")
+		credential, err := p.openSecret(s)
+		if err != nil {
+			return invalidParameter("servicePrincipalProfile.secret", "a service principal needs its secret")
 		}
+		return p.admitServicePrincipal(ctx, wanted.clientID(), credential)
 	}
-	return nil
-}
-
-// giveIdentity makes the system-assigned principal in the cluster's own transaction, or looks the brought one up.
-func (p *Provider) giveIdentity(ctx context.Context, r *providers.Request) error {
+	if r.Old != nil && sameIdentity(r.Old.Identity, r.Next.Identity) {
+		return nil
+	}
 	if r.Next.Identity.HasSystemAssigned() {
 		principal, conds, ops, err := managedidentity.MakePrincipal(ctx, p.Directory, r.ID, false)
 		if err != nil {
@@ -105,7 +100,6 @@ func (p *Provider) giveIdentity(ctx context.Context, r *providers.Request) error
 		}
 		r.Conds, r.Ops = append(r.Conds, conds...), append(r.Ops, ops...)
 		r.Next.Identity.PrincipalID, r.Next.Identity.TenantID = principal.ObjectID, principal.TenantID
-		return nil
 	}
 	for key := range r.Next.Identity.UserAssigned {
 		found, err := p.userAssigned(ctx, key)
@@ -114,35 +108,47 @@ func (p *Provider) giveIdentity(ctx context.Context, r *providers.Request) error
 		}
 		r.Next.Identity.UserAssigned[key] = &resource.UserAssignedIdentity{ClientID: found.ClientID, PrincipalID: found.ObjectID}
 	}
-	return nil
-}
-
-// admitKubeletIdentity checks that the control plane may assign a brought kubelet identity. One identity in both roles
-// needs no grant over itself.
-func (p *Provider) admitKubeletIdentity(ctx context.Context, r *providers.Request, wanted properties) error {
-	brought, ok := wanted.IdentityProfile[kubeletIdentity]
-	if !ok || !r.Creating() {
+	if r.Old == nil {
 		return nil
 	}
-	found, err := p.userAssigned(ctx, brought.ResourceID)
+	before, err := p.controlPlanePrincipal(ctx, r.Old)
 	if err != nil {
 		return err
 	}
-	if brought.ClientID != "" && !strings.EqualFold(brought.ClientID, found.ClientID) || brought.ObjectID != "" && !strings.EqualFold(brought.ObjectID, found.ObjectID) {
-		return refused("CustomKubeletIdentityPropertyError", "The client ID or object ID given for the kubelet identity is not that of '"+brought.ResourceID+"'.", "identityProfile.kubeletidentity")
-	}
-	id, err := armid.Parse(brought.ResourceID)
+	s, err := readState(r.Next)
 	if err != nil {
-		return fmt.Errorf("reading the kubelet identity's ID: %w", err)
+		return err
 	}
-	if principal := controlPlanePrincipal(r.Next); !strings.EqualFold(principal, found.ObjectID) {
-		as := providers.Caller{TenantID: p.TenantID, ObjectID: principal, Type: "ManagedIdentity"}
-		if allowed, _ := p.Roles.Check(ctx, as, assignAction, id); !allowed {
-			return kubeletIdentityMissingPermission()
+	s.retire(before)
+	return r.Next.SetInternal(s)
+}
+
+// admitPreviews wants the features registered that gated own identities once.
+func (p *Provider) admitPreviews(ctx context.Context, r *providers.Request, wanted properties) error {
+	if !p.Rules.Of2020 {
+		return nil
+	}
+	if r.Old != nil && none(r.Old.Identity) && !none(r.Next.Identity) {
+		enabled, err := p.Features.Enabled(ctx, r.ID.SubscriptionID(), featureMigrate)
+		if err != nil {
+			return err
+		}
+		if !enabled {
+			return migrationNotEnabled()
 		}
 	}
-	return r.Next.Merge(map[string]any{"identityProfile": map[string]any{kubeletIdentity: found}})
+	if r.Creating() && r.Next.Identity.HasUserAssigned() {
+		if err := p.Features.Require(ctx, r.ID.SubscriptionID(), featureUserAssigned); err != nil {
+			return err
+		}
+	}
+	if _, brought := p.broughtKubelet(r.ID, wanted); brought && r.Creating() {
+		return p.Features.Require(ctx, r.ID.SubscriptionID(), featureKubelet)
+	}
+	return nil
 }
+
+const identityNotFound = "GetUserAssignedIdentityResourceError"
 
 // userAssigned looks up a user-assigned identity.
 func (p *Provider) userAssigned(ctx context.Context, key string) (identity, error) {
@@ -152,7 +158,7 @@ func (p *Provider) userAssigned(ctx context.Context, key string) (identity, erro
 	}
 	found, err := p.Resources.Get(ctx, id)
 	if rest.IsNotFound(err) {
-		return identity{}, &rest.Error{Status: http.StatusNotFound, Code: "GetUserAssignedIdentityResourceError", Message: rest.AsError(err).Message}
+		return identity{}, &rest.Error{Status: http.StatusNotFound, Code: identityNotFound, Message: rest.AsError(err).Message}
 	}
 	if err != nil {
 		return identity{}, fmt.Errorf("reading a user-assigned identity: %w", err)
@@ -177,31 +183,25 @@ func lowerGroupSegment(id armid.ID) string {
 }
 
 // controlPlanePrincipal is the object ID that the control plane acts as.
-func controlPlanePrincipal(cluster *resource.Resource) string {
+func (p *Provider) controlPlanePrincipal(ctx context.Context, cluster *resource.Resource) (string, error) {
 	if cluster.Identity.HasSystemAssigned() {
-		return cluster.Identity.PrincipalID
+		return cluster.Identity.PrincipalID, nil
 	}
-	for _, i := range cluster.Identity.UserAssigned {
-		return i.PrincipalID
+	if !none(cluster.Identity) {
+		for _, i := range cluster.Identity.UserAssigned {
+			return i.PrincipalID, nil
+		}
 	}
-	return ""
-}
-
-func subnetPrefix(subnet *resource.Resource) (netip.Prefix, error) {
-	is, err := resource.Read[struct {
-		AddressPrefix   string   `json:"addressPrefix"`
-		AddressPrefixes []string `json:"addressPrefixes"`
-	}](subnet)
+	is, err := resource.Read[properties](cluster)
+	if err != nil || !is.servicePrincipal() {
+		return "", err
+	}
+	application, err := p.Directory.ByAppID(ctx, is.clientID())
+	if errors.Is(err, directory.ErrNotFound) {
+		return "", nil // somebody deleted it: it has no role any more
+	}
 	if err != nil {
-		return netip.Prefix{}, err
+		return "", fmt.Errorf("looking for the service principal: %w", err)
 	}
-	text := is.AddressPrefix
-	if text == "" && len(is.AddressPrefixes) > 0 {
-		text = is.AddressPrefixes[0]
-	}
-	prefix, err := netip.ParsePrefix(text)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("reading the address range of subnet %s: %w", subnet.ID, err)
-	}
-	return prefix.Masked(), nil
+	return application.ObjectID, nil
 }

@@ -22,12 +22,16 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 )
 
 const (
 	ownerRole              = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+	networkContributorRole = "4d97b98b-1d4f-4787-a291-c67834d212e7"
+	operatorRole           = "f1a07417-d97a-45cb-824c-7a7467783830"
+	zoneContributorRole    = "b12aa53e-6015-4669-85d0-8515ebb3ae7f"
 	clusterContributorRole = "ed7f3fbd-7b88-4dd4-9017-9adb7ce333f8"
 	guest                  = "00000000-0000-4000-8000-00000000000f"
 )
@@ -231,6 +235,17 @@ func TestCallerNeedsRightsOnWhatTheClusterJoins(t *testing.T) {
 			t.Fatalf("without %s: %v", step.missing, err)
 		}
 		grant(step.role, step.scope)
+	}
+	// The control plane's own rights come after the caller's.
+	if _, err := create(); code(err) != "LinkedAuthorizationFailed" || !strings.Contains(err.Error(), "subnets/read") {
+		t.Fatalf("without a grant of the control plane: %v", err)
+	}
+	is, err := resource.Read[map[string]string](p.get(brought))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.roles.Grant(t.Context(), authorization.Grant{By: caller(), Scope: vnet.Child("subnets", "s"), Role: networkContributorRole, PrincipalID: is["principalId"]}); err != nil {
+		t.Fatal(err)
 	}
 	made, err := create()
 	if err != nil {

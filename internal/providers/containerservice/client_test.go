@@ -172,6 +172,28 @@ func (w *world) allocations() int {
 	return n
 }
 
+// post does what the pipeline does with an action that writes.
+func (p *process) post(id armid.ID, name, body string) (rest.Response, error) {
+	p.t.Helper()
+	typ := p.registry.Find(id.Type())
+	for _, a := range typ.Actions {
+		if a.Name != name {
+			continue
+		}
+		r := &providers.Request{Caller: caller(), Method: providers.Do, Type: typ, ID: id, Old: p.get(id), Body: json.RawMessage(body), Now: time.Now()}
+		if r.Old.Busy() {
+			return rest.Response{}, typ.Busy(r.Old)
+		}
+		response, err := a.Run(p.t.Context(), r)
+		if err == nil && r.Operation != nil {
+			_, err = p.engine.Commit(p.t.Context(), r)
+		}
+		return response, err
+	}
+	p.t.Fatalf("no action %s", name)
+	return rest.Response{}, nil
+}
+
 // act runs an action on a stored resource.
 func (p *process) act(id armid.ID, name string) rest.Response {
 	p.t.Helper()

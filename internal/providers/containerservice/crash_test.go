@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 )
 
 // TestCrashAtEveryPoint kills the process before and after every effect of a creation, an update and a deletion, starts
@@ -25,15 +26,24 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			if points < 10 {
 				t.Fatalf("only %d points: the plan did nothing", points)
 			}
-			for at := 1; at <= points; at++ {
-				state, _ := life(t, phase.before, phase.act, at)
-				if diff := cmp.Diff(undisturbed, state); diff != "" {
-					t.Fatalf("killed at point %d of %d (-undisturbed +killed):\n%s", at, points, diff)
-				}
+			var lives errgroup.Group
+			lives.SetLimit(livesAtOnce)
+			for at := 1; at <= points && !t.Failed(); at++ {
+				lives.Go(func() error {
+					state, _ := life(t, phase.before, phase.act, at)
+					if diff := cmp.Diff(undisturbed, state); diff != "" {
+						t.Errorf("killed at point %d of %d (-undisturbed +killed):\n%s", at, points, diff)
+					}
+					return nil
+				})
 			}
+			_ = lives.Wait() // they report to t
 		})
 	}
 }
+
+// livesAtOnce: a life is mostly waiting.
+const livesAtOnce = 6
 
 func life(t *testing.T, before string, act func(*process), killAt int) (map[string]any, int) {
 	t.Helper()

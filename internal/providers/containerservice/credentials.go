@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
 )
@@ -15,6 +16,7 @@ func (p *Provider) credentials() []providers.Action {
 	return []providers.Action{
 		{Name: "listClusterUserCredential", Run: p.handOut("clusterUser", p.Engine.UserKubeconfig)},
 		{Name: "listClusterAdminCredential", Run: p.handOut("clusterAdmin", p.Engine.AdminKubeconfig)},
+		{Name: "resetServicePrincipalProfile", Run: p.resetServicePrincipal},
 	}
 }
 
@@ -36,11 +38,18 @@ func (p *Provider) handOut(name string, issue func(ctx context.Context, clusterI
 		if err != nil {
 			return rest.Response{}, err
 		}
-		if s.Port == 0 {
+		is, err := resource.Read[properties](r.Old)
+		if err != nil {
+			return rest.Response{}, err
+		}
+		url := serverURL(s.Port)
+		if is.APIServerAccessProfile.EnablePrivateCluster {
+			url = "https://" + is.PrivateFQDN + ":443"
+		} else if s.Port == 0 {
 			return rest.Response{}, &rest.Error{Status: http.StatusConflict, Code: "ControlPlaneNotFound",
 				Message: "The control plane of managed cluster '" + r.ID.Name() + "' isn't there yet: its provisioning state is " + r.Old.ProvisioningState + "."}
 		}
-		content, err := issue(ctx, s.Key, serverURL(s.Port))
+		content, err := issue(ctx, s.Key, url)
 		if err != nil {
 			return rest.Response{}, fmt.Errorf("issuing a kubeconfig: %w", err)
 		}

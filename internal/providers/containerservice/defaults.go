@@ -10,6 +10,7 @@ type facts struct {
 	unique            string // eight hex digits, new for each creation
 	kubernetesVersion string // what the engine runs
 	resourceUID       string
+	managed           bool // the cluster has a managed identity
 }
 
 // complete fills in what the client left to the service, as the real one does in the answer to the create. A field is
@@ -23,6 +24,9 @@ func complete(d document, f facts) {
 	}
 	d["fqdn"] = prefix + "-" + f.unique + ".hcp." + f.location + ".azmk8s.io"
 	d["azurePortalFQDN"] = prefix + "-" + f.unique + ".portal.hcp." + f.location + ".azmk8s.io"
+	if private, _ := asObject(d["apiServerAccessProfile"])["enablePrivateCluster"].(bool); private {
+		d["privateFQDN"] = prefix + "-" + f.unique + "." + derivedGUID(f.resourceUID, "private") + ".privatelink." + f.location + ".azmk8s.io"
+	}
 	d.fill("nodeResourceGroup", f.nodeResourceGroup)
 	// A minor version alone ("1.34") stays as it was sent; what runs is in currentKubernetesVersion.
 	d.fill("kubernetesVersion", f.kubernetesVersion)
@@ -33,7 +37,9 @@ func complete(d document, f facts) {
 	d.fill("disableLocalAccounts", false)
 	d.fill("supportPlan", "KubernetesOfficial")
 	d.fill("resourceUID", f.resourceUID)
-	d.section("servicePrincipalProfile").fill("clientId", managedIdentityClient)
+	if f.managed {
+		d.section("servicePrincipalProfile").fill("clientId", managedIdentityClient)
+	}
 	d.section("securityProfile")
 	d.section("workloadAutoScalerProfile")
 	d.section("oidcIssuerProfile").fill("enabled", false)
@@ -95,10 +101,5 @@ func completePool(p document, plugin, kubernetesVersion string) {
 	p.fill("orchestratorVersion", kubernetesVersion)
 	p["currentOrchestratorVersion"] = kubernetesVersion
 	p["powerState"] = document{"code": "Running"}
-	p["nodeImageVersion"] = nodeImageVersion(kubernetesVersion)
-}
-
-// nodeImageVersion names what a node consists of: our programs, of this Kubernetes version.
-func nodeImageVersion(kubernetesVersion string) string {
-	return "LanyardLinux-containerd-" + kubernetesVersion
+	p.fill("nodeImageVersion", firstImage(kubernetesVersion))
 }

@@ -4,14 +4,17 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
+	"github.com/lanyard-project/lanyard/internal/secret"
 )
 
 // Engine runs what isn't a resource: namespaces and processes. All calls are level-based: they compare what is there
@@ -24,6 +27,9 @@ type Engine interface {
 	DeleteControlPlane(ctx context.Context, id string) error
 	EnsureNode(ctx context.Context, n clusters.Node) error
 	DeleteNode(ctx context.Context, clusterID, name string) error
+	// DrainNode keeps new pods from a node and evicts those that it has; a node that isn't there is drained. It fails with
+	// a *clusters.DrainError if they don't go in time.
+	DrainNode(ctx context.Context, clusterID, name string, d clusters.Drain) error
 	AdminKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
 	UserKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
 	// RelayAPIServer serves the listener until the context ends.
@@ -44,10 +50,16 @@ type Platform interface {
 	Withdraw(ctx context.Context, vnet armid.ID) error
 }
 
-// Directory has the principals of managed identities. *directory.Directory is one.
+// Directory has the principals of managed identities, and the applications that clusters without one work as.
+// *directory.Directory is one.
 type Directory interface {
 	managedidentity.Directory
 	DeleteManagedIdentity(ctx context.Context, id armid.ID) error
+	ByAppID(ctx context.Context, appID string) (directory.ServicePrincipal, error)
+	CheckSecret(ctx context.Context, objectID string, presented secret.String) (directory.Verdict, error)
+	ServicePrincipals(tenantID string) []directory.ServicePrincipal
+	CreateApplication(ctx context.Context, tenantID, displayName string) (directory.ServicePrincipal, error)
+	AddSecret(ctx context.Context, objectID, displayName string, lifetime time.Duration) (directory.Secret, error)
 }
 
 // Identities makes user-assigned identities. *managedidentity.Provider is one.

@@ -73,6 +73,59 @@ func kubeletIdentityMissingPermission() *rest.Error {
 		"The cluster using user-assigned managed identity must be granted 'Managed Identity Operator' role to assign kubelet identity. You can run 'az role assignment create --assignee <control-plane-identity-principal-id> --role 'Managed Identity Operator' --scope <kubelet-identity-resource-id>' to grant the permission. See https://learn.microsoft.com/en-us/azure/aks/use-managed-identity#add-role-assignment", "")
 }
 
+// The texts of AKS's checks of the control plane's rights; the principal is the control plane's, or the service principal.
+
+func routeTableMissingPermission(table string) *rest.Error {
+	return refused("CustomRouteTableMissingPermission",
+		"Managed identity or service principle must be given permission to read and write to custom route table "+table+". Please see https://aka.ms/aks/customrt for more information", "agentPoolProfile.vnetSubnetID")
+}
+
+func routeTableNeedsUserAssigned() *rest.Error {
+	return refused("CustomRouteTableWithUnsupportedMSIType",
+		"System-assigned managed identity not supported for custom resource RouteTable. Please use user-assigned managed identity.", "identity")
+}
+
+func networkNeedsUserAssigned() *rest.Error {
+	return refused("OnlySupportedOnUserAssignedMSICluster",
+		"System-assigned managed identity not supported for custom resource VirtualNetworks. Please use user-assigned managed identity.", "identity")
+}
+
+func noRouteTable(subnet string) *rest.Error {
+	return refused("ExistingRouteTableNotAssociatedWithSubnet",
+		"An existing route table has not been associated with subnet "+subnet+". Please update the route table association", "networkProfile.outboundType")
+}
+
+func zoneMissingPermission(zone, action string) *rest.Error {
+	return refused("CustomPrivateDNSZoneMissingPermissionError",
+		"Service principal or user-assigned identity must be given permission to read and write to custom private dns zone "+zone+". Check access result not allowed for action "+action+".", "apiServerAccessProfile.privateDNSZone")
+}
+
+func zoneNeedsUserAssigned() *rest.Error {
+	return refused("SystemAssignedIdentityNotSupportedForCustomPrivateDNSZone",
+		"System-assigned managed identity is not supported for a custom private DNS zone. Please use a user-assigned managed identity.", "apiServerAccessProfile.privateDNSZone")
+}
+
+func identitiesImmutable() *rest.Error {
+	return refused("PropertyChangeNotAllowed",
+		"Changing property 'identity' is not allowed. These identities are currently immutable.", "identity")
+}
+
+func migrationNotEnabled() *rest.Error {
+	return refused("PreviewFeatureNotRegistered",
+		"Migrating the cluster to MSI cluster is not allowed since feature Microsoft.ContainerService/MigrateToMSIClusterPreview is not enabled. Please see https://aka.ms/aks/previews for how to enable features.", "identity")
+}
+
+func kubeletChangeNotAllowed(from, to identity) *rest.Error {
+	return refused("BadRequest", "Change kubelet identity from ResourceID: "+from.ResourceID+", ClientID: "+from.ClientID+", ObjectID: "+from.ObjectID+
+		" to ResourceID: "+to.ResourceID+", ClientID: "+to.ClientID+", ObjectID: "+to.ObjectID+" is not allowed.", "identityProfile.kubeletidentity")
+}
+
+// noNodeImage refuses what works only with a node image to consume.
+func noNodeImage() *rest.Error {
+	return &rest.Error{Status: http.StatusConflict, Code: "OperationNotAllowed", Target: "identityProfile.kubeletidentity",
+		Message: "Updating the kubelet identity upgrades every node pool to the next node image, and there is none: the node pools have the latest one. Wait until the next is available."}
+}
+
 func invalidIdentityID(id string) *rest.Error {
 	return refused("InvalidManagedIdentityResourceID",
 		"The managed identity resource ID '"+id+"' is invalid. It has to be the ID of a user-assigned identity.", "identity")

@@ -58,7 +58,7 @@ func TestUnknownPropertiesSurvive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	complete(d, facts{dnsPrefix: "made", nodeResourceGroup: "MC", location: "westus2", unique: "0123abcd", kubernetesVersion: "1.34.2", resourceUID: "u"})
+	complete(d, facts{dnsPrefix: "made", nodeResourceGroup: "MC", location: "westus2", unique: "0123abcd", kubernetesVersion: "1.34.2", resourceUID: "u", managed: true})
 	dropEmpty(d)
 	raw, err := d.raw()
 	if err != nil {

@@ -27,6 +27,7 @@ func (p *Provider) reconcilePlan() providers.Plan {
 		Name: planReconcile,
 		Steps: []providers.Step{
 			{Name: "node-resource-group", Run: p.step("ReconcileResourceGroupError", short, p.ensureNodeResourceGroup)},
+			{Name: "service-principal", Run: p.step("ReconcileServicePrincipalError", short, p.ensureServicePrincipal)},
 			{Name: "virtual-network", Run: p.step("ReconcileVNetError", short, p.ensureVNet)},
 			{Name: "control-plane-role", Run: p.step("CreateRoleAssignmentOnMSIError", short, p.ensureRole)},
 			{Name: "kubelet-identity", Run: p.step("ReconcileKubeletIdentityError", short, p.ensureKubeletIdentity)},
@@ -35,6 +36,7 @@ func (p *Provider) reconcilePlan() providers.Plan {
 			{Name: "network", Run: p.step("ReconcileNetworkError", short, p.ensureNetwork)},
 			{Name: "control-plane", Run: p.step("ReconcileControlPlaneError", long, p.ensureControlPlane)},
 			{Name: "nodes", Run: p.step("ReconcileNodesError", long, p.ensureNodes)},
+			{Name: "roll", Run: p.step("UpgradeFailed", long, p.roll)},
 			{Name: "surplus", Run: p.step("ReconcileAgentPoolError", long, p.removeSurplus)},
 			{Name: "finish", Run: p.step("ReconcileManagedClusterError", short, p.finish)},
 		},
@@ -55,6 +57,12 @@ func (p *Provider) deletePlan() providers.Plan {
 			{Name: "identity", Run: p.step("DeleteIdentityError", short, p.deleteIdentity)},
 		},
 	}
+}
+
+// planArgs are what a reconciliation is told beside the document.
+type planArgs struct {
+	// IgnoreBudgets removes pods whose disruption budget forbids it.
+	IgnoreBudgets bool `json:"ignoreBudgets,omitempty"`
 }
 
 // remove starts the deletion.

@@ -23,17 +23,17 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 		return rest.InvalidRequestContent(err.Error())
 	}
 	s := newState()
+	var before *properties
 	if r.Old != nil {
 		if s, err = readState(r.Old); err != nil {
 			return err
 		}
-		old, err := parseDocument(r.Old.Properties)
-		if err != nil {
+		if d, before, err = p.overlaid(r, d); err != nil {
 			return err
 		}
-		if d, err = overlay(old, d); err != nil {
-			return err
-		}
+	}
+	if e := p.takeSecret(d, &s, before); e != nil {
+		return e
 	}
 	location := strings.ToLower(strings.ReplaceAll(r.Next.Location, " ", ""))
 	complete(d, facts{
@@ -43,6 +43,7 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 		unique:            s.Unique,
 		kubernetesVersion: p.KubernetesVersion,
 		resourceUID:       s.Key,
+		managed:           !none(r.Next.Identity) || r.Old != nil && !none(r.Old.Identity),
 	})
 	if s.Digits == "" {
 		s.Digits = resourceDigits(d.text("dnsPrefix"))
@@ -54,8 +55,14 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 	if e := validate(r.ID, wanted, p.KubernetesVersion); e != nil {
 		return e
 	}
-	if e := prepareIdentity(r, wanted); e != nil {
+	if e := p.prepareIdentity(r, before, wanted); e != nil {
 		return e
+	}
+	if before != nil && p.kubeletChanges(*before, wanted) {
+		// The nodes are made anew, and that consumes a node image.
+		for _, pool := range d.objects("agentPoolProfiles") {
+			pool["nodeImageVersion"] = p.latestImage(pool.text("nodeImageVersion"), p.KubernetesVersion)
+		}
 	}
 	link(r, wanted)
 	setPoolStates(d, r.Creating())
@@ -77,6 +84,29 @@ func onlyTags(r *providers.Request) error {
 	return nil
 }
 
+// overlaid lays the update over the stored cluster's document, and returns what the cluster was as well.
+func (p *Provider) overlaid(r *providers.Request, update document) (document, *properties, error) {
+	old, err := parseDocument(r.Old.Properties)
+	if err != nil {
+		return nil, nil, err
+	}
+	var before properties
+	if err := old.read(&before); err != nil {
+		return nil, nil, err
+	}
+	if before.servicePrincipal() && !none(r.Next.Identity) {
+		// From a service principal to a managed identity: whatever the profile said, it says "msi" from now on.
+		if sent := asObject(update["servicePrincipalProfile"]).text("clientId"); sent != "" && sent != managedIdentityClient && !strings.EqualFold(sent, before.clientID()) {
+			return nil, nil, changeNotAllowed("servicePrincipalProfile.clientId")
+		}
+		delete(update, "servicePrincipalProfile")
+		old["servicePrincipalProfile"] = document{"clientId": managedIdentityClient}
+		before.ServicePrincipalProfile = &servicePrincipal{ClientID: managedIdentityClient}
+	}
+	merged, err := overlay(old, update)
+	return merged, &before, err
+}
+
 // overlay lays an update over the stored document: objects member by member, pools by name, other lists whole. A pool
 // that the update doesn't mention is to go. Fields that can't change are compared on the way.
 func overlay(old, update document) (document, error) {
@@ -89,9 +119,15 @@ func overlay(old, update document) (document, error) {
 		pools[p.text("name")] = p
 	}
 	merged := asObject(layered(old, update))
+	if sent := asObject(asObject(update["identityProfile"])[kubeletIdentity]); sent != nil && !strings.EqualFold(sent.text("resourceId"), before.IdentityProfile[kubeletIdentity].ResourceID) && sent.text("resourceId") != "" {
+		merged.section("identityProfile")[kubeletIdentity] = sent // another identity has other IDs
+	}
 	if _, sent := update["agentPoolProfiles"].([]any); sent {
 		var list []any
 		for _, p := range update.objects("agentPoolProfiles") {
+			for _, name := range poolFacts() {
+				delete(p, name) // what the service says of a pool; tools send it back
+			}
 			list = append(list, layered(pools[p.text("name")], p))
 		}
 		merged["agentPoolProfiles"] = list
@@ -103,6 +139,11 @@ func overlay(old, update document) (document, error) {
 		return nil, e
 	}
 	return merged, nil
+}
+
+// poolFacts are the members of a pool's profile that only the service sets.
+func poolFacts() []string {
+	return []string{"nodeImageVersion", "currentOrchestratorVersion", "provisioningState", "powerState", "eTag", "status"}
 }
 
 // layered returns below with what above says on top of it; "" and 0 say nothing.
@@ -138,7 +179,11 @@ func unchanged(before, after properties) *rest.Error {
 		{"networkProfile.networkPluginMode", before.NetworkProfile.NetworkPluginMode, after.NetworkProfile.NetworkPluginMode},
 		{"networkProfile.podCidr", before.NetworkProfile.PodCIDR, after.NetworkProfile.PodCIDR},
 		{"networkProfile.serviceCidr", before.NetworkProfile.ServiceCIDR, after.NetworkProfile.ServiceCIDR},
+		{"networkProfile.outboundType", before.NetworkProfile.OutboundType, after.NetworkProfile.OutboundType},
 		{"networkProfile.dnsServiceIP", before.NetworkProfile.DNSServiceIP, after.NetworkProfile.DNSServiceIP},
+	}
+	if before.APIServerAccessProfile.EnablePrivateCluster != after.APIServerAccessProfile.EnablePrivateCluster {
+		return changeNotAllowed("apiServerAccessProfile.enablePrivateCluster")
 	}
 	old := map[string]pool{}
 	for _, p := range before.AgentPools {
@@ -161,75 +206,6 @@ func unchanged(before, after properties) *rest.Error {
 			return changeNotAllowed(f.name)
 		}
 	}
-	if b, a := before.IdentityProfile[kubeletIdentity], after.IdentityProfile[kubeletIdentity]; !strings.EqualFold(b.ResourceID, a.ResourceID) {
-		return notOffered("PropertyChangeNotAllowed", "identityProfile", "Changing the kubelet identity of an existing cluster")
-	}
-	return nil
-}
-
-// prepareIdentity checks the identity block.
-func prepareIdentity(r *providers.Request, p properties) *rest.Error {
-	next := r.Next.Identity
-	if r.Old != nil {
-		if next == nil {
-			r.Next.Identity = r.Old.Identity.Clone()
-			return nil
-		}
-		return sameIdentity(r.Old.Identity, r.Next)
-	}
-	if next == nil || strings.EqualFold(next.Type, resource.IdentityNone) {
-		return servicePrincipalMissing()
-	}
-	kubelet, brought := p.IdentityProfile[kubeletIdentity]
-	switch {
-	case strings.EqualFold(next.Type, resource.IdentitySystemAssigned):
-		*next = resource.Identity{Type: resource.IdentitySystemAssigned}
-		if brought {
-			return kubeletIdentityNeedsUserAssigned()
-		}
-	case strings.EqualFold(next.Type, resource.IdentityUserAssigned):
-		if len(next.UserAssigned) != 1 {
-			return refused("InvalidParameter", "A managed cluster has exactly one user-assigned identity.", "identity.userAssignedIdentities")
-		}
-		for key := range next.UserAssigned {
-			if id, err := armid.Parse(key); err != nil || !id.Is(identityType) {
-				return invalidIdentityID(key)
-			}
-		}
-		next.Type = resource.IdentityUserAssigned
-	default:
-		return refused("InvalidParameter", "The identity type '"+next.Type+"' is not one of None, SystemAssigned and UserAssigned.", "identity.type")
-	}
-	if brought {
-		if id, err := armid.Parse(kubelet.ResourceID); err != nil || !id.Is(identityType) {
-			return refused("CustomKubeletIdentityPropertyError", "The resource ID '"+kubelet.ResourceID+"' of the kubelet identity is not that of a user-assigned identity.", "identityProfile.kubeletidentity")
-		}
-	}
-	return nil
-}
-
-const kubeletIdentity = "kubeletidentity"
-
-// sameIdentity accepts the identity block of an update only if it says what there is already.
-func sameIdentity(old *resource.Identity, next *resource.Resource) *rest.Error {
-	n := next.Identity
-	if n.PrincipalID != "" && !strings.EqualFold(n.PrincipalID, old.PrincipalID) {
-		return refused("InvalidParameter", "The principalId '"+n.PrincipalID+"' on the resource's Identity property is invalid and must be empty or match the existing principalId of '"+old.PrincipalID+"'.", "identity.principalId")
-	}
-	same := strings.EqualFold(n.Type, old.Type) && len(n.UserAssigned) == len(old.UserAssigned)
-	for key := range n.UserAssigned {
-		id, err := armid.Parse(key)
-		if err != nil {
-			return invalidIdentityID(key)
-		}
-		if found, _ := old.Find(id); found == "" {
-			same = false
-		}
-	}
-	if !same {
-		return notOffered("PropertyChangeNotAllowed", "identity", "Changing the identity of an existing cluster")
-	}
-	next.Identity = old.Clone()
 	return nil
 }
 

@@ -6,6 +6,7 @@ type properties struct {
 	DNSPrefix               string              `json:"dnsPrefix"`
 	FQDNSubdomain           string              `json:"fqdnSubdomain"`
 	FQDN                    string              `json:"fqdn"`
+	PrivateFQDN             string              `json:"privateFQDN"`
 	NodeResourceGroup       string              `json:"nodeResourceGroup"`
 	AgentPools              []pool              `json:"agentPoolProfiles"`
 	ServicePrincipalProfile *servicePrincipal   `json:"servicePrincipalProfile"`
@@ -19,6 +20,7 @@ type properties struct {
 	APIServerAccessProfile  struct {
 		EnablePrivateCluster bool     `json:"enablePrivateCluster"`
 		AuthorizedIPRanges   []string `json:"authorizedIPRanges"`
+		PrivateDNSZone       string   `json:"privateDNSZone"`
 	} `json:"apiServerAccessProfile"`
 	SecurityProfile struct {
 		WorkloadIdentity *enabled `json:"workloadIdentity"`
@@ -63,9 +65,15 @@ type pool struct {
 	MaxPods             int      `json:"maxPods"`
 	VNetSubnetID        string   `json:"vnetSubnetID"`
 	OrchestratorVersion string   `json:"orchestratorVersion"`
+	CurrentVersion      string   `json:"currentOrchestratorVersion"`
+	NodeImageVersion    string   `json:"nodeImageVersion"`
+	ProvisioningState   string   `json:"provisioningState"`
 	EnableAutoScaling   bool     `json:"enableAutoScaling"`
 	NodeTaints          []string `json:"nodeTaints"`
 
+	UpgradeSettings struct {
+		DrainTimeout int `json:"drainTimeoutInMinutes"`
+	} `json:"upgradeSettings"`
 	NodeLabels map[string]string `json:"nodeLabels"`
 	Tags       map[string]string `json:"tags"`
 }

@@ -7,6 +7,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/seal"
 )
 
 // Options are what the provider is made of. All are required unless they say otherwise.
@@ -20,8 +21,14 @@ type Options struct {
 	Roles      Roles
 	Addresses  Addresses
 	Instances  Instances
+	Features   Features
 	Log        *slog.Logger
 	Clock      clock.Clock // nil means the real one
+
+	// Box seals the secrets of service principals.
+	Box *seal.Box
+	// Rules are today's if zero.
+	Rules Rules
 
 	// KubernetesVersion is what the engine runs, without "v".
 	KubernetesVersion string

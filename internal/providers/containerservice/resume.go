@@ -34,7 +34,7 @@ func (p *Provider) resume(ctx context.Context, cluster *resource.Resource) error
 	if err != nil {
 		return err
 	}
-	if w.state.Port == 0 || cluster.ProvisioningState == resource.Deleting {
+	if w.state.Port == 0 && !w.is.APIServerAccessProfile.EnablePrivateCluster || cluster.ProvisioningState == resource.Deleting {
 		return nil // its plan makes, or removes, what there is to be
 	}
 	if err := p.ensureNetwork(ctx, w); err != nil {

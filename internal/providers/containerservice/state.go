@@ -19,6 +19,11 @@ type state struct {
 	Port int `json:"port,omitempty"`
 	// Pools are the instances that there are, or were and aren't cleaned away yet, by pool.
 	Pools map[string]poolState `json:"pools,omitempty"`
+	// ClientID is the service principal's, and Secret its secret, sealed. They stay as long as nodes work as it.
+	ClientID string `json:"clientId,omitempty"`
+	Secret   []byte `json:"secret,omitempty"`
+	// Retired are principals that the control plane no longer acts as, and that may still have its role.
+	Retired []string `json:"retired,omitempty"`
 	// Ranges are the nodes' parts of the pod range, by node, where pods have no addresses of the subnet: each a /24,
 	// counted from the start.
 	Ranges map[string]int `json:"ranges,omitempty"`
@@ -30,7 +35,17 @@ type poolState struct {
 	// Leaving are instances to be removed. They are kept until nothing of them is left, so that a plan that was cut off
 	// finds them again.
 	Leaving []int `json:"leaving,omitempty"`
+	// Surge are instances that take the pods of others while the pool is rolled.
+	Surge []int `json:"surge,omitempty"`
+	// Model is what instances are to be, Built what each one was made as.
+	Model model         `json:"model,omitzero"`
+	Built map[int]model `json:"built,omitempty"`
+	// Placed are the identities that the service itself put on the scale set.
+	Placed []string `json:"placed,omitempty"`
 }
+
+// present are the instances that run or are to: all but the leaving.
+func (s poolState) present() []int { return slices.Concat(s.Instances, s.Surge) }
 
 func newState() state {
 	var random [16]byte
@@ -38,19 +53,45 @@ func newState() state {
 	return state{Key: hex.EncodeToString(random[:12]), Unique: hex.EncodeToString(random[12:])}
 }
 
+// retire notes a principal whose role is to be taken back.
+func (s *state) retire(principal string) {
+	if principal != "" && !slices.Contains(s.Retired, principal) {
+		s.Retired = append(s.Retired, principal)
+	}
+}
+
 func readState(r *resource.Resource) (state, error) { return resource.ReadInternal[state](r) }
 
-// want changes the pool's instances to count: new ones get the next numbers, the newest leave first.
+// want changes the pool's instances to count: new ones get the next numbers, the newest leave first. What an operation
+// that was cut off left of its surge leaves as well.
 func (s poolState) want(count int) poolState {
-	s.Instances, s.Leaving = slices.Clone(s.Instances), slices.Clone(s.Leaving)
+	s = s.clone()
+	s.Leaving, s.Surge = append(s.Leaving, s.Surge...), nil
 	for len(s.Instances) < count {
-		s.Instances = append(s.Instances, s.Next)
-		s.Next++
+		s.Instances = append(s.Instances, s.take())
 	}
 	for len(s.Instances) > count {
 		last := len(s.Instances) - 1
 		s.Leaving = append(s.Leaving, s.Instances[last])
 		s.Instances = s.Instances[:last]
+	}
+	return s
+}
+
+// take gives out the next number, for an instance of the pool's model.
+func (s *poolState) take() int {
+	number := s.Next
+	s.Next++
+	s.Built[number] = s.Model
+	return number
+}
+
+// clone returns a copy that shares nothing that is changed in place.
+func (s poolState) clone() poolState {
+	s.Instances, s.Leaving, s.Surge = slices.Clone(s.Instances), slices.Clone(s.Leaving), slices.Clone(s.Surge)
+	s.Placed = slices.Clone(s.Placed)
+	if s.Built = maps.Clone(s.Built); s.Built == nil {
+		s.Built = map[int]model{}
 	}
 	return s
 }

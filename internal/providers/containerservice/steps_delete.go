@@ -19,6 +19,9 @@ func (p *Provider) removeSurplus(ctx context.Context, w *work) error {
 	}
 	for _, name := range w.state.poolNames() {
 		for _, number := range w.state.Pools[name].Leaving {
+			if err := p.drain(ctx, w, w.pool(name), number); err != nil {
+				return err
+			}
 			if err := p.removeMachine(ctx, w, name, number); err != nil {
 				return err
 			}
@@ -38,6 +41,7 @@ func (p *Provider) removeSurplus(ctx context.Context, w *work) error {
 			left := s.Pools[name]
 			for _, number := range left.Leaving {
 				delete(s.Ranges, computerName(w.scaleSet(name).Name(), number))
+				delete(left.Built, number)
 			}
 			left.Leaving = nil
 			s.Pools[name] = left
@@ -47,6 +51,16 @@ func (p *Provider) removeSurplus(ctx context.Context, w *work) error {
 		}
 		return r.SetInternal(s)
 	})
+}
+
+// pool is the profile of that name, or one of that name alone if the document has it no longer.
+func (w *work) pool(name string) pool {
+	for _, p := range w.is.AgentPools {
+		if p.Name == name {
+			return p
+		}
+	}
+	return pool{Name: name}
 }
 
 // removeMachine removes a node from a cluster that lives on, and then what is recorded of its machine.
@@ -105,7 +119,7 @@ func (p *Provider) deleteProcesses(ctx context.Context, w *work) error {
 
 func (p *Provider) deleteInstances(ctx context.Context, w *work) error {
 	for _, name := range w.state.poolNames() {
-		for _, number := range slices.Concat(w.state.Pools[name].Instances, w.state.Pools[name].Leaving) {
+		for _, number := range slices.Concat(w.state.Pools[name].present(), w.state.Pools[name].Leaving) {
 			if err := p.forgetMachine(ctx, w, name, number); err != nil {
 				return err
 			}
@@ -139,8 +153,17 @@ func (p *Provider) deleteNetwork(ctx context.Context, w *work) error {
 // revokeRole takes the control plane's role back. The group would take the assignment along, but not what the
 // authorization provider keeps of it elsewhere.
 func (p *Provider) revokeRole(ctx context.Context, w *work) error {
-	if err := p.Roles.Revoke(ctx, w.controlPlaneGrant()); err != nil {
-		return fmt.Errorf("revoking Contributor on the node resource group: %w", err)
+	principal, err := p.controlPlanePrincipal(ctx, w.cluster)
+	if err != nil {
+		return err
+	}
+	for _, one := range append([]string{principal}, w.state.Retired...) {
+		if one == "" {
+			continue
+		}
+		if err := p.Roles.Revoke(ctx, w.controlPlaneGrant(one)); err != nil {
+			return fmt.Errorf("revoking Contributor on the node resource group: %w", err)
+		}
 	}
 	return nil
 }
@@ -165,7 +188,7 @@ const deletePoll = 200 * time.Millisecond
 
 // deleteResource deletes a resource and waits until it is gone.
 func (p *Provider) deleteResource(ctx context.Context, w *work, id armid.ID) error {
-	for {
+	for start := p.Clock.Now(); p.Clock.Since(start) < long; {
 		done, err := w.run.Resources.Delete(ctx, w.service(), id)
 		if err != nil && !rest.IsNotFound(err) {
 			return fmt.Errorf("deleting %s: %w", id, err)
@@ -179,11 +202,12 @@ func (p *Provider) deleteResource(ctx context.Context, w *work, id armid.ID) err
 		case <-p.Clock.After(deletePoll):
 		}
 	}
+	return fmt.Errorf("deleting %s: it isn't gone after %s", id, long)
 }
 
 // deleteIdentity removes the principal of a system-assigned identity. A brought identity stays.
 func (p *Provider) deleteIdentity(ctx context.Context, w *work) error {
-	if !w.cluster.Identity.HasSystemAssigned() {
+	if !w.cluster.Identity.HasSystemAssigned() && len(w.state.Retired) == 0 {
 		return nil
 	}
 	if err := p.Directory.DeleteManagedIdentity(ctx, w.cluster.ID); err != nil {

@@ -96,14 +96,28 @@ func (p *Provider) ensureControlPlane(ctx context.Context, w *work) error {
 		KubernetesVersion:    p.KubernetesVersion,
 		Etcd:                 etcd,
 		ServiceAccountIssuer: p.IssuerBase + "/" + p.TenantID + "/" + w.state.Key + "/",
-		Hostnames:            []string{w.is.FQDN},
+		Hostnames:            w.hostnames(),
 	}); err != nil {
 		return err
 	}
 	return p.ensureRelay(ctx, w)
 }
 
+// hostnames are the names by which clients may know the API server.
+func (w *work) hostnames() []string {
+	names := []string{w.is.FQDN}
+	if w.is.PrivateFQDN != "" {
+		names = append(names, w.is.PrivateFQDN)
+	}
+	return names
+}
+
+// ensureRelay makes the API server reachable from this machine. That of a private cluster is reached from inside its
+// virtual network alone.
 func (p *Provider) ensureRelay(ctx context.Context, w *work) error {
+	if w.is.APIServerAccessProfile.EnablePrivateCluster {
+		return nil
+	}
 	port, err := p.relays.ensure(w.state.Key, w.state.Port)
 	if err != nil || port == w.state.Port {
 		return err
@@ -129,7 +143,9 @@ func (p *Provider) finish(ctx context.Context, w *work) error {
 		if err != nil {
 			return err
 		}
-		d.section("identityProfile")[kubeletIdentity] = kubelet
+		if kubelet.ResourceID != "" {
+			d.section("identityProfile")[kubeletIdentity] = kubelet
+		}
 		for _, pool := range d.objects("agentPoolProfiles") {
 			pool["provisioningState"] = resource.Succeeded
 		}

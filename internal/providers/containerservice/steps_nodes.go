@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -25,21 +26,28 @@ type machine struct {
 	address netip.Addr
 	subnet  netip.Prefix
 	pods    netip.Prefix
+	built   model
 }
 
-// ensureInstances first records which instances there are to be, then gives them addresses and makes them virtual
-// machines. What is recorded is found again and removed by deletion, made or not.
-func (p *Provider) ensureInstances(ctx context.Context, w *work) error {
-	if err := w.update(ctx, func(r *resource.Resource) error {
+// planInstances records which instances there are to be, and as what. What is recorded is found again and removed by
+// deletion, made or not.
+func (p *Provider) planInstances(ctx context.Context, w *work) error {
+	kubelet, err := p.kubelet(ctx, w)
+	if err != nil {
+		return err
+	}
+	return w.update(ctx, func(r *resource.Resource) error {
 		fresh, err := read(w.run, r)
 		if err != nil {
 			return err
 		}
-		fresh.plan()
+		fresh.plan(kubelet.ResourceID)
 		return r.SetInternal(fresh.state)
-	}); err != nil {
-		return err
-	}
+	})
+}
+
+// ensureInstances gives the recorded instances addresses and makes them virtual machines.
+func (p *Provider) ensureInstances(ctx context.Context, w *work) error {
 	machines, err := p.machines(ctx, w)
 	if err != nil {
 		return err
@@ -56,20 +64,34 @@ func (p *Provider) ensureInstances(ctx context.Context, w *work) error {
 }
 
 // plan brings the recorded instances to what the document wants.
-func (w *work) plan() {
+func (w *work) plan(kubelet string) {
 	pools := map[string]poolState{}
 	for name, s := range w.state.Pools {
 		pools[name] = s.want(0)
 	}
 	for _, pool := range w.is.AgentPools {
-		pools[pool.Name] = w.state.Pools[pool.Name].want(pool.Count)
+		s := w.state.Pools[pool.Name].clone()
+		s.Model = s.Model.next(pool, kubelet)
+		s = s.want(pool.Count)
+		for _, id := range s.kubelets() {
+			if !slices.Contains(s.Placed, id) {
+				s.Placed = append(s.Placed, id)
+			}
+		}
+		pools[pool.Name] = s
 	}
 	w.state.Pools = pools
-	if !w.podsInSubnet() {
-		for _, pool := range w.is.AgentPools {
-			for _, number := range pools[pool.Name].Instances {
-				w.state.takeRange(computerName(w.scaleSet(pool.Name).Name(), number))
-			}
+	w.takeRanges()
+}
+
+// takeRanges gives each instance its part of the pod range, where pods have no addresses of the subnet.
+func (w *work) takeRanges() {
+	if w.podsInSubnet() {
+		return
+	}
+	for _, pool := range w.is.AgentPools {
+		for _, number := range w.state.Pools[pool.Name].present() {
+			w.state.takeRange(w.computer(pool.Name, number))
 		}
 	}
 }
@@ -92,8 +114,8 @@ func (p *Provider) machines(ctx context.Context, w *work) ([]machine, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, number := range w.state.Pools[pool.Name].Instances {
-			m := machine{pool: pool, number: number, name: computerName(w.scaleSet(pool.Name).Name(), number), subnet: prefix}
+		for _, number := range w.state.Pools[pool.Name].present() {
+			m := machine{pool: pool, number: number, name: w.computer(pool.Name, number), subnet: prefix, built: w.state.Pools[pool.Name].Built[number]}
 			if err := p.addresses(ctx, w, subnet, &m); err != nil {
 				return nil, fmt.Errorf("finding addresses for %s: %w", m.name, err)
 			}
@@ -152,7 +174,7 @@ func (p *Provider) ensureNodes(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
-	kubelet, err := p.kubelet(ctx, w)
+	known, err := p.identities(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -160,7 +182,7 @@ func (p *Provider) ensureNodes(ctx context.Context, w *work) error {
 	group.SetLimit(nodesAtOnce)
 	for _, m := range machines {
 		group.Go(func() error {
-			n, err := p.node(w, m, kubelet)
+			n, err := p.node(w, m, known)
 			if err != nil {
 				return err
 			}
@@ -170,10 +192,33 @@ func (p *Provider) ensureNodes(ctx context.Context, w *work) error {
 	return group.Wait()
 }
 
+// ensureNode runs one node.
+func (p *Provider) ensureNode(ctx context.Context, w *work, pool pool, number int) error {
+	machines, err := p.machines(ctx, w)
+	if err != nil {
+		return err
+	}
+	known, err := p.identities(ctx, w)
+	if err != nil {
+		return err
+	}
+	for _, m := range machines {
+		if m.pool.Name != pool.Name || m.number != number {
+			continue
+		}
+		n, err := p.node(w, m, known)
+		if err != nil {
+			return err
+		}
+		return p.Engine.EnsureNode(ctx, n)
+	}
+	return fmt.Errorf("instance %d of pool %s isn't recorded", number, pool.Name)
+}
+
 const nodesAtOnce = 4
 
-func (p *Provider) node(w *work, m machine, kubelet identity) (clusters.Node, error) {
-	azure, err := p.azureJSON(w, m, kubelet)
+func (p *Provider) node(w *work, m machine, known map[string]identity) (clusters.Node, error) {
+	azure, err := p.azureJSON(w, m, known[strings.ToLower(m.built.Kubelet)])
 	if err != nil {
 		return clusters.Node{}, err
 	}
@@ -200,9 +245,17 @@ func (p *Provider) node(w *work, m machine, kubelet identity) (clusters.Node, er
 const platformURL = "https://168.63.129.16/"
 
 // azureJSON is the node's cloud configuration, as AKS writes it: what runs on the node learns from it whom to ask and
-// as whom.
+// as whom: as the node's identity, or as the cluster's service principal with its secret.
 func (p *Provider) azureJSON(w *work, m machine, kubelet identity) ([]byte, error) {
 	subnet := w.subnet(m.pool)
+	client, password := managedIdentityClient, managedIdentityClient
+	if m.built.Kubelet == "" {
+		s, err := p.openSecret(w.state)
+		if err != nil {
+			return nil, err
+		}
+		client, password = w.state.ClientID, s.Reveal()
+	}
 	raw, err := json.MarshalIndent(map[string]any{
 		"cloud":                       "AzurePublicCloud",
 		"tenantId":                    p.TenantID,
@@ -210,9 +263,9 @@ func (p *Provider) azureJSON(w *work, m machine, kubelet identity) ([]byte, erro
 		"resourceGroup":               w.is.NodeResourceGroup,
 		"location":                    w.cluster.Location,
 		"vmType":                      "vmss",
-		"aadClientId":                 managedIdentityClient,
-		"aadClientSecret":             managedIdentityClient,
-		"useManagedIdentityExtension": true,
+		"aadClientId":                 client,
+		"aadClientSecret":             password,
+		"useManagedIdentityExtension": m.built.Kubelet != "",
 		"userAssignedIdentityID":      kubelet.ClientID,
 		"primaryScaleSetName":         w.scaleSet(m.pool.Name).Name(),
 		"vnetName":                    subnet.Parent().Name(),

@@ -85,25 +85,57 @@ func (w *work) vnet() armid.ID {
 	return w.subnet(pool{}).Parent()
 }
 
-// ensureRole grants the control plane Contributor on the node resource group. Granting twice is granting once.
+// ensureRole grants the control plane Contributor on the node resource group. Granting twice is granting once. Whom the
+// control plane acted as before loses the role then, and its principal if that was the cluster's own.
 func (p *Provider) ensureRole(ctx context.Context, w *work) error {
-	if _, err := p.Roles.Grant(ctx, w.controlPlaneGrant()); err != nil {
+	principal, err := p.controlPlanePrincipal(ctx, w.cluster)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Roles.Grant(ctx, w.controlPlaneGrant(principal)); err != nil {
 		return fmt.Errorf("granting Contributor on the node resource group: %w", err)
 	}
-	return nil
+	if len(w.state.Retired) == 0 {
+		return nil
+	}
+	for _, former := range w.state.Retired {
+		if strings.EqualFold(former, principal) {
+			continue
+		}
+		if err := p.Roles.Revoke(ctx, w.controlPlaneGrant(former)); err != nil {
+			return fmt.Errorf("revoking the former identity's role: %w", err)
+		}
+	}
+	if !w.cluster.Identity.HasSystemAssigned() {
+		if err := p.Directory.DeleteManagedIdentity(ctx, w.cluster.ID); err != nil {
+			return fmt.Errorf("removing the former identity: %w", err)
+		}
+	}
+	return w.update(ctx, func(r *resource.Resource) error {
+		s, err := readState(r)
+		if err != nil {
+			return err
+		}
+		s.Retired = nil
+		return r.SetInternal(s)
+	})
 }
 
-func (w *work) controlPlaneGrant() authorization.Grant {
-	return authorization.Grant{By: w.service(), Scope: w.nodeGroup(), Role: contributorRole, PrincipalID: controlPlanePrincipal(w.cluster)}
+func (w *work) controlPlaneGrant(principal string) authorization.Grant {
+	return authorization.Grant{By: w.service(), Scope: w.nodeGroup(), Role: contributorRole, PrincipalID: principal}
 }
 
-// ensureKubeletIdentity makes the nodes' identity, unless one was brought.
+// ensureKubeletIdentity makes the nodes' identity, unless one was brought or they have a service principal.
 func (p *Provider) ensureKubeletIdentity(ctx context.Context, w *work) error {
 	_, err := p.kubelet(ctx, w)
 	return err
 }
 
+// kubelet is the identity of the cluster's nodes; zero with a service principal.
 func (p *Provider) kubelet(ctx context.Context, w *work) (identity, error) {
+	if none(w.cluster.Identity) {
+		return identity{}, nil
+	}
 	if known, ok := w.is.IdentityProfile[kubeletIdentity]; ok && known.ResourceID != "" {
 		return known, nil
 	}
@@ -119,32 +151,34 @@ func (w *work) scaleSet(pool string) armid.ID {
 	return w.nodeGroup().Extension("Microsoft.Compute", "virtualMachineScaleSets", scaleSetName(pool, w.state.Digits))
 }
 
-// ensureScaleSets makes a scale set for each pool, with the kubelet identity on it. Identities that others have put on
+// ensureScaleSets makes a scale set for each pool, with its nodes' identities on it. Identities that others have put on
 // it since are left alone.
 func (p *Provider) ensureScaleSets(ctx context.Context, w *work) error {
-	kubelet, err := p.kubelet(ctx, w)
+	if err := p.planInstances(ctx, w); err != nil {
+		return err
+	}
+	known, err := p.identities(ctx, w)
 	if err != nil {
 		return err
 	}
-	id, err := armid.Parse(kubelet.ResourceID)
-	if err != nil {
-		return fmt.Errorf("reading the kubelet identity's ID: %w", err)
-	}
-	entry := resource.UserAssignedIdentity{ClientID: kubelet.ClientID, PrincipalID: kubelet.ObjectID}
 	for _, pool := range w.is.AgentPools {
 		wanted, err := w.scaleSetDocument(pool)
 		if err != nil {
 			return err
 		}
-		wanted.Identity = &resource.Identity{Type: resource.IdentityUserAssigned}
-		wanted.Identity.Assign(id, entry)
+		keep, err := identitiesOf(w.state.Pools[pool.Name], known)
+		if err != nil {
+			return err
+		}
+		if keep != nil {
+			wanted.Identity = keep.Clone()
+		}
 		if _, err := w.run.Resources.Create(ctx, w.service(), wanted, nil); err != nil {
 			return fmt.Errorf("making the scale set of pool %s: %w", pool.Name, err)
 		}
 		if _, err := w.run.Resources.Update(ctx, wanted.ID, func(r *resource.Resource) error {
-			r.SKU = wanted.SKU
-			keepIdentity(r, id, entry)
-			return nil
+			r.SKU, r.Tags = wanted.SKU, wanted.Tags
+			return keepIdentities(r, keep)
 		}); err != nil {
 			return fmt.Errorf("updating the scale set of pool %s: %w", pool.Name, err)
 		}
@@ -152,7 +186,38 @@ func (p *Provider) ensureScaleSets(ctx context.Context, w *work) error {
 	return nil
 }
 
-// keepIdentity puts the kubelet identity back where somebody took it away: without it the nodes can't work.
+// identitiesOf are the identities that a pool's scale set has to hold, nil if none.
+func identitiesOf(s poolState, known map[string]identity) (*resource.Identity, error) {
+	var held *resource.Identity
+	for _, key := range s.kubelets() {
+		kubelet, ok := known[strings.ToLower(key)]
+		if !ok {
+			continue
+		}
+		id, err := armid.Parse(kubelet.ResourceID)
+		if err != nil {
+			return nil, fmt.Errorf("reading the kubelet identity's ID: %w", err)
+		}
+		if held == nil {
+			held = &resource.Identity{Type: resource.IdentityUserAssigned}
+		}
+		held.Assign(id, resource.UserAssignedIdentity{ClientID: kubelet.ClientID, PrincipalID: kubelet.ObjectID})
+	}
+	return held, nil
+}
+
+// keepIdentities puts the nodes' identities back where somebody took them away: without them the nodes can't work.
+func keepIdentities(r *resource.Resource, keep *resource.Identity) error {
+	for _, key := range keep.Keys() {
+		id, err := armid.Parse(key)
+		if err != nil {
+			return fmt.Errorf("reading an identity's ID: %w", err)
+		}
+		keepIdentity(r, id, *keep.UserAssigned[key])
+	}
+	return nil
+}
+
 func keepIdentity(r *resource.Resource, id armid.ID, entry resource.UserAssignedIdentity) {
 	switch {
 	case r.Identity == nil:

@@ -52,9 +52,6 @@ func supports(have, wanted string) bool {
 
 // validateFeatures refuses what this provider has no engine for.
 func validateFeatures(p properties) *rest.Error {
-	if p.ServicePrincipalProfile != nil && p.ServicePrincipalProfile.ClientID != "" && p.ServicePrincipalProfile.ClientID != managedIdentityClient {
-		return notOffered("ServicePrincipalNotSupported", "servicePrincipalProfile", "A cluster with a service principal")
-	}
 	switch {
 	case p.PodIdentityProfile.on():
 		return podIdentityNotEnabled()
@@ -66,8 +63,6 @@ func validateFeatures(p properties) *rest.Error {
 		return notOffered("AADProfileNotSupported", "aadProfile", "Microsoft Entra integration of the cluster")
 	case p.DisableLocalAccounts:
 		return refused("BadRequest", "disableLocalAccounts needs a cluster with Microsoft Entra integration.", "disableLocalAccounts")
-	case p.APIServerAccessProfile.EnablePrivateCluster:
-		return notOffered("PrivateClusterNotSupported", "apiServerAccessProfile.enablePrivateCluster", "A private cluster")
 	case len(p.APIServerAccessProfile.AuthorizedIPRanges) > 0:
 		return notOffered("AuthorizedIPRangesNotSupported", "apiServerAccessProfile.authorizedIPRanges", "A list of authorized address ranges")
 	}
@@ -90,9 +85,6 @@ func validateNetwork(n networkProfile) *rest.Error {
 	}
 	if n.NetworkPolicy != "" && n.NetworkPolicy != "none" {
 		return notOffered("InvalidParameter", "networkProfile.networkPolicy", "The network policy engine '"+n.NetworkPolicy+"'")
-	}
-	if n.OutboundType == "userDefinedRouting" {
-		return notOffered("InvalidParameter", "networkProfile.outboundType", "The outbound type 'userDefinedRouting'")
 	}
 	services, err := netip.ParsePrefix(n.ServiceCIDR)
 	if err != nil || !services.Addr().Is4() || services.Bits() < 12 {
@@ -144,7 +136,7 @@ func validatePools(cluster armid.ID, pools []pool, kubernetesVersion string) *re
 		vnet = own
 	}
 	if systems == 0 {
-		return refused("InvalidParameter", "There has to be at least one system agent pool.", "agentPoolProfiles")
+		return refused("MustDefineAtLeastOneSystemPool", "Must define at least one system pool.", "agentPoolProfiles")
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers"
@@ -48,6 +49,9 @@ type world struct {
 	calls  []string
 	fail   func(call string) error
 
+	rules    containerservice.Rules
+	features map[string]bool // those that are registered
+
 	clock  clock.Clock // the provider's; nil: the real one
 	points int         // passed so far
 	killAt int         // the point at which the process dies; 0: never
@@ -72,6 +76,17 @@ const (
 	subscription = "6f1a2b3c-0000-4000-8000-000000000001"
 	tenant       = "7a0b0c0d-0000-4000-8000-000000000002"
 )
+
+func (w *world) Enabled(_ context.Context, _ armid.ID, feature string) (bool, error) {
+	return w.features[feature], nil
+}
+
+func (w *world) Require(_ context.Context, _ armid.ID, feature string) error {
+	if w.features[feature] {
+		return nil
+	}
+	return &rest.Error{Status: 400, Code: "PreviewFeatureNotRegistered", Message: "Preview feature " + feature + " not registered."}
+}
 
 // point is a place where a process can die: before or after each effect outside of it.
 func (w *world) point(ctx context.Context) error {
@@ -129,6 +144,7 @@ type process struct {
 	roles      *authorization.Provider
 	machines   *compute.Provider
 	identities *managedidentity.Provider
+	directory  *directory.Directory
 	running    sync.WaitGroup
 }
 
@@ -152,6 +168,7 @@ func (w *world) start() *process {
 	if _, _, err := people.EnsureFirstTenant(w.t.Context(), directory.FirstTenantOptions{TenantID: tenant, SubscriptionID: subscription}); err != nil {
 		w.t.Fatal(err)
 	}
+	p.directory = people
 	p.roles, err = authorization.New(authorization.Config{Store: w.store, Resources: p.engine, Principals: people, Log: log, Clock: clock.RealClock{}})
 	if err != nil {
 		w.t.Fatal(err)
@@ -163,7 +180,7 @@ func (w *world) start() *process {
 	p.provider = containerservice.New(ctx, containerservice.Options{
 		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
 		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
-		Instances: instancesWithPoints{p.machines, w}, Log: log, Clock: w.clock,
+		Instances: instancesWithPoints{p.machines, w}, Features: w, Box: box, Rules: w.rules, Log: log, Clock: w.clock,
 		KubernetesVersion: "1.34.2", TenantID: tenant, IssuerBase: "https://localhost:8443/oidc",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	})
@@ -267,6 +284,10 @@ func (f fakeEngine) EnsureNode(ctx context.Context, n clusters.Node) error {
 
 func (f fakeEngine) DeleteNode(ctx context.Context, _, name string) error {
 	return f.change(ctx, "DeleteNode "+name, func() error { delete(f.nodes, name); return nil })
+}
+
+func (f fakeEngine) DrainNode(ctx context.Context, _, name string, _ clusters.Drain) error {
+	return f.change(ctx, "DrainNode "+name, func() error { return nil })
 }
 
 func (f fakeEngine) AdminKubeconfig(_ context.Context, id, url string) ([]byte, error) {

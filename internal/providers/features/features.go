@@ -28,6 +28,8 @@ type Config struct {
 	Clock     clock.Clock
 	// Takes is how long a registration takes.
 	Takes time.Duration
+	// Previews makes former previews gate again what they gated.
+	Previews bool
 }
 
 // Provider serves the types of Microsoft.Features. It is safe for concurrent use.
@@ -68,7 +70,7 @@ func (p *Provider) missing(ctx context.Context, subscription armid.ID, feature s
 	if !ok {
 		return "", fmt.Errorf("asking for the unknown feature %s", feature)
 	}
-	if f.General {
+	if f.General && !p.cfg.Previews {
 		return "", nil
 	}
 	record, err := p.record(ctx, subscription, f)
