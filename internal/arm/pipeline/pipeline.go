@@ -120,6 +120,7 @@ func (p *Pipeline) serve(ctx context.Context, c *call) (rest.Response, error) {
 	if err := p.unlocked(c); err != nil {
 		return rest.Response{}, err
 	}
+	ctx = providers.WithExpand(ctx, parameter(c, "$expand"))
 	switch c.match.Method {
 	case providers.Get:
 		return p.read(ctx, c)

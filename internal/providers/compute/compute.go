@@ -6,6 +6,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
+	"github.com/lanyard-project/lanyard/internal/providers/shape"
 	"github.com/lanyard-project/lanyard/internal/store"
 	"k8s.io/utils/clock"
 )
@@ -25,7 +26,7 @@ type Config struct {
 	Clock     clock.Clock
 }
 
-// Provider serves scale sets. It is safe for concurrent use.
+// Provider serves machines, scale sets and disks. It is safe for concurrent use.
 type Provider struct {
 	cfg      Config
 	machines *machines
@@ -47,7 +48,7 @@ func (p *Provider) Run(ctx context.Context) error { return p.machines.mirror.Fol
 
 // Types returns the provider's resource types.
 func (p *Provider) Types() []*providers.Type {
-	return []*providers.Type{p.scaleSets(), p.instances(), virtualMachines()}
+	return append([]*providers.Type{p.scaleSets(), p.instances()}, shape.Compile(p.deps(), p.kinds()...)...)
 }
 
 // apiVersions are those of Microsoft.Compute since scale sets have their present
@@ -57,17 +58,5 @@ func apiVersions() []string {
 		"2018-06-01", "2018-10-01", "2019-03-01", "2019-07-01", "2019-12-01", "2020-06-01", "2020-12-01",
 		"2021-03-01", "2021-04-01", "2021-07-01", "2021-11-01", "2022-03-01", "2022-08-01", "2022-11-01",
 		"2023-03-01", "2023-07-01", "2023-09-01", "2024-03-01", "2024-07-01", "2024-11-01", "2025-04-01",
-	}
-}
-
-// virtualMachines lists single machines: there are none.
-func virtualMachines() *providers.Type {
-	return &providers.Type{
-		Namespace:          namespace,
-		Name:               "virtualMachines",
-		APIVersions:        apiVersions(),
-		Levels:             providers.AtGroup,
-		Verbs:              providers.ReadOnly,
-		ListBySubscription: true,
 	}
 }

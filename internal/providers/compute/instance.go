@@ -169,9 +169,7 @@ func instanceView(_ context.Context, r *providers.Request) (rest.Response, error
 	if err != nil {
 		return rest.Response{}, err
 	}
-	return rest.OK(map[string]any{
-		"computerName": props.OS.ComputerName,
-		"osName":       props.Storage.OSDisk.OSType,
-		"statuses":     []status{provisioned(r.Old), {Code: "PowerState/running", Level: "Info", DisplayStatus: "VM running"}},
-	}), nil
+	view := viewOf(r.Old)
+	view["computerName"], view["osName"] = props.OS.ComputerName, props.Storage.OSDisk.OSType
+	return rest.OK(view), nil
 }

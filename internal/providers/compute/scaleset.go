@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"context"
 	"regexp"
-	"slices"
 
 	"github.com/google/uuid"
-	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/providers/shape"
 )
 
 func (p *Provider) scaleSets() *providers.Type {
@@ -24,40 +23,53 @@ func (p *Provider) scaleSets() *providers.Type {
 		NamePattern:        regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?$`),
 		NameRule:           "The name can be up to 64 characters long and must begin and end with a letter, a number or '_'.",
 		ListBySubscription: true,
-		References:         []string{"Microsoft.ManagedIdentity/userAssignedIdentities", "Microsoft.Network/virtualNetworks"},
-		Prepare:            p.prepareScaleSet,
-		Admit:              p.admitScaleSet,
-		Remove:             p.removeScaleSet,
-		Committed:          p.machines.committed,
+		References: []string{
+			"Microsoft.ManagedIdentity/userAssignedIdentities", "Microsoft.Network/virtualNetworks", "Microsoft.Network/networkSecurityGroups",
+			"Microsoft.Network/loadBalancers", "Microsoft.Network/applicationSecurityGroups",
+		},
+		Prepare:   p.prepareScaleSet,
+		Admit:     p.admitScaleSet,
+		Remove:    p.removeScaleSet,
+		Committed: p.machines.committed,
 		Actions: []providers.Action{{
 			Name: "instanceView", Method: "GET", Permission: scaleSetType + "/instanceView/read", Run: p.scaleSetView,
 		}},
 	}
 }
 
-// scaleSetProperties are what we understand of a scale set: what it refers to.
+// scaleSetProperties are what we understand of a scale set.
 type scaleSetProperties struct {
-	UniqueID       string `json:"uniqueId"`
-	TimeCreated    string `json:"timeCreated"`
-	MachineProfile struct {
-		NetworkProfile struct {
-			Interfaces []struct {
-				Properties struct {
-					SecurityGroup *reference `json:"networkSecurityGroup"`
-					Addresses     []struct {
-						Properties struct {
-							Subnet   *reference  `json:"subnet"`
-							Backends []reference `json:"loadBalancerBackendAddressPools"`
-						} `json:"properties"`
-					} `json:"ipConfigurations"`
-				} `json:"properties"`
-			} `json:"networkInterfaceConfigurations"`
-		} `json:"networkProfile"`
-	} `json:"virtualMachineProfile"`
+	UniqueID    string `json:"uniqueId"`
+	TimeCreated string `json:"timeCreated"`
 }
 
 type reference struct {
 	ID string `json:"id"`
+}
+
+// scaleSetRules are what the machines of a scale set refer to.
+func scaleSetRules() shape.Rules {
+	const nic = "virtualMachineProfile.networkProfile.networkInterfaceConfigurations[].properties."
+	const address = nic + "ipConfigurations[].properties."
+	const network = "Microsoft.Network/"
+	join := func(path, to string) shape.Reference {
+		return shape.Reference{Path: path, To: network + to, Action: network + to + "/join/action"}
+	}
+	return shape.Rules{References: []shape.Reference{
+		join(nic+"networkSecurityGroup", "networkSecurityGroups"),
+		join(address+"subnet", "virtualNetworks/subnets"),
+		join(address+"loadBalancerBackendAddressPools[]", "loadBalancers/backendAddressPools"),
+		join(address+"loadBalancerInboundNatPools[]", "loadBalancers/inboundNatPools"),
+		join(address+"applicationSecurityGroups[]", "applicationSecurityGroups"),
+	}}
+}
+
+// findReferences reads what a set refers to; nil has none.
+func findReferences(set *resource.Resource) ([]shape.Found, error) {
+	if set == nil {
+		return nil, nil
+	}
+	return scaleSetRules().Find(set)
 }
 
 func (p *Provider) prepareScaleSet(_ context.Context, r *providers.Request) error {
@@ -75,59 +87,29 @@ func (p *Provider) prepareScaleSet(_ context.Context, r *providers.Request) erro
 // linkNetwork names what the scale set joins: everything that a PUT has, and of a
 // PATCH what it adds. A PATCH of other properties needs no right on them.
 func linkNetwork(r *providers.Request) error {
-	wanted, err := joins(r.Next)
+	wanted, err := findReferences(r.Next)
 	if err != nil {
 		return err
 	}
-	var had []providers.Linked
-	if r.Method == providers.Patch {
-		if had, err = joins(r.Old); err != nil {
-			return err
-		}
+	had, err := findReferences(r.Old)
+	if err != nil {
+		return err
 	}
-	for _, j := range wanted {
-		if !slices.ContainsFunc(had, func(h providers.Linked) bool { return h.Action == j.Action && h.Scope.Equal(j.Scope) }) {
-			r.Link(j.Action, j.Scope)
-		}
-	}
+	shape.Link(r, wanted, had)
 	return nil
 }
 
-// joins are the network resources that a scale set's machines use, each with the
-// action that its writer needs there.
-func joins(set *resource.Resource) ([]providers.Linked, error) {
-	props, err := resource.Read[scaleSetProperties](set)
+// track writes down what the set refers to after the request.
+func (p *Provider) track(ctx context.Context, r *providers.Request) error {
+	had, err := findReferences(r.Old)
 	if err != nil {
-		return nil, rest.InvalidRequestContent(err.Error())
+		return err
 	}
-	var out []providers.Linked
-	join := func(to *reference, path, action string) error {
-		if to == nil || to.ID == "" {
-			return nil
-		}
-		id, err := armid.Parse(to.ID)
-		if err != nil {
-			return rest.LinkedInvalidPropertyID(to.ID, "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations."+path)
-		}
-		out = append(out, providers.Linked{Action: action, Scope: id})
-		return nil
+	has, err := findReferences(r.Next)
+	if err != nil {
+		return err
 	}
-	for _, nic := range props.MachineProfile.NetworkProfile.Interfaces {
-		if err := join(nic.Properties.SecurityGroup, "networkSecurityGroup.id", "Microsoft.Network/networkSecurityGroups/join/action"); err != nil {
-			return nil, err
-		}
-		for _, address := range nic.Properties.Addresses {
-			if err := join(address.Properties.Subnet, "ipConfigurations.subnet.id", "Microsoft.Network/virtualNetworks/subnets/join/action"); err != nil {
-				return nil, err
-			}
-			for i := range address.Properties.Backends {
-				if err := join(&address.Properties.Backends[i], "ipConfigurations.loadBalancerBackendAddressPools.id", "Microsoft.Network/loadBalancers/backendAddressPools/join/action"); err != nil {
-					return nil, err
-				}
-			}
-		}
-	}
-	return out, nil
+	return p.deps().Track(ctx, r, shape.Held(had), shape.Held(has))
 }
 
 // setDefaults writes the properties that the document doesn't have.
@@ -146,6 +128,9 @@ func (p *Provider) admitScaleSet(ctx context.Context, r *providers.Request) erro
 	if err := p.carrier().Admit(ctx, r); err != nil {
 		return err
 	}
+	if err := p.track(ctx, r); err != nil {
+		return err
+	}
 	var fixed scaleSetProperties
 	if r.Old != nil {
 		var err error
@@ -159,9 +144,12 @@ func (p *Provider) admitScaleSet(ctx context.Context, r *providers.Request) erro
 	return r.Next.Merge(map[string]any{"uniqueId": fixed.UniqueID, "timeCreated": fixed.TimeCreated})
 }
 
-// removeScaleSet takes the set's own principal with it; its instances go as all
+// removeScaleSet takes the set's references and its own principal with it; its instances go as all
 // children do.
 func (p *Provider) removeScaleSet(ctx context.Context, r *providers.Request) error {
+	if err := p.track(ctx, r); err != nil {
+		return err
+	}
 	return p.carrier().Remove(ctx, r)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
@@ -116,6 +117,9 @@ type Document struct {
 	// Request is nil while the document is shown.
 	Request *providers.Request
 	ID      armid.ID
+	// Resource is the envelope: what will be stored, or the copy that is shown. It is
+	// nil for parts.
+	Resource *resource.Resource
 	// Location is the resource's, and SKU the name in its sku.
 	Location, SKU string
 	Zones         []string

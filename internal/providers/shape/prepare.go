@@ -65,7 +65,7 @@ func (c *compiled) prepare(_ context.Context, r *providers.Request) error {
 
 // document reads what a request wants to be.
 func (c *compiled) document(r *providers.Request) (*Document, error) {
-	d := &Document{Request: r, ID: r.ID, Deps: c.deps}
+	d := &Document{Request: r, ID: r.ID, Resource: r.Next, Deps: c.deps}
 	var err error
 	if r.Old != nil {
 		if d.Old, err = parse(r.Old.Properties); err != nil {

@@ -24,7 +24,7 @@ func (c *compiled) shown(ctx context.Context, r *resource.Resource) (Object, err
 	if err != nil || !c.decorates() {
 		return properties, err
 	}
-	d := &Document{ID: r.ID, Location: r.Location, SKU: skuName(r.SKU), Zones: r.Zones, Properties: properties, Old: properties, Revision: r.Revision, Deps: c.deps}
+	d := &Document{ID: r.ID, Resource: r, Location: r.Location, SKU: skuName(r.SKU), Zones: r.Zones, Properties: properties, Old: properties, Revision: r.Revision, Deps: c.deps}
 	if c.kind.Show != nil {
 		if err := c.kind.Show(ctx, d); err != nil {
 			return nil, err
@@ -120,7 +120,7 @@ func Show(ctx context.Context, deps Deps, r *resource.Resource, show func(contex
 	if err != nil {
 		return err
 	}
-	d := &Document{ID: r.ID, Location: r.Location, SKU: skuName(r.SKU), Zones: r.Zones, Properties: properties, Old: properties, Revision: r.Revision, Deps: deps}
+	d := &Document{ID: r.ID, Resource: r, Location: r.Location, SKU: skuName(r.SKU), Zones: r.Zones, Properties: properties, Old: properties, Revision: r.Revision, Deps: deps}
 	if err := show(ctx, d); err != nil {
 		return err
 	}

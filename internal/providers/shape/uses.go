@@ -21,6 +21,9 @@ type Use struct{ Target, By armid.ID }
 
 func (u Use) key() string { return usesPrefix + u.Target.Key() + "/" + u.By.Key() }
 
+// Put writes the reference down; it belongs into the transaction that makes it.
+func (u Use) Put() store.Op { return store.Put(u.key(), []byte(u.By.String())) }
+
 // usesBelow is the range of all uses of a resource and of what is below it.
 func usesBelow(target armid.ID) string { return usesPrefix + target.Key() + "/" }
 
@@ -62,7 +65,7 @@ func (d Deps) Track(ctx context.Context, r *providers.Request, old, next []Use) 
 		if err := d.exists(ctx, r, u); err != nil {
 			return err
 		}
-		r.Ops = append(r.Ops, store.Put(u.key(), []byte(u.By.String())))
+		r.Ops = append(r.Ops, u.Put())
 	}
 	for _, u := range old {
 		if had[u.key()] {
