@@ -178,6 +178,9 @@ type Action struct {
 	// OnCollection actions come after the type instead of after a resource's name;
 	// one without a Name is a POST to the collection itself.
 	OnCollection bool
+	// OnProvider actions come directly after the provider in a subscription:
+	// …/providers/NS/Name.
+	OnProvider bool
 	// Permission is the full name of the action that the caller needs; empty means
 	// "<type>/<Name>/action" for POST and "<type>/<Name>/read" for GET.
 	Permission string

@@ -149,12 +149,30 @@ func (t *Table) below(method string, scope armid.ID, namespace, name, version st
 	if typ := t.registry.Find(namespace + "/" + name); typ != nil {
 		return t.collection(method, scope, typ)
 	}
+	if m := t.providerAction(method, scope, namespace, name); m != nil {
+		return m, nil
+	}
 	if scope.Is(armid.SubscriptionType) || scope.IsRoot() {
 		if m, err := t.member(method, scope.Provider(namespace), name, version); err == nil {
 			return m, nil
 		}
 	}
 	return nil, t.unknownType(namespace, version)
+}
+
+// providerAction finds an action that stands directly below its provider.
+func (t *Table) providerAction(method string, scope armid.ID, namespace, name string) *Match {
+	if !scope.Is(armid.SubscriptionType) || method != http.MethodPost {
+		return nil
+	}
+	for _, typ := range t.registry.Types(namespace) {
+		for i := range typ.Actions {
+			if a := &typ.Actions[i]; a.OnProvider && strings.EqualFold(a.Name, name) {
+				return &Match{Method: providers.Do, Type: typ, Action: a, Scope: t.registry.Canonical(scope)}
+			}
+		}
+	}
+	return nil
 }
 
 func (t *Table) collection(method string, scope armid.ID, typ *providers.Type) (*Match, error) {
@@ -187,7 +205,7 @@ func action(typ *providers.Type, method, name string, onCollection bool) *provid
 		if wanted == "" {
 			wanted = http.MethodPost
 		}
-		if a.OnCollection == onCollection && wanted == method && strings.EqualFold(a.Name, name) {
+		if !a.OnProvider && a.OnCollection == onCollection && wanted == method && strings.EqualFold(a.Name, name) {
 			return a
 		}
 	}
