@@ -31,7 +31,6 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
-	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
 	"github.com/lanyard-project/lanyard/internal/providers/locks"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
@@ -199,10 +198,9 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		CACertificates: authority.PEM(), Images: c.nodeImages, PauseImage: c.pauseImage,
 	})
 	defer aks.Close()
-	for _, provider := range []interface{ Types() []*providers.Type }{
+	for _, provider := range append(documents(state, engine, people, box),
 		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, networks, computing, aks,
-		dns.New(dns.Config{Store: state, Resources: engine}),
-	} {
+	) {
 		if err := registry.Register(provider.Types()...); err != nil {
 			return err
 		}

@@ -28,13 +28,19 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
+	"github.com/lanyard-project/lanyard/internal/providers/containerregistry"
 	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
+	"github.com/lanyard-project/lanyard/internal/providers/keyvault"
 	"github.com/lanyard-project/lanyard/internal/providers/locks"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
+	"github.com/lanyard-project/lanyard/internal/providers/operationalinsights"
 	"github.com/lanyard-project/lanyard/internal/providers/registration"
 	"github.com/lanyard-project/lanyard/internal/providers/resources"
+	"github.com/lanyard-project/lanyard/internal/providers/servicebus"
+	"github.com/lanyard-project/lanyard/internal/providers/shape"
+	"github.com/lanyard-project/lanyard/internal/providers/storage"
 	"github.com/lanyard-project/lanyard/internal/seal"
 	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/storetest"
@@ -121,8 +127,13 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 	if err := registry.Register(aks); err != nil {
 		t.Fatal(err)
 	}
+	deps := shape.Deps{Store: s, Resources: engine, Identities: managedidentity.Carrier{Directory: f.directory, Resources: engine}}
+	keys := shape.Keyring{Box: box}
 	for _, types := range [][]*providers.Type{arm.Types(), f.features.Types(), locked.Types(), f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types(),
-		dns.New(dns.Config{Store: s, Resources: engine}).Types()} {
+		dns.New(dns.Config{Store: s, Resources: engine}).Types(),
+		containerregistry.New(containerregistry.Config{Deps: deps, Keys: keys}).Types(), storage.New(storage.Config{Deps: deps, Keys: keys}).Types(),
+		servicebus.New(servicebus.Config{Deps: deps, Keys: keys}).Types(), operationalinsights.New(operationalinsights.Config{Deps: deps, Keys: keys}).Types(),
+		keyvault.New(keyvault.Config{Deps: deps, TenantOf: func(string) string { return tenant }}).Types()} {
 		if err := registry.Register(types...); err != nil {
 			t.Fatal(err)
 		}
