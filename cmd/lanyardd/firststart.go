@@ -20,11 +20,6 @@ import (
 )
 
 const (
-	// schemaKey holds the version of what is in the store. A program that doesn't
-	// know a version must not write to it.
-	schemaKey     = "/lanyard/schema"
-	schemaVersion = "1"
-
 	// roleOwner is the built-in role Owner.
 	roleOwner = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 	// firstStartKey stands in the store from before the administrator is made until
@@ -36,25 +31,6 @@ const (
 // system is who acts when nobody asked: the cloud itself.
 func system(tenantID string) providers.Caller {
 	return providers.Caller{TenantID: tenantID, Name: "lanyardd", Type: "Application"}
-}
-
-// checkSchema refuses a store that another version of the program wrote.
-func checkSchema(ctx context.Context, s *store.Store) error {
-	item, err := s.Get(ctx, schemaKey)
-	if errors.Is(err, store.ErrNotFound) {
-		_, err = s.Txn(ctx, []store.Cond{store.Absent(schemaKey)}, []store.Op{store.Put(schemaKey, []byte(schemaVersion))})
-		if errors.Is(err, store.ErrConflict) {
-			return checkSchema(ctx, s)
-		}
-		return err
-	}
-	if err != nil {
-		return err
-	}
-	if string(item.Value) != schemaVersion {
-		return fmt.Errorf("the state has schema version %s and this lanyardd knows %s: use the release that wrote it, or another --data-dir", item.Value, schemaVersion)
-	}
-	return nil
 }
 
 // firstStart makes the tenant, its subscription and the first administrator

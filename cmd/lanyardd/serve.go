@@ -173,7 +173,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	verifier := tokens.NewVerifier(c.origin, ring, clk)
 	arm := pipeline.New(pipeline.Options{
 		Registry: registry, Engine: engine, Authorizer: roles, Locks: locked, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder),
-		Authenticator: pipeline.TokenAuthenticator{Verifier: verifier, Audiences: pipeline.Audiences(origins...)},
+		Authenticator: pipeline.TokenAuthenticator{Verifier: verifier, Audiences: pipeline.Audiences(origins...), Groups: people.GroupsOf},
 	})
 	front = edge.New(edge.Options{
 		ARM: arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log,
@@ -260,7 +260,7 @@ func openState(ctx context.Context, c config, log *slog.Logger) (*etcdserver.Ser
 	if err != nil {
 		return nil, nil, err
 	}
-	return etcd, state, checkSchema(ctx, state)
+	return etcd, state, migrate(ctx, state, log)
 }
 
 // adoptionLimit is for how long operations wait for clusters to be adopted, which

@@ -95,7 +95,7 @@ func (d *Directory) PlanRemoveFederated(ctx context.Context, ownerID, name strin
 	if err != nil {
 		return nil, nil, err
 	}
-	kept := slices.DeleteFunc(slices.Clone(current.Credentials), func(c FederatedCredential) bool { return c.named(name) })
+	kept := slices.DeleteFunc(slices.Clone(current.Credentials), func(c FederatedCredential) bool { return c.Named(name) })
 	if len(kept) == len(current.Credentials) {
 		return nil, nil, ErrNotFound
 	}
@@ -123,8 +123,8 @@ func (d *Directory) RemoveFederated(ctx context.Context, ownerID, name string) e
 	return nil
 }
 
-// named reports whether clients mean this credential: Graph takes ID or name.
-func (c FederatedCredential) named(name string) bool {
+// Named reports whether clients mean this credential: Graph takes ID or name.
+func (c FederatedCredential) Named(name string) bool {
 	return strings.EqualFold(c.Name, name) || strings.EqualFold(c.ID, name)
 }
 

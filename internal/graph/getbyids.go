@@ -28,9 +28,6 @@ func (s *Service) getByIDs(r *request) (answer, error) {
 		return answer{}, badRequest("The number of ids must be between 1 and %d.", maxIDs)
 	}
 	result := page{Context: r.origin + "/v1.0/$metadata#directoryObjects", Value: []map[string]any{}}
-	if !wants(body.Types, "servicePrincipal") {
-		return answer{http.StatusOK, result}, nil
-	}
 	seen := map[string]bool{}
 	for _, id := range body.IDs {
 		if uuid.Validate(id) != nil {
@@ -40,7 +37,7 @@ func (s *Service) getByIDs(r *request) (answer, error) {
 			continue
 		}
 		seen[id] = true
-		found, err := s.servicePrincipal(r.Context(), r.caller.TenantID, id)
+		document, err := s.object(r, id)
 		var refused *Error
 		if errors.As(err, &refused) {
 			continue
@@ -48,9 +45,10 @@ func (s *Service) getByIDs(r *request) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		document := servicePrincipalDocument(found)
-		document["@odata.type"] = "#microsoft.graph.servicePrincipal"
-		result.Value = append(result.Value, document)
+		kind, _ := document["@odata.type"].(string)
+		if wants(body.Types, strings.TrimPrefix(kind, "#microsoft.graph.")) {
+			result.Value = append(result.Value, document)
+		}
 	}
 	return answer{http.StatusOK, result}, nil
 }

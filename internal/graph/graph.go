@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -16,13 +15,6 @@ import (
 	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
-// Directory is who there is; *directory.Directory.
-type Directory interface {
-	ByObjectID(ctx context.Context, objectID string) (directory.ServicePrincipal, error)
-	ByAppID(ctx context.Context, appID string) (directory.ServicePrincipal, error)
-	ServicePrincipals(tenantID string) []directory.ServicePrincipal
-}
-
 // Verifier reads bearer tokens; *tokens.Verifier.
 type Verifier interface {
 	Verify(ctx context.Context, raw string, audiences []string) (tokens.Caller, error)
@@ -30,7 +22,7 @@ type Verifier interface {
 
 // Options make the service.
 type Options struct {
-	Directory Directory
+	Directory *directory.Directory
 	Verifier  Verifier
 	// Origins are the base URLs that clients reach us under, the default first.
 	// They are audiences too: a private cloud's Graph is named by its own URL.
@@ -62,20 +54,7 @@ type request struct {
 // New makes the service.
 func New(o Options) *Service {
 	s := &Service{options: o, audiences: audiences(o.Origins), mux: http.NewServeMux()}
-	for pattern, handle := range map[string]func(*request) (answer, error){
-		"GET /v1.0/servicePrincipals":          s.listServicePrincipals,
-		"GET /v1.0/servicePrincipals/{id}":     s.getServicePrincipal,
-		"GET /v1.0/applications":               s.listApplications,
-		"GET /v1.0/applications/{id}":          s.getApplication,
-		"GET /v1.0/users":                      s.listUsers,
-		"GET /v1.0/groups":                     s.listGroups,
-		"GET /v1.0/groups/{id}":                s.getGroup,
-		"GET /v1.0/me":                         s.me,
-		"GET /v1.0/users/{id}":                 s.getUser,
-		"POST /v1.0/directoryObjects/getByIds": s.getByIDs,
-		"GET /v1.0/directoryObjects/{id}":      s.getServicePrincipal,
-		"/":                                    s.unknown,
-	} {
+	for pattern, handle := range s.routes() {
 		s.mux.Handle(pattern, s.guarded(handle))
 	}
 	return s
@@ -110,16 +89,11 @@ func (s *Service) serve(r *http.Request, handle func(*request) (answer, error)) 
 	if err != nil {
 		return answer{}, refusedToken(err)
 	}
-	// Pods hold managed identities' tokens: none of them gets to know all the
-	// others without somebody having said so, as in Entra.
-	if caller.ManagedIdentity != "" && !slices.ContainsFunc(caller.Roles, readsDirectory) {
-		return answer{}, denied()
+	proven := &request{Request: r, caller: caller, origin: s.origin(r)}
+	if err := s.mayRead(proven); err != nil {
+		return answer{}, err
 	}
-	return handle(&request{Request: r, caller: caller, origin: s.origin(r)})
-}
-
-func readsDirectory(role string) bool {
-	return role == "Directory.Read.All" || role == "Application.Read.All" || role == "Directory.ReadWrite.All"
+	return handle(proven)
 }
 
 // origin is the configured URL that the request came to, for links.
@@ -160,10 +134,14 @@ func (s *Service) respond(w http.ResponseWriter, r *http.Request, given answer, 
 		}
 	}
 	header := w.Header()
-	header.Set("Content-Type", "application/json;odata.metadata=minimal;charset=utf-8")
 	header.Set("Cache-Control", "no-cache")
 	header.Set("request-id", named)
 	header.Set("client-request-id", client)
+	if given.document == nil {
+		w.WriteHeader(given.status)
+		return
+	}
+	header.Set("Content-Type", "application/json;odata.metadata=minimal;charset=utf-8")
 	w.WriteHeader(given.status)
 	if err := json.NewEncoder(w).Encode(given.document); err != nil {
 		s.options.Log.Debug("writing a Graph answer failed", "error", err)

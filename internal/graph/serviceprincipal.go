@@ -44,7 +44,8 @@ func (s *Service) listServicePrincipals(r *request) (answer, error) {
 		}
 	}
 	return listed(r, q, "servicePrincipal", "servicePrincipals", found,
-		func(p directory.ServicePrincipal) string { return p.ObjectID }, servicePrincipalDocument)
+		func(p directory.ServicePrincipal) string { return p.ObjectID },
+		func(p directory.ServicePrincipal) map[string]any { return s.servicePrincipalDocument(r, p) })
 }
 
 // candidates are the principals among which a filter has to look. One that names
@@ -81,12 +82,11 @@ func (s *Service) getServicePrincipal(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	document, refused := choose(servicePrincipalDocument(found), q.fields, "servicePrincipal")
+	document, refused := choose(s.servicePrincipalDocument(r, found), q.fields, "servicePrincipal")
 	if refused != nil {
 		return answer{}, refused
 	}
-	document["@odata.context"] = r.origin + "/v1.0/$metadata#servicePrincipals/$entity"
-	return answer{http.StatusOK, document}, nil
+	return answer{http.StatusOK, r.entityOf("servicePrincipals", document)}, nil
 }
 
 // servicePrincipal finds one of the tenant.
@@ -98,16 +98,18 @@ func (s *Service) servicePrincipal(ctx context.Context, tenantID, objectID strin
 	return found, err
 }
 
-func servicePrincipalDocument(p directory.ServicePrincipal) map[string]any {
+func (s *Service) servicePrincipalDocument(r *request, p directory.ServicePrincipal) map[string]any {
 	document := map[string]any{
 		"id": p.ObjectID, "appId": p.AppID, "displayName": p.DisplayName, "appDisplayName": nil,
 		"accountEnabled": !p.Disabled, "servicePrincipalType": p.Type,
 		"servicePrincipalNames": list(p.Names), "alternativeNames": list(p.AlternativeNames),
 		"appOwnerOrganizationId": nil, "signInAudience": nil, "createdDateTime": graphTime(p.Created), "deletedDateTime": nil,
-		"appRoleAssignmentRequired": false, "tags": []string{},
+		"appRoleAssignmentRequired": false, "tags": []string{}, "appRoles": []any{}, "oauth2PermissionScopes": []any{}, "replyUrls": []string{},
+		"passwordCredentials": s.passwords(r, p.ObjectID), "keyCredentials": []map[string]any{},
 	}
 	if p.Type == directory.TypeApplication {
 		document["appDisplayName"], document["appOwnerOrganizationId"], document["signInAudience"] = p.DisplayName, p.TenantID, signInAudience
+		document["keyCredentials"] = s.keyCredentials(r, p.ObjectID)
 	}
 	return document
 }

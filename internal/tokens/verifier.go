@@ -34,7 +34,8 @@ type Caller struct {
 	Roles    []string
 	Expires  time.Time
 
-	ManagedIdentity string // its resource ID; empty for applications
+	User            string // the user's name; empty for applications
+	ManagedIdentity string // its resource ID; empty for applications and users
 	Host            string
 }
 

@@ -13,6 +13,10 @@ type TokenAuthenticator struct {
 	Verifier *tokens.Verifier
 	// Audiences that ARM accepts; see Audiences.
 	Audiences []string
+	// Groups are the groups that a principal is in, by object IDs; nil means that
+	// there are none. They are asked for with every call: who leaves a group loses
+	// its rights at once, whatever his token says.
+	Groups func(objectID string) []string
 }
 
 // Audiences lists what clients name ARM in their token requests: Azure's own
@@ -32,8 +36,14 @@ func (a TokenAuthenticator) Verify(ctx context.Context, bearer string) (provider
 		return providers.Caller{}, problem(err)
 	}
 	caller := providers.Caller{TenantID: proven.TenantID, ObjectID: proven.ObjectID, AppID: proven.AppID, Type: "Application"}
-	if proven.ManagedIdentity != "" {
+	switch {
+	case proven.ManagedIdentity != "":
 		caller.Type = "ManagedIdentity"
+	case proven.User != "":
+		caller.Type, caller.Name = "User", proven.User
+	}
+	if a.Groups != nil {
+		caller.Groups = a.Groups(proven.ObjectID)
 	}
 	return caller, nil
 }
