@@ -1,0 +1,18 @@
+package groups
+
+import "github.com/lanyard-project/lanyard/internal/cli/command"
+
+// Table is all groups of this package. A new group is a file with a function and a
+// line here.
+func Table() command.Table {
+	return command.Join(
+		accountGroup(),
+		cloudGroup(),
+		configGroup(),
+		groupGroup(),
+		identityGroup(),
+		loginCommands(),
+		restCommand(),
+		versionCommand(),
+	)
+}
