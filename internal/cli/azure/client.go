@@ -86,7 +86,7 @@ func (c *Client) Do(ctx context.Context, method, path, apiVersion string, body a
 	if err != nil {
 		return nil, err
 	}
-	response, err := c.resources.Pipeline().Do(request)
+	response, err := c.resources.Pipeline().Do(request) //nolint:bodyclose // read closes it
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (c *Client) GraphDo(ctx context.Context, method, path string, body any) (*A
 	if err := setBody(request, body); err != nil {
 		return nil, err
 	}
-	response, err := c.graph.Do(request)
+	response, err := c.graph.Do(request) //nolint:bodyclose // read closes it
 	if err != nil {
 		return nil, err
 	}

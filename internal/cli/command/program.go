@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 
@@ -27,9 +28,6 @@ const (
 	exitUsage    = 2
 	exitNotFound = 3
 )
-
-// Told is an error that the user has read already.
-var Told = errors.New("told already")
 
 // ExitStatus ends the program with a status and says nothing, for programs that run
 // others.
@@ -230,8 +228,6 @@ func (p *Program) fail(err error) int {
 	var usage *grammar.Error
 	var status ExitStatus
 	switch {
-	case errors.Is(err, Told):
-		return exitFailed
 	case errors.As(err, &status):
 		return int(status)
 	case errors.Is(err, context.Canceled):
@@ -281,7 +277,10 @@ func (p *Program) message(level, text string) {
 // transport is one HTTP client a program; a cloud's own authority is trusted beside
 // those of the machine.
 func (p *Program) transport(cloud *login.Cloud) (*http.Client, error) {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+	}
 	if cloud.CertificateAuthority != "" {
 		pem, err := os.ReadFile(cloud.CertificateAuthority)
 		if err != nil {
@@ -294,7 +293,7 @@ func (p *Program) transport(cloud *login.Cloud) (*http.Client, error) {
 		if !pool.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("%s, the certificate authority of cloud %s, holds no certificate", cloud.CertificateAuthority, cloud.Name)
 		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+		transport.TLSClientConfig.RootCAs = pool
 	}
 	return &http.Client{Transport: transport}, nil
 }

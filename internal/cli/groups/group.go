@@ -3,6 +3,7 @@ package groups
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/cli/azure"
 	"github.com/lanyard-project/lanyard/internal/cli/command"
@@ -108,13 +109,10 @@ func listGroups(ctx context.Context, c *command.Call) (any, error) {
 }
 
 func tagFilter(tag string) string {
-	o := pairs([]string{tag})
-	for _, key := range o.Keys() {
-		filter := "tagname eq '" + key + "'"
-		if v := o.String(key); v != "" {
-			filter += " and tagvalue eq '" + v + "'"
-		}
-		return filter
+	key, v, _ := strings.Cut(tag, "=")
+	filter := "tagname eq '" + key + "'"
+	if v != "" {
+		filter += " and tagvalue eq '" + v + "'"
 	}
-	return ""
+	return filter
 }

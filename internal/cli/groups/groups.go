@@ -12,7 +12,10 @@ func Table() command.Table {
 		groupGroup(),
 		identityGroup(),
 		loginCommands(),
+		featureGroup(),
+		providerGroup(),
 		restCommand(),
+		roleGroup(),
 		versionCommand(),
 	)
 }

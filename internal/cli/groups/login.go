@@ -14,7 +14,10 @@ import (
 	"github.com/lanyard-project/lanyard/internal/secret"
 )
 
-const grammarAny = grammar.Any
+const (
+	grammarAny      = grammar.Any
+	grammarOptional = grammar.Optional
+)
 
 func loginCommands() command.Table {
 	return command.Table{Commands: []*command.Command{

@@ -43,7 +43,7 @@ func demoCommand() command.Table {
 			}
 			fmt.Fprintf(c.Program.Out, "\n%s (%.0f s)\n", verdict, time.Since(started).Seconds())
 			if err != nil {
-				return nil, command.Told
+				return nil, command.ExitStatus(1)
 			}
 			return nil, nil
 		},

@@ -188,7 +188,7 @@ func (c *Credential) source(tenant string, o Options) (azcore.TokenCredential, e
 		assertion := func(context.Context) (string, error) { return c.Secret.Reveal(), nil }
 		return azidentity.NewClientAssertionCredential(tenant, c.ClientID, assertion, &azidentity.ClientAssertionCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: known})
 	case ManagedIdentity:
-		identity := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: policy.ClientOptions{Transport: http.DefaultClient}}
+		identity := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: policy.ClientOptions{Transport: &http.Client{Transport: &http.Transport{}}}}
 		if strings.HasPrefix(c.ClientID, "/") {
 			identity.ID = azidentity.ResourceID(c.ClientID)
 		} else if c.ClientID != "" {
