@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lanyard-project/lanyard/internal/cli/command"
-	"github.com/lanyard-project/lanyard/internal/cli/value"
 )
 
 func providerGroup() command.Table {
@@ -141,15 +140,4 @@ func featureGroup() command.Table {
 			{Path: "feature unregister", Summary: "Give a feature back.", Arguments: []argument{namespace.Required(), name}, Run: one(http.MethodPost, "/unregister")},
 		},
 	}
-}
-
-// resourceNames is a list of objects' names, for completion.
-func resourceNames(all []any) []string {
-	names := make([]string, 0, len(all))
-	for _, v := range all {
-		if o, ok := v.(*value.Object); ok {
-			names = append(names, o.String("name"))
-		}
-	}
-	return names
 }
