@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lanyard-project/lanyard/internal/cluster"
 )
 
 // mostBackoff is the longest pause between tries of something that fails.
@@ -24,6 +26,7 @@ type flags struct {
 	resync, driftInterval, backoff, linger, spacing time.Duration
 	electionName, electionNamespace                 string
 	electionDuration                                time.Duration
+	predecessorLock                                 string
 	probePort, metricsPort                          string
 	writers                                         int
 	clientQPS                                       float64
@@ -57,7 +60,7 @@ func parse(args []string, output io.Writer) (*flags, []string, error) {
 	set := flag.NewFlagSet("mic", flag.ContinueOnError)
 	set.SetOutput(output)
 	set.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig `file`; empty: the cluster that mic runs in")
-	set.StringVar(&f.cloudConfig, "cloudconfig", "/etc/kubernetes/azure.json", "the cloud provider's `file`: how to sign in, and where")
+	set.StringVar(&f.cloudConfig, "cloudconfig", "/etc/kubernetes/azure.json", "the cloud provider's `file`: how to sign in, and where; empty: from environment variables (TENANT_ID, CLIENT_ID, CLIENT_SECRET, USE_MSI, …)")
 	set.BoolVar(&f.forceNamespaced, "forceNamespaced", envTrue("FORCENAMESPACED"), "confine every identity to pods of its own namespace (also FORCENAMESPACED=true)")
 	set.BoolVar(&f.version, "version", false, "print the version and exit")
 	set.DurationVar(&f.resync, "syncRetryDuration", time.Hour, "how often every pod is looked at although nothing changed")
@@ -68,6 +71,7 @@ func parse(args []string, output io.Writer) (*flags, []string, error) {
 	set.StringVar(&f.electionName, "leader-election-name", "aad-pod-identity-mic", "name of the Lease by which replicas agree on a leader; empty: there is one replica")
 	set.StringVar(&f.electionNamespace, "leader-election-namespace", "default", "namespace of the Lease")
 	set.DurationVar(&f.electionDuration, "leader-election-duration", 15*time.Second, "how long the lease lasts unless renewed")
+	set.StringVar(&f.predecessorLock, "predecessor-lock", "default/aad-pod-identity-mic", "`namespace/name` of the Endpoints by which aad-pod-identity's mic elects its leader; a leader holds it too, so that the two never run together; empty: there is none")
 	set.StringVar(&f.probePort, "http-probe-port", "8080", "`port` of /healthz and /readyz")
 	set.StringVar(&f.metricsPort, "prometheus-port", "8888", "`port` of /metrics")
 	set.IntVar(&f.writers, "createDeleteBatch", 20, "how many assigned identities are written at the same time")
@@ -103,10 +107,18 @@ func (f *flags) check(rest []string) error {
 		return errors.New("--update-user-msi-retry-interval has to be more than 0")
 	case f.resync <= 0:
 		return errors.New("--syncRetryDuration has to be more than 0")
+	case f.predecessorLock != "" && strings.Count(f.predecessorLock, "/") != 1:
+		return fmt.Errorf("--predecessor-lock %q isn't namespace/name", f.predecessorLock)
 	case f.electionName != "" && f.electionDuration < time.Second:
 		return errors.New("--leader-election-duration has to be at least 1s")
 	}
 	return nil
+}
+
+func (f *flags) election() cluster.Election {
+	e := cluster.Election{Name: f.electionName, Namespace: f.electionNamespace, Duration: f.electionDuration}
+	e.Predecessor.Namespace, e.Predecessor.Name, _ = strings.Cut(f.predecessorLock, "/")
+	return e
 }
 
 func (f *flags) immutable() []string { return strings.Split(f.immutableMSIs, ",") }

@@ -23,7 +23,8 @@ func TestArgumentsOfThePredecessor(t *testing.T) {
 		cloudConfig: "/etc/kubernetes/azure.json", forceNamespaced: true, writers: 40, clientQPS: 15.5,
 		resync: 10 * time.Minute, driftInterval: time.Minute, backoff: 2 * time.Second, spacing: 500 * time.Millisecond,
 		electionName: "aad-pod-identity-mic", electionNamespace: "kube-system", electionDuration: 20 * time.Second,
-		immutableMSIs: "A,b", probePort: "8181", metricsPort: "9999", logFormat: "json", verbosity: 2,
+		predecessorLock: "default/aad-pod-identity-mic",
+		immutableMSIs:   "A,b", probePort: "8181", metricsPort: "9999", logFormat: "json", verbosity: 2,
 	}
 	if diff := cmp.Diff(want, *f, cmp.AllowUnexported(flags{})); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
@@ -38,6 +39,7 @@ func TestBadArguments(t *testing.T) {
 		"port":     "--http-probe-port=99999",
 		"format":   "--log-format=xml",
 		"argument": "serve",
+		"lock":     "--predecessor-lock=aad-pod-identity-mic",
 		"backoff":  "--update-user-msi-retry-interval=0s",
 		"unknown":  "--does-not-exist",
 	} {

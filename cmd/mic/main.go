@@ -81,9 +81,16 @@ func run(ctx context.Context, args []string) error {
 	return mic.Start(ctx)
 }
 
+func (f *flags) readCloudConfig() (*cloudconfig.Config, error) {
+	if f.cloudConfig == "" {
+		return cloudconfig.FromEnvironment(os.Getenv)
+	}
+	return cloudconfig.Read(f.cloudConfig, os.Getenv)
+}
+
 // options turns flags and cloud config into what mic needs.
 func (f *flags) options(logger *slog.Logger) (cluster.Options, error) {
-	config, err := cloudconfig.Read(f.cloudConfig)
+	config, err := f.readCloudConfig()
 	if err != nil {
 		return cluster.Options{}, err
 	}
@@ -102,8 +109,8 @@ func (f *flags) options(logger *slog.Logger) (cluster.Options, error) {
 	}}, c)
 	return cluster.Options{
 		Azure:           client,
-		SignedInAs:      config.UserAssignedIdentityID,
-		Protected:       scaleset.NewProtected(append(f.immutable(), config.UserAssignedIdentityID)...),
+		SignedInAs:      config.ClientID(),
+		Protected:       scaleset.NewProtected(append(f.immutable(), config.ClientID())...),
 		ForceNamespaced: f.forceNamespaced,
 		Linger:          f.linger,
 		Spacing:         f.spacing,
@@ -112,7 +119,7 @@ func (f *flags) options(logger *slog.Logger) (cluster.Options, error) {
 		MostBackoff:     max(f.backoff, mostBackoff),
 		Resync:          f.resync,
 		Writers:         max(1, f.writers),
-		Election:        cluster.Election{Name: f.electionName, Namespace: f.electionNamespace, Duration: f.electionDuration},
+		Election:        f.election(),
 		ProbeAddress:    ":" + f.probePort,
 		MetricsAddress:  ":" + f.metricsPort,
 		Metrics:         metrics.Registry,

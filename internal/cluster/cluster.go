@@ -67,12 +67,6 @@ type Options struct {
 	Clock clock.Clock
 }
 
-// Election is how replicas agree on a leader, by a Lease.
-type Election struct {
-	Name, Namespace string
-	Duration        time.Duration
-}
-
 // What mic may do, from which config/rbac is generated; the chart's role says
 // the same, and the tests of this package run mic with it.
 //
@@ -100,14 +94,8 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
 		HealthProbeBindAddress: "0", // health.go has our own
 	}
-	if e := o.Election; e.Name != "" {
-		options.LeaderElection = true
-		options.LeaderElectionID = e.Name
-		options.LeaderElectionNamespace = e.Namespace
-		options.LeaderElectionReleaseOnCancel = true
-		options.LeaseDuration = ptr.To(e.Duration)
-		options.RenewDeadline = ptr.To(e.Duration * 2 / 3)
-		options.RetryPeriod = ptr.To(e.Duration / 7)
+	if err := o.Election.elect(config, &options); err != nil {
+		return nil, err
 	}
 	mgr, err := manager.New(config, options)
 	if err != nil {

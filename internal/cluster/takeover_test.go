@@ -1,14 +1,23 @@
 package cluster_test
 
 import (
+	"context"
+	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	aadpodid "github.com/lanyard-project/lanyard/api/v1"
 	"github.com/lanyard-project/lanyard/internal/cluster"
@@ -87,6 +96,75 @@ func TestStandbyTakesOver(t *testing.T) {
 	l.delete(pod)
 	l.await()
 	l.awaitAzure(set)
+}
+
+// Two controllers that both change scale sets would undo each other's work, so
+// aad-pod-identity's mic and this one hold the same lock during a migration.
+func TestPredecessorAndThisNeverWorkTogether(t *testing.T) {
+	l := newLab(t)
+	const name, healthz = "aad-pod-identity-mic", "http://127.0.0.1:28083/healthz"
+	elsewhere := oldElection{l.kube, "default", name}
+	elsewhere.write(t, "aad-pod-identity-mic-0", time.Second)
+	renewing, died := context.WithCancel(t.Context())
+	renewals := make(chan struct{})
+	go func() {
+		defer close(renewals)
+		wait.UntilWithContext(renewing, func(context.Context) { elsewhere.write(t, "aad-pod-identity-mic-0", time.Second) }, 300*time.Millisecond)
+	}()
+	l.mic(func(o *cluster.Options) {
+		o.Election = cluster.Election{Name: name, Namespace: "kube-system", Duration: time.Second, Predecessor: types.NamespacedName{Namespace: "default", Name: name}}
+		o.ProbeAddress = "127.0.0.1:28083"
+	})
+	l.awaitBody("http://127.0.0.1:28083/readyz", "ok")
+	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); time.Sleep(step) {
+		l.awaitBody(healthz, "Not Active")
+	}
+	died()
+	<-renewals
+	l.awaitBody(healthz, "Active")
+	record := elsewhere.read(t)
+	if strings.HasPrefix(record.HolderIdentity, "aad-pod-identity") || time.Since(record.RenewTime.Time) > 2*time.Second {
+		t.Errorf("the old lock says %+v, so that an old mic would start to work", record)
+	}
+}
+
+// oldElection is a FAKE of aad-pod-identity's leader: it writes the record that
+// client-go's Endpoints lock wrote.
+type oldElection struct {
+	kube            client.Client
+	namespace, name string
+}
+
+func (e oldElection) write(t *testing.T, holder string, lasts time.Duration) {
+	t.Helper()
+	now := metav1.Now()
+	record, err := json.Marshal(resourcelock.LeaderElectionRecord{
+		HolderIdentity: holder, LeaseDurationSeconds: int(lasts.Seconds()), AcquireTime: now, RenewTime: now,
+	})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	o := &corev1.Endpoints{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: e.name}}
+	_, err = controllerutil.CreateOrUpdate(t.Context(), e.kube, o, func() error {
+		metav1.SetMetaDataAnnotation(&o.ObjectMeta, resourcelock.LeaderElectionRecordAnnotationKey, string(record))
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func (e oldElection) read(t *testing.T) (record resourcelock.LeaderElectionRecord) {
+	t.Helper()
+	var o corev1.Endpoints
+	if err := e.kube.Get(t.Context(), types.NamespacedName{Namespace: e.namespace, Name: e.name}, &o); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(o.Annotations[resourcelock.LeaderElectionRecordAnnotationKey]), &record); err != nil {
+		t.Fatal(err)
+	}
+	return record
 }
 
 func (l *lab) awaitBody(url, want string) {

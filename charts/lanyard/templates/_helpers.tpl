@@ -49,6 +49,26 @@ app.kubernetes.io/component: {{ .component }}
 {{- default "aad-pod-identity-mic" .Values.mic.leaderElection.name -}}
 {{- end -}}
 
+{{- /* namespace/name of the lock of aad-pod-identity's mic, or nothing. */}}
+{{- define "lanyard.predecessorLock" -}}
+{{- if .Values.mic.leaderElection.predecessor -}}
+{{- default "default" .Values.mic.leaderElection.namespace -}}/{{- include "lanyard.electionName" . -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "lanyard.nmiProbePort" -}}
 {{- default 8085 .Values.nmi.probePort -}}
+{{- end -}}
+
+{{- /* mic's variables, with the keys of aad-pod-identity's admin secret. */}}
+{{- define "lanyard.adminVariables" -}}
+CLOUD: Cloud
+SUBSCRIPTION_ID: SubscriptionID
+RESOURCE_GROUP: ResourceGroup
+VM_TYPE: VMType
+TENANT_ID: TenantID
+CLIENT_ID: ClientID
+CLIENT_SECRET: ClientSecret
+USE_MSI: UseMSI
+USER_ASSIGNED_MSI_CLIENT_ID: UserAssignedMSIClientID
 {{- end -}}

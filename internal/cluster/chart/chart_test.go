@@ -51,6 +51,8 @@ func TestRenderedChart(t *testing.T) {
 		"default":     nil,
 		"predecessor": {"--values", "testdata/predecessor.values.yaml"},
 		"managed":     managed(),
+		"adminsecret": {"--set", "adminsecret.tenantID=t,adminsecret.clientID=c,adminsecret.clientSecret=s,adminsecret.useMSI=false"},
+		"workload":    {"--set", "mic.workloadIdentity.clientID=c,mic.workloadIdentity.tenantID=t,mic.customCloud.enabled=true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := render(t, args...)
@@ -76,13 +78,15 @@ func TestRenderedChart(t *testing.T) {
 
 func TestBadValuesAreRefused(t *testing.T) {
 	for name, tc := range map[string]struct{ set, want string }{
-		"service principal secret": {"adminsecret.clientID=c", "adminsecret isn't supported"},
-		"unknown mode":             {"operationMode=relaxed", "operationMode"},
-		"misspelt key":             {"mic.replcas=3", "replcas"},
-		"no replicas":              {"mic.replicas=0", "replicas"},
-		"duration without unit":    {"mic.identityLinger=5", "identityLinger"},
-		"account without a name":   {"nmi.nodeIdentityServiceAccounts={kube-system}", "nodeIdentityServiceAccounts"},
-		"identity without client":  {"azureIdentities.web.type=0", "clientID"},
+		"two ways to sign in":     {"adminsecret.clientID=c,mic.workloadIdentity.clientID=c", "two ways to sign in"},
+		"unknown secret key":      {"adminsecret.password=c", "password"},
+		"no tenant":               {"mic.workloadIdentity.clientID=c", "tenantID is missing"},
+		"unknown mode":            {"operationMode=relaxed", "operationMode"},
+		"misspelt key":            {"mic.replcas=3", "replcas"},
+		"no replicas":             {"mic.replicas=0", "replicas"},
+		"duration without unit":   {"mic.identityLinger=5", "identityLinger"},
+		"account without a name":  {"nmi.nodeIdentityServiceAccounts={kube-system}", "nodeIdentityServiceAccounts"},
+		"identity without client": {"azureIdentities.web.type=0", "clientID"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := render(t, "--set", tc.set); err == nil || !strings.Contains(got, tc.want) {
