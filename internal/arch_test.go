@@ -58,6 +58,7 @@ var layers = []string{
 	"internal/seal",
 	"internal/secret",
 	"api/v1",
+	"charts",
 }
 
 func layerOf(pkg string) int {

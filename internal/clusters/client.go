@@ -28,6 +28,8 @@ const pollEvery = 50 * time.Millisecond
 // its network.
 type client struct {
 	kubernetes.Interface
+	config    *rest.Config
+	http      *http.Client
 	transport *http.Transport
 }
 
@@ -56,11 +58,12 @@ func (e *Engine) client(c clusterRecord) (*client, error) {
 	transport := &http.Transport{DialContext: e.fabric(c.VNetID).Dial, TLSClientConfig: trust, ForceAttemptHTTP2: true}
 	// What it waits for is bounded by contexts, not by politeness.
 	config.QPS, config.Burst = 200, 200
-	set, err := kubernetes.NewForConfigAndClient(config, &http.Client{Transport: transport})
+	over := &http.Client{Transport: transport}
+	set, err := kubernetes.NewForConfigAndClient(config, over)
 	if err != nil {
 		return nil, fmt.Errorf("creating client of cluster %s: %w", c.ID, err)
 	}
-	return &client{set, transport}, nil
+	return &client{set, config, over, transport}, nil
 }
 
 // until asks again and again until there is an answer; errors are answers for

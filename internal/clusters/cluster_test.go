@@ -12,12 +12,16 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
 
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/clusters/objects"
 )
 
 // TestCluster is the life of a cluster, for real: made, used, lost, found,
@@ -39,6 +43,7 @@ func TestCluster(t *testing.T) {
 		return err
 	})
 	nodes := []clusters.Node{l.node("c1", 0), l.node("c1", 1)}
+	nodes[1].Bridge = true // one node of each kind: pods reach each other all the same
 	l.timed("two nodes", func() error {
 		var g errgroup.Group
 		for _, n := range nodes {
@@ -96,6 +101,53 @@ func TestCluster(t *testing.T) {
 			if !strings.Contains(log, url+" = "+want) {
 				t.Errorf("want %s from %s; log:\n%s", want, url, log)
 			}
+		}
+	})
+	t.Run("neighbours on a bridge", func(t *testing.T) {
+		server := podSpec("neighbour", nodes[1].Name, nil, "serve")
+		server.Labels = map[string]string{"app": "neighbour"}
+		server = startPod(t, ctx, relay.client, server)
+		service, err := relay.client.CoreV1().Services("default").Create(ctx, &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Name: "neighbour"},
+			Spec:       corev1.ServiceSpec{Selector: server.Labels, Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080)}}},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		direct, byService := "http://"+server.Status.PodIP+":8080/", "http://"+service.Spec.ClusterIP+"/"
+		caller := runPod(t, ctx, relay.client, "visitor", nodes[1].Name, nil, "get", direct, byService)
+		log := podLog(t, ctx, relay.client, caller)
+		for _, url := range []string{direct, byService} {
+			if want := url + " = 200 " + caller.Status.PodIP; !strings.Contains(log, want) {
+				t.Errorf("want %s; log:\n%s", want, log)
+			}
+		}
+	})
+	t.Run("a set of objects is applied", func(t *testing.T) {
+		definition := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": "badges.example.org"},
+			"spec": map[string]any{
+				"group": "example.org", "scope": "Namespaced", "names": map[string]any{"kind": "Badge", "plural": "badges", "singular": "badge"},
+				"versions": []any{map[string]any{"name": "v1", "served": true, "storage": true, "schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object"}}}},
+			},
+		}}
+		badge := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "example.org/v1", "kind": "Badge", "metadata": map[string]any{"name": "one", "namespace": "default"},
+		}}
+		get := func() error {
+			return relay.client.RESTClient().Get().AbsPath("/apis/example.org/v1/namespaces/default/badges/one").Do(ctx).Error()
+		}
+		if err := l.engine.Apply(ctx, "c1", objects.Set{Name: "badges", Objects: []*unstructured.Unstructured{definition, badge}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := get(); err != nil {
+			t.Error(err)
+		}
+		if err := l.engine.Apply(ctx, "c1", objects.Set{Name: "badges"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := get(); !apierrors.IsNotFound(err) {
+			t.Errorf("the object of a set that is gone: %v", err)
 		}
 	})
 	t.Run("pod sees the node's files", func(t *testing.T) {

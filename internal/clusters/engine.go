@@ -76,7 +76,7 @@ func New(o Options) (*Engine, error) {
 func programs() []string {
 	return []string{
 		"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy",
-		"containerd", "containerd-shim-runc-v2", "ctr", "runc", "cni/ptp", "cni/host-local", "cni/loopback", "cni/portmap",
+		"containerd", "containerd-shim-runc-v2", "ctr", "runc", "cni/ptp", "cni/bridge", "cni/host-local", "cni/loopback", "cni/portmap",
 	}
 }
 

@@ -24,8 +24,11 @@ type Node struct {
 	// PodAddresses are the addresses of the subnet that the node gives to its
 	// pods, but for three of them; Address is not among them.
 	PodAddresses netip.Prefix
-	ProviderID   string
-	Labels       map[string]string
+	// Bridge puts the node's pods on a bridge, as kubenet does, where they are
+	// neighbours; else each has a routed interface of its own.
+	Bridge     bool
+	ProviderID string
+	Labels     map[string]string
 	// Taints are written "key=value:Effect".
 	Taints  []string
 	MaxPods int
@@ -131,8 +134,8 @@ func (e *Engine) recordNode(n Node) (Node, error) {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Node{}, err
 	}
-	if err == nil && (before.Address != n.Address || before.Gateway != n.Gateway || before.PodAddresses != n.PodAddresses || before.ProviderID != n.ProviderID) {
-		return Node{}, errors.New("its addresses and provider ID can't change: delete it first")
+	if err == nil && (before.Address != n.Address || before.Gateway != n.Gateway || before.PodAddresses != n.PodAddresses || before.Bridge != n.Bridge || before.ProviderID != n.ProviderID) {
+		return Node{}, errors.New("its addresses, its kind of network and provider ID can't change: delete it first")
 	}
 	return before, save(path, n)
 }
@@ -202,7 +205,7 @@ func (e *Engine) removeNode(ctx context.Context, clusterID, name string) error {
 func (e *Engine) place(n Node) vnet.Node {
 	return vnet.Node{
 		Key: n.ClusterID + "/" + n.Name, Namespace: e.nodeNamespace(n.ClusterID, n.Name),
-		Address: n.Address, Gateway: n.Gateway, PodAddresses: n.PodAddresses,
+		Address: n.Address, Gateway: n.Gateway, PodAddresses: n.PodAddresses, Bridge: n.Bridge,
 	}
 }
 
@@ -213,7 +216,7 @@ func (e *Engine) nodeDisk(clusterID, name string) machine.Disk {
 func (e *Engine) nodeSettings(c clusterRecord, n Node, server string) node.Settings {
 	return node.Settings{
 		Name: n.Name, Disk: e.nodeDisk(n.ClusterID, n.Name), Keys: filepath.Join(e.nodeDir(n.ClusterID, n.Name), "pki"), Binaries: e.options.KubeDir, Server: server,
-		Address: n.Address, PodAddresses: n.PodAddresses, ProviderID: n.ProviderID,
+		Address: n.Address, PodAddresses: n.PodAddresses, Bridge: n.Bridge, ProviderID: n.ProviderID,
 		Labels: n.Labels, Taints: n.Taints, MaxPods: n.MaxPods, DNS: c.DNSIP,
 		AzureJSON: n.AzureJSON, CACertificates: n.CACertificates, PauseImage: n.PauseImage,
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"golang.org/x/sys/unix"
 	"sigs.k8s.io/yaml"
@@ -30,7 +31,7 @@ func (n *Node) files() error {
 	if contents[proxyConfig], err = yaml.Marshal(n.proxyConfig()); err != nil {
 		return fmt.Errorf("encoding kube-proxy configuration: %w", err)
 	}
-	if contents["/etc/cni/net.d/10-azure.conflist"], err = json.MarshalIndent(n.cniConfig(), "", "  "); err != nil {
+	if contents[cniFile], err = json.MarshalIndent(n.cniConfig(), "", "  "); err != nil {
 		return fmt.Errorf("encoding network configuration: %w", err)
 	}
 	contents[containerdConfig] = []byte(n.containerdConfig())
@@ -102,7 +103,7 @@ func (n *Node) kubeletConfig() object {
 
 func (n *Node) proxyConfig() object {
 	s := n.settings
-	return object{
+	c := object{
 		"apiVersion":         "kubeproxy.config.k8s.io/v1alpha1",
 		"kind":               "KubeProxyConfiguration",
 		"mode":               "nftables",
@@ -111,37 +112,12 @@ func (n *Node) proxyConfig() object {
 		"healthzBindAddress": s.Address.String() + ":10256",
 		"metricsBindAddress": "127.0.0.1:10249",
 		"clientConnection":   object{"kubeconfig": proxyKubeconfig},
-		// Pods are whatever is behind the interfaces that the ptp plugin makes.
-		"detectLocalMode": "InterfaceNamePrefix",
-		"detectLocal":     object{"interfaceNamePrefix": "veth"},
 		// The kernel's limits are the machine's, not the node's.
 		"conntrack":   object{"maxPerCore": 0, "min": 0},
 		"oomScoreAdj": oomScore(-999),
 	}
-}
-
-// cniConfig gives pods addresses of the node's share of the subnet, routed and
-// not bridged. The share's first address is the node's as their gateway; with
-// the last one, that makes three addresses that no pod has.
-func (n *Node) cniConfig() object {
-	s := n.settings
-	return object{
-		"cniVersion": "1.0.0",
-		"name":       "azure",
-		"plugins": []object{
-			{
-				"type": "ptp", "ipMasq": false,
-				"ipam": object{
-					"type": "host-local",
-					// Below /run: no pod outlives a restart of the node.
-					"dataDir": "/run/cni/ipam",
-					"ranges":  [][]object{{{"subnet": s.PodAddresses.Masked().String()}}},
-					"routes":  []object{{"dst": "0.0.0.0/0"}},
-				},
-			},
-			{"type": "portmap", "backend": "nftables", "capabilities": object{"portMappings": true}},
-		},
-	}
+	maps.Copy(c, n.localPods())
+	return c
 }
 
 func (n *Node) containerdConfig() string {

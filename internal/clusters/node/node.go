@@ -34,11 +34,13 @@ type Settings struct {
 
 	Address      netip.Addr
 	PodAddresses netip.Prefix
-	ProviderID   string
-	Labels       map[string]string
-	Taints       []string
-	MaxPods      int
-	DNS          netip.Addr
+	// Bridge puts pods on a bridge instead of routed interfaces.
+	Bridge     bool
+	ProviderID string
+	Labels     map[string]string
+	Taints     []string
+	MaxPods    int
+	DNS        netip.Addr
 
 	// AzureJSON is the node's cloud configuration file.
 	AzureJSON []byte

@@ -23,6 +23,8 @@ type Node struct {
 	// PodAddresses are the addresses of the subnet that the node gives to its
 	// pods: the VNet routes them to the node.
 	PodAddresses netip.Prefix
+	// Bridge is set for a node whose pods are on a bridge.
+	Bridge bool
 }
 
 // link is the name of the VNet side of the node's link; the kernel allows 15
@@ -32,12 +34,23 @@ func (n Node) link() string {
 	return linkPrefix + hex.EncodeToString(sum[:5])
 }
 
+// sysctls are those of the node's namespace. What crosses a bridge has to pass
+// the rules of kube-proxy as well: a service's pod may be the caller's neighbour,
+// and its answer must be translated back.
+func (n Node) sysctls() [][2]string {
+	all := routerSysctls()
+	if n.Bridge {
+		all = append(all, [2]string{"bridge/bridge-nf-call-iptables", "1"})
+	}
+	return all
+}
+
 // Attach makes the node's namespace and hangs it on the fabric.
 func (f Fabric) Attach(n Node) error {
 	if err := n.Namespace.Create(); err != nil {
 		return err
 	}
-	if err := n.Namespace.setSysctls(routerSysctls()); err != nil {
+	if err := n.Namespace.setSysctls(n.sysctls()); err != nil {
 		return err
 	}
 	if err := f.ensureLink(n); err != nil {
@@ -169,11 +182,14 @@ func nodeSide(h *netlink.Handle, n Node) error {
 	}
 	if n.PodAddresses.IsValid() {
 		// An address that no pod has must not travel back to the VNet, which
-		// would send it here again.
-		routes = append(routes, &netlink.Route{Dst: ipNet(n.PodAddresses), Type: unix.RTN_UNREACHABLE})
+		// would send it here again. A bridge's route, to the same addresses, comes first.
+		routes = append(routes, &netlink.Route{Dst: ipNet(n.PodAddresses), Type: unix.RTN_UNREACHABLE, Priority: lastRoute})
 	}
 	return replaceRoutes(h, routes)
 }
+
+// lastRoute is the metric of a route that yields to every other one.
+const lastRoute = 1 << 30
 
 func replaceRoutes(h *netlink.Handle, routes []*netlink.Route) error {
 	for _, r := range routes {

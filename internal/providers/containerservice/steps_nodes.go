@@ -230,6 +230,7 @@ func (p *Provider) node(w *work, m machine, known map[string]identity) (clusters
 		// The first address behind that of the subnet itself is its router's, as everywhere in Azure.
 		Gateway:        network.Gateway(m.subnet),
 		PodAddresses:   m.pods,
+		Bridge:         w.is.NetworkProfile.NetworkPlugin == pluginKubenet,
 		ProviderID:     "azure://" + instance.String(),
 		Labels:         nodeLabels(w, m.pool),
 		Taints:         m.pool.NodeTaints,

@@ -141,7 +141,7 @@ func recipes() []recipe {
 		tags: "seccomp,urfave_cli_no_docs",
 		c:    []clib{{name: "libseccomp", debian: "libseccomp-dev"}},
 	})
-	for _, p := range []string{"main/ptp", "main/loopback", "ipam/host-local", "meta/portmap"} {
+	for _, p := range []string{"main/ptp", "main/bridge", "main/loopback", "ipam/host-local", "meta/portmap"} {
 		name := p[strings.Index(p, "/")+1:]
 		all = append(all, recipe{
 			name: "cni-" + name, about: "CNI plugin", out: "kube/cni/" + name,
