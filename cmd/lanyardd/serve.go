@@ -195,7 +195,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		Resources: engine, Engine: kubernetes, Etcd: etcdUsers{etcd}, Platform: inside, Directory: people,
 		Identities: identities, Roles: roles, Addresses: networks, Instances: computing, Features: flags, Box: box, Rules: c.aks, Log: log,
 		KubernetesVersion: version, TenantID: tenant.ID, IssuerBase: c.origin + "/oidc",
-		CACertificates: authority.PEM(), Images: c.nodeImages, PauseImage: c.pauseImage,
+		CACertificates: authority.PEM(), Images: c.nodeImages, PauseImage: c.pauseImage, CgroupFolder: kubernetes.CgroupFolder(),
 	})
 	defer aks.Close()
 	for _, provider := range append(documents(state, engine, people, box),

@@ -153,6 +153,17 @@ func (e *Engine) nodeNamespace(cluster, name string) vnet.Namespace {
 	return vnet.Namespace{Path: filepath.Join(e.netDir(), nodeMachine(cluster, name))}
 }
 
+// CgroupFolder is where nodes have the cgroup version 2 hierarchy on a machine
+// that has both versions: a container sees the first only. Else it is "".
+func (e *Engine) CgroupFolder() string {
+	for _, h := range e.groups.Hierarchies {
+		if h.Version == 2 && len(e.groups.Hierarchies) > 1 {
+			return h.Mountpoint
+		}
+	}
+	return ""
+}
+
 func (e *Engine) group(machineID string) cgroup.Group {
 	return cgroup.Group{Hierarchies: e.groups.Hierarchies, Path: e.groups.Path + "/" + machineID}
 }

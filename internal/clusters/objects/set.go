@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -23,7 +24,8 @@ type Set struct {
 	// Name tells sets of one cluster apart: lower-case letters, digits and hyphens.
 	Name    string
 	Objects []*unstructured.Unstructured
-	// Await makes Apply wait until the set's Deployments and DaemonSets run everywhere.
+	// Await makes Apply wait until the set's Deployments and DaemonSets run everywhere, and what is taken away is gone
+	// with all that it made.
 	Await bool
 }
 
@@ -53,7 +55,7 @@ func apply(ctx context.Context, c client.Client, s Set) error {
 		}
 	}
 	for _, gone := range before.without(wanted) {
-		if err := remove(ctx, c, gone); err != nil {
+		if err := remove(ctx, c, gone, s.Await); err != nil {
 			return err
 		}
 	}
@@ -103,8 +105,17 @@ func established(ctx context.Context, c client.Client, definition *unstructured.
 	})
 }
 
-func remove(ctx context.Context, c client.Client, e entry) error {
-	err := c.Delete(ctx, e.object(), client.PropagationPolicy("Background"))
+func remove(ctx context.Context, c client.Client, e entry, await bool) error {
+	policy := metav1.DeletePropagationBackground
+	if await {
+		policy = metav1.DeletePropagationForeground
+	}
+	err := c.Delete(ctx, e.object(), client.PropagationPolicy(policy))
+	for await && err == nil {
+		if err = sleep(ctx); err == nil {
+			err = c.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.Name}, e.object())
+		}
+	}
 	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
 		return fmt.Errorf("removing %s: %w", name(e.object()), err)
 	}

@@ -44,6 +44,9 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 	if err := p.admitRights(ctx, r, wanted); err != nil {
 		return err
 	}
+	if err := p.admitPodIdentity(ctx, r, wanted); err != nil {
+		return err
+	}
 	return r.Start(planReconcile, nil)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/clusters/objects"
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
@@ -25,6 +26,8 @@ type Engine interface {
 	DeleteVNet(ctx context.Context, id string) error
 	EnsureControlPlane(ctx context.Context, c clusters.ControlPlane) (clusters.ControlPlaneStatus, error)
 	DeleteControlPlane(ctx context.Context, id string) error
+	// Apply brings a set of Kubernetes objects into the cluster.
+	Apply(ctx context.Context, clusterID string, set objects.Set) error
 	EnsureNode(ctx context.Context, n clusters.Node) error
 	DeleteNode(ctx context.Context, clusterID, name string) error
 	// DrainNode keeps new pods from a node and evicts those that it has; a node that isn't there is drained. It fails with

@@ -38,6 +38,7 @@ func (p *Provider) reconcilePlan() providers.Plan {
 			{Name: "nodes", Run: p.step("ReconcileNodesError", long, p.ensureNodes)},
 			{Name: "roll", Run: p.step("UpgradeFailed", long, p.roll)},
 			{Name: "surplus", Run: p.step("ReconcileAgentPoolError", long, p.removeSurplus)},
+			{Name: "pod-identity", Run: p.step("ReconcilePodIdentityAddonError", long, p.ensurePodIdentity)},
 			{Name: "finish", Run: p.step("ReconcileManagedClusterError", short, p.finish)},
 		},
 		Failed: p.reconcileFailed,

@@ -66,6 +66,7 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 	}
 	link(r, wanted)
 	setPoolStates(d, r.Creating())
+	podIdentityStates(d, before, wanted)
 	if len(r.Next.SKU) == 0 {
 		r.Next.SKU = json.RawMessage(`{"name":"Base","tier":"Free"}`)
 	}

@@ -12,7 +12,7 @@ type properties struct {
 	ServicePrincipalProfile *servicePrincipal   `json:"servicePrincipalProfile"`
 	NetworkProfile          networkProfile      `json:"networkProfile"`
 	IdentityProfile         map[string]identity `json:"identityProfile"`
-	PodIdentityProfile      *enabled            `json:"podIdentityProfile"`
+	PodIdentityProfile      *podIdentityProfile `json:"podIdentityProfile"`
 	OIDCIssuerProfile       *enabled            `json:"oidcIssuerProfile"`
 	AADProfile              *struct{}           `json:"aadProfile"`
 	AddonProfiles           map[string]enabled  `json:"addonProfiles"`

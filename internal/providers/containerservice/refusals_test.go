@@ -43,8 +43,6 @@ func TestRefusals(t *testing.T) {
 		{"user-assigned that isn't there", "demo", body(`"type":"SystemAssigned"`, `"type":"UserAssigned","userAssignedIdentities":{"/subscriptions/`+subscription+`/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/gone":{}}`), "GetUserAssignedIdentityResourceError", "was not found"},
 		{"kubelet identity with a system-assigned control plane", "demo", withProperty(`"identityProfile":{"kubeletidentity":{"resourceId":"x"}}`), "CustomKubeletIdentityOnlySupportedOnUserAssignedMSICluster", ""},
 		{"identity and service principal", "demo", withProperty(`"servicePrincipalProfile":{"clientId":"c","secret":"s"}`), "InvalidParameter", "not both"},
-		{"pod identity", "demo", withProperty(`"podIdentityProfile":{"enabled":true}`), "PodIdentityAddonFeatureFlagNotEnabled",
-			"PodIdentity addon is not allowed since feature 'Microsoft.ContainerService/EnablePodIdentityPreview' is not enabled. Please see https://aka.ms/aks/previews for how to enable features."},
 		{"add-on", "demo", withProperty(`"addonProfiles":{"omsagent":{"enabled":true}}`), "AddonInvalid", "omsagent"},
 		{"local accounts disabled", "demo", withProperty(`"disableLocalAccounts":true`), "BadRequest", ""},
 		{"network plugin", "demo", body(`"networkPlugin":"azure"`, `"networkPlugin":"none"`), "InvalidParameter", "none"},

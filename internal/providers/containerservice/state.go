@@ -27,6 +27,8 @@ type state struct {
 	// Ranges are the nodes' parts of the pod range, by node, where pods have no addresses of the subnet: each a /24,
 	// counted from the start.
 	Ranges map[string]int `json:"ranges,omitempty"`
+
+	PodIdentity podIdentityState `json:"podIdentity,omitzero"`
 }
 
 type poolState struct {

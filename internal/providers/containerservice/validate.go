@@ -41,6 +41,9 @@ func validate(id armid.ID, p properties, kubernetesVersion string) *rest.Error {
 	if e := validateNetwork(p.NetworkProfile); e != nil {
 		return e
 	}
+	if e := validatePodIdentity(p); e != nil {
+		return e
+	}
 	return validatePools(id, p.AgentPools, kubernetesVersion)
 }
 
@@ -53,8 +56,6 @@ func supports(have, wanted string) bool {
 // validateFeatures refuses what this provider has no engine for.
 func validateFeatures(p properties) *rest.Error {
 	switch {
-	case p.PodIdentityProfile.on():
-		return podIdentityNotEnabled()
 	case p.OIDCIssuerProfile.on():
 		return notOffered("OIDCIssuerNotSupported", "oidcIssuerProfile", "The OIDC issuer")
 	case p.SecurityProfile.WorkloadIdentity.on():

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
@@ -20,6 +21,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/clusters/objects"
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
@@ -46,6 +48,7 @@ type world struct {
 	nodes  map[string]clusters.Node
 	etcd   map[string]bool
 	served map[string]bool
+	sets   map[string]map[string][]*unstructured.Unstructured // by cluster and set
 	calls  []string
 	fail   func(call string) error
 
@@ -61,7 +64,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, store: storetest.New(t), vnets: map[string]clusters.VNet{}, planes: map[string]clusters.ControlPlane{}, nodes: map[string]clusters.Node{},
-		etcd: map[string]bool{}, served: map[string]bool{},
+		sets: map[string]map[string][]*unstructured.Unstructured{}, etcd: map[string]bool{}, served: map[string]bool{},
 	}
 	p := w.start()
 	defer p.stop()
@@ -258,6 +261,7 @@ func (f fakeEngine) EnsureControlPlane(ctx context.Context, c clusters.ControlPl
 func (f fakeEngine) DeleteControlPlane(ctx context.Context, id string) error {
 	return f.change(ctx, "DeleteControlPlane", func() error {
 		delete(f.planes, id)
+		delete(f.sets, id)
 		maps.DeleteFunc(f.nodes, func(_ string, n clusters.Node) bool { return n.ClusterID == id })
 		return nil
 	})
@@ -288,6 +292,21 @@ func (f fakeEngine) DeleteNode(ctx context.Context, _, name string) error {
 
 func (f fakeEngine) DrainNode(ctx context.Context, _, name string, _ clusters.Drain) error {
 	return f.change(ctx, "DrainNode "+name, func() error { return nil })
+}
+
+func (f fakeEngine) Apply(ctx context.Context, cluster string, set objects.Set) error {
+	return f.change(ctx, "Apply "+set.Name, func() error {
+		if _, ok := f.planes[cluster]; !ok {
+			return errors.New("the control plane is missing")
+		}
+		if f.sets[cluster] == nil {
+			f.sets[cluster] = map[string][]*unstructured.Unstructured{}
+		}
+		if f.sets[cluster][set.Name] = set.Objects; len(set.Objects) == 0 {
+			delete(f.sets[cluster], set.Name)
+		}
+		return nil
+	})
 }
 
 func (f fakeEngine) AdminKubeconfig(_ context.Context, id, url string) ([]byte, error) {

@@ -1,0 +1,136 @@
+package containerservice
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/lanyard-project/lanyard/charts"
+	"github.com/lanyard-project/lanyard/internal/clusters/helmchart"
+)
+
+// The names under which the add-on's objects are in the cluster.
+const (
+	podIdentitySet     = "pod-identity"
+	podIdentityRemoval = "pod-identity-removal"
+	podIdentityRelease = "aks-pod-identity"
+
+	aadPodIdentity = "aadpodidentity.k8s.io/v1"
+	bindingSuffix  = "-binding"
+)
+
+// podIdentityObjects are nmi from the chart, the exceptions, and an AzureIdentity with its binding for each entry that is
+// in force. Namespaces are made where they are missing, since AKS does.
+func (p *Provider) podIdentityObjects(profile *podIdentityProfile, inForce func(podIdentity) bool) ([]*unstructured.Unstructured, error) {
+	exceptions := append([]podIdentityException{{
+		Name: addonException, Namespace: addonExceptionNamespace, PodLabels: map[string]string{managedByLabel: managedByAKS},
+	}}, profile.Exceptions...)
+	namespaces := map[string]bool{}
+	var own []*unstructured.Unstructured
+	for _, e := range exceptions {
+		namespaces[e.Namespace] = true
+		labels := map[string]any{}
+		for name, value := range e.PodLabels {
+			labels[name] = value
+		}
+		own = append(own, kubernetesObject(aadPodIdentity, "AzurePodIdentityException", e.Namespace, e.Name, map[string]any{"podLabels": labels}))
+	}
+	excepted := slices.Sorted(maps.Keys(namespaces))
+	all, err := p.nmiObjects(excepted)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range profile.Identities {
+		if !inForce(i) {
+			continue
+		}
+		namespaces[i.Namespace] = true
+		own = append(own,
+			kubernetesObject(aadPodIdentity, "AzureIdentity", i.Namespace, i.Name, map[string]any{
+				"type": int64(0), "resourceID": i.Identity.ResourceID, "clientID": i.Identity.ClientID,
+			}),
+			kubernetesObject(aadPodIdentity, "AzureIdentityBinding", i.Namespace, i.Name+bindingSuffix, map[string]any{
+				"azureIdentity": i.Name, "selector": i.selector(),
+			}))
+	}
+	for _, name := range slices.Sorted(maps.Keys(namespaces)) {
+		all = append(all, kubernetesObject("v1", "Namespace", "", name, nil))
+	}
+	return append(all, own...), nil
+}
+
+// nmiObjects are the chart's in managed mode, with the CRDs first. Exceptions count in the namespaces that the profile
+// names one for, and in kube-system: who may label pods elsewhere shall not be able to get the node's own identities.
+func (p *Provider) nmiObjects(exceptionNamespaces []string) ([]*unstructured.Unstructured, error) {
+	var excepted []any
+	for _, name := range exceptionNamespaces {
+		excepted = append(excepted, name)
+	}
+	rendered, err := helmchart.Render(charts.Lanyard, "lanyard", helmchart.Release{
+		Name: podIdentityRelease, Namespace: addonExceptionNamespace, KubernetesVersion: p.KubernetesVersion,
+		Values: map[string]any{
+			"operationMode": "managed", "fullnameOverride": podIdentityRelease,
+			"nmi": map[string]any{
+				"podLabels": map[string]any{managedByLabel: managedByAKS}, "cgroupFolder": p.CgroupFolder, "exceptionNamespaces": excepted,
+			},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rendering nmi: %w", err)
+	}
+	return rendered, nil
+}
+
+// nmiRemovalObjects take nmi's rules off the nodes: they stay when nmi ends, and a node without nmi would refuse instance
+// metadata to every pod for ever.
+func (p *Provider) nmiRemovalObjects() ([]*unstructured.Unstructured, error) {
+	all, err := p.nmiObjects([]string{addonExceptionNamespace})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range all {
+		if o.GetKind() != "DaemonSet" {
+			continue
+		}
+		initial, _, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "initContainers")
+		if err != nil || len(initial) != 1 {
+			return nil, fmt.Errorf("the chart's DaemonSet has %d containers that install rules: %w", len(initial), err)
+		}
+		rules := asObject(initial[0])
+		args, _ := rules["args"].([]any)
+		rules["args"] = append([]any{"remove-rules"}, args[1:]...)
+		labels := map[string]any{"app.kubernetes.io/name": podIdentityRemoval}
+		return []*unstructured.Unstructured{kubernetesObject("apps/v1", "DaemonSet", addonExceptionNamespace, podIdentityRemoval, map[string]any{
+			"selector": map[string]any{"matchLabels": labels},
+			"template": map[string]any{
+				"metadata": map[string]any{"labels": labels},
+				"spec": map[string]any{
+					"hostNetwork": true, "tolerations": []any{map[string]any{"operator": "Exists"}}, "nodeSelector": map[string]any{"kubernetes.io/os": "linux"},
+					"terminationGracePeriodSeconds": int64(0), "automountServiceAccountToken": false,
+					"initContainers": []any{map[string]any(rules)},
+					"containers":     []any{map[string]any{"name": "done", "image": p.PauseImage, "imagePullPolicy": "IfNotPresent"}},
+					"volumes":        volumesOf(o),
+				},
+			},
+		})}, nil
+	}
+	return nil, fmt.Errorf("the chart has no DaemonSet")
+}
+
+func volumesOf(daemonSet *unstructured.Unstructured) []any {
+	volumes, _, _ := unstructured.NestedSlice(daemonSet.Object, "spec", "template", "spec", "volumes")
+	return volumes
+}
+
+func kubernetesObject(version, kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": version, "kind": kind}}
+	o.SetNamespace(namespace)
+	o.SetName(name)
+	if spec != nil {
+		o.Object["spec"] = spec
+		o.SetLabels(map[string]string{managedByLabel: managedByAKS})
+	}
+	return o
+}
