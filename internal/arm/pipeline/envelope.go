@@ -73,7 +73,8 @@ type registrationState struct {
 }
 
 // registered refuses new resources of a namespace that the subscription has
-// unregistered. Without a document a namespace is registered.
+// unregistered. Without a document a namespace is registered, and so it is when
+// all that was ever asked for is to register it once more.
 func (p *Pipeline) registered(ctx context.Context, id armid.ID) error {
 	subscription := id.SubscriptionID()
 	if subscription.IsZero() || id.Namespace() == "Microsoft.Resources" || id.Namespace() == "Microsoft.Authorization" {
@@ -87,7 +88,8 @@ func (p *Pipeline) registered(ctx context.Context, id armid.ID) error {
 	if err != nil {
 		return err
 	}
-	if registration.State == "Registered" || registration.State == "Registering" {
+	switch registration.State {
+	case "", "Registered", "Registering":
 		return nil
 	}
 	return rest.MissingSubscriptionRegistration(id.Namespace())

@@ -136,6 +136,9 @@ func TestProviderRegistration(t *testing.T) {
 	if a.at("registrationState") != "Registered" || a.at("namespace") != "Toys.Test" || a.at("id") != sub+"/providers/Toys.Test" || len(a.doc["resourceTypes"].([]any)) != 4 {
 		t.Error(a.body)
 	}
+	// Registering what is registered, as az provider register does after a preview feature, refuses nothing.
+	w.want(t, w.do(t, "POST", sub+"/providers/Toys.Test/register?api-version=2021-04-01", ""), 200)
+	w.want(t, w.do(t, "PUT", w.group(t, "other")+"/providers/Toys.Test/balls/b", `{"location":"eastus"}`), 201)
 	w.want(t, w.do(t, "POST", sub+"/providers/Toys.Test/unregister?api-version=2021-04-01", ""), 200)
 	if a := w.do(t, "PUT", ball, `{"location":"eastus"}`); a.status != 409 || a.code() != "MissingSubscriptionRegistration" ||
 		a.message() != "The subscription is not registered to use namespace 'Toys.Test'. See https://aka.ms/rps-not-found for how to register subscriptions." {
