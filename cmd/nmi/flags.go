@@ -97,6 +97,8 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.UintVar(&n.strangers, "unproven-port", 2580, "the agent's port for everybody else, who is refused")
 	set.UintVar(&n.local, "host-network-port", 2581, "the agent's port for pods in the node's network, who are proven by their sockets")
 	set.UintVar(&n.hooked, "hooked-port", 2582, "the agent's port for pods that hooks lead there, with --attestation=ebpf")
+	set.IntVar(&c.Hops, "hop-limit", 1, "how many routers an answer may pass, the pod being the last: 1 keeps it from networks behind pods; 0 for no limit")
+	set.BoolVar(&c.SelfTest, "self-test", false, "be ready only when a request of a pod (see nmi probe) has come all the way")
 	set.UintVar(&n.probe, "http-probe-port", 8085, "port of /healthz and /readyz; 0 for none")
 	set.StringVar(&n.probeAddress, "http-probe-address", "", "address of /healthz and /readyz; empty for all")
 	set.UintVar(&n.metrics, "prometheus-port", 9090, "port of /metrics; 0 for none")

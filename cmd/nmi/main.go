@@ -3,6 +3,9 @@
 //
 // "nmi rules" installs the redirect and ends; run as an init container, it makes sure that pods are refused from then on,
 // whatever becomes of the agent. "nmi remove-rules" takes it away again.
+//
+// "nmi probe" is a pod that asks, for the agents' self-test. "nmi untaint" runs once in a cluster and takes the startup taint off
+// nodes whose agent is ready.
 package main
 
 import (
@@ -15,9 +18,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
+	"k8s.io/utils/clock"
+
 	"github.com/lanyard-project/lanyard/internal/node/agent"
+	"github.com/lanyard-project/lanyard/internal/node/probe"
 )
 
 func main() {
@@ -39,8 +46,11 @@ func main() {
 
 func run(ctx context.Context, arguments []string, output io.Writer) error {
 	command := ""
-	if len(arguments) > 0 && (arguments[0] == "rules" || arguments[0] == "remove-rules") {
+	if len(arguments) > 0 && slices.Contains([]string{"rules", "remove-rules", "probe", "untaint"}, arguments[0]) {
 		command, arguments = arguments[0], arguments[1:]
+	}
+	if command == "untaint" {
+		return untaintNodes(ctx, arguments, output)
 	}
 	options, err := parse(arguments, output)
 	if err != nil {
@@ -59,6 +69,9 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 		return agent.InstallRules(options.config, log)
 	case "remove-rules":
 		return agent.RemoveRules(options.config, log)
+	case "probe":
+		(&probe.Probe{URL: "http://" + options.config.Metadata.String(), Clock: clock.RealClock{}, Log: log}).Run(ctx)
+		return nil
 	default:
 		return agent.Run(ctx, options.config, log, output)
 	}

@@ -48,11 +48,11 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 	if err != nil {
 		return err
 	}
-	proven, err := attest.Listen(ctx, netip.AddrPortFrom(c.Agent, c.Port))
+	proven, err := attest.Listen(ctx, netip.AddrPortFrom(c.Agent, c.Port), c.Hops)
 	if err != nil {
 		return err
 	}
-	strangers, err := attest.Listen(ctx, netip.AddrPortFrom(c.Agent, c.StrangerPort))
+	strangers, err := attest.Listen(ctx, netip.AddrPortFrom(c.Agent, c.StrangerPort), c.Hops)
 	if err != nil {
 		return err
 	}
@@ -160,6 +160,9 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 		{Name: "the API server's pods are known", OK: facts.Synced},
 		{Name: "what pods may have is known", OK: entitlements.Synced},
 		{Name: "exceptions are known", OK: exceptions.Synced},
+	}
+	if c.SelfTest {
+		p.checks = append(p.checks, serve.Check{Name: "a pod's request has come all the way to the agent", OK: prover.Reached})
 	}
 	meters.watch(p.registry, sandboxes, entitlements, cache)
 	return p, nil

@@ -35,6 +35,10 @@ type Config struct {
 	LocalPort    uint16 // pods in the node's network
 	HookedPort   uint16 // pods that hooks lead to the agent
 	Attestation  Attestation
+	// Hops is how many routers an answer may pass; 0 is as many as the system allows.
+	Hops int
+	// SelfTest keeps the agent from being ready until a pod's request has reached it.
+	SelfTest bool
 	// HookFolder is where hooks are pinned.
 	HookFolder string
 	// Network says how pods are connected to the node.
@@ -92,6 +96,8 @@ func (c Config) Validate() error {
 		return errors.New("hooks are on the pods' cgroup: --kubepods-cgroup=none leaves nothing to put them on")
 	case c.Node == "":
 		return errors.New("the node's name is missing: set --node or NODE_NAME")
+	case c.Hops < 0 || c.Hops > 255:
+		return fmt.Errorf("%d is not a number of hops: it is 0 to 255", c.Hops)
 	case c.Patience <= 0 || c.Young <= 0:
 		return errors.New("times to wait have to be positive")
 	}

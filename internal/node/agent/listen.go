@@ -28,7 +28,7 @@ func listenByGroup(ctx context.Context, c Config) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := attest.Listen(ctx, netip.AddrPortFrom(c.Agent, port))
+	listener, err := attest.Listen(ctx, netip.AddrPortFrom(c.Agent, port), c.Hops)
 	if err != nil {
 		done()
 		return nil, err

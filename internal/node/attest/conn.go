@@ -15,13 +15,17 @@ import (
 	"github.com/lanyard-project/lanyard/internal/node/pods"
 )
 
-// Listen opens a TCP listener whose connections can be asked where they came from.
-func Listen(ctx context.Context, address netip.AddrPort) (net.Listener, error) {
+// Listen opens a TCP listener whose connections can be asked where they came from. hops is how many routers an answer may pass, the
+// last one being its reader: with 1 it reaches pods and nobody behind them. 0 is as many as the system allows.
+func Listen(ctx context.Context, address netip.AddrPort, hops int) (net.Listener, error) {
 	config := net.ListenConfig{
 		Control: func(_, _ string, raw syscall.RawConn) error {
 			var failed error
 			err := raw.Control(func(fd uintptr) {
 				failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+				if failed == nil && hops > 0 {
+					failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL, hops)
+				}
 			})
 			return errors.Join(err, failed)
 		},

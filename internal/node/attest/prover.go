@@ -47,13 +47,21 @@ type Prover struct {
 	ByGroup bool
 
 	settling atomic.Int32
+	reached  atomic.Bool
 }
+
+// Reached reports whether any pod with a network of its own has been proven yet. If none ever is, the network may lead pods past
+// the agent.
+func (p *Prover) Reached() bool { return p.reached.Load() }
 
 // Caller gives the pod behind a connection to the proven port, or to the local one.
 func (p *Prover) Caller(origin pods.Binding) (pods.Sandbox, error) {
 	sandbox, ok := p.Sandboxes.At(origin)
 	switch {
 	case ok:
+		if !sandbox.HostNetwork {
+			p.reached.Store(true)
+		}
 		return sandbox, nil
 	case origin.Group != 0:
 		return p.settle(origin)
@@ -76,6 +84,9 @@ func (p *Prover) settle(origin pods.Binding) (pods.Sandbox, error) {
 	for {
 		changed := p.Sandboxes.Changed()
 		if sandbox, ok := p.Sandboxes.At(origin); ok {
+			if !sandbox.HostNetwork {
+				p.reached.Store(true)
+			}
 			return sandbox, nil
 		}
 		select {

@@ -37,7 +37,7 @@ func noop(iface string) {
 	link, err := netlink.LinkByName(iface)
 	must(err)
 	must(bindings.Admit(link.Attrs().Index, netip.MustParseAddr("10.77.1.2"), redirect.Port{}))
-	listener, err := attest.Listen(context.Background(), netip.AddrPortFrom(config.Agent, config.Proven))
+	listener, err := attest.Listen(context.Background(), netip.AddrPortFrom(config.Agent, config.Proven), 1)
 	must(err)
 	must((&http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), ReadHeaderTimeout: time.Second}).Serve(listener))
 }

@@ -18,6 +18,7 @@ const (
 	roleGet        = "get"
 	roleNoop       = "noop"
 	rolePeer       = "peer"
+	roleLate       = "late"
 )
 
 func TestMain(m *testing.M) {
@@ -27,6 +28,9 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	case rolePeer:
 		peer(os.Getenv(targetVariable))
+		os.Exit(0)
+	case roleLate:
+		late(os.Getenv(targetVariable))
 		os.Exit(0)
 	case roleNoop:
 		noop(os.Getenv(targetVariable))

@@ -41,7 +41,7 @@ func newMetadata(t testing.TB, vnet *namespace) *metadata {
 	if t.Failed() {
 		t.FailNow()
 	}
-	server := &http.Server{Handler: m, ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return m

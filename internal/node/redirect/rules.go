@@ -42,7 +42,7 @@ func Install(config Config) error {
 	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("installing the redirect (are nf_tables, nft_nat and nft_socket available?): %w", err)
 	}
-	return nil
+	return cut(config)
 }
 
 func addAddress(config Config) error {

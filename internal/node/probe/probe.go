@@ -1,0 +1,68 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+// Probe asks a harmless question again and again.
+type Probe struct {
+	// URL of the metadata service, as pods know it.
+	URL   string
+	Clock clock.Clock
+	Log   *slog.Logger
+}
+
+const (
+	soon  = time.Second // until there is an answer
+	later = time.Minute
+)
+
+// Run asks until the context ends.
+func (p *Probe) Run(ctx context.Context) {
+	client := &http.Client{
+		Timeout:   5 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true}, // each question walks the whole way, by no proxy
+	}
+	last := ""
+	for {
+		outcome, ok := p.ask(ctx, client)
+		if outcome != last {
+			p.Log.Info("probed", "outcome", outcome)
+			last = outcome
+		}
+		pause := soon
+		if ok {
+			pause = later
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.Clock.After(pause):
+		}
+	}
+}
+
+// ask makes one request. Who answered is the agent's to know: it says so by being ready.
+func (p *Probe) ask(ctx context.Context, client *http.Client) (outcome string, ok bool) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/metadata/versions", nil)
+	if err != nil {
+		return err.Error(), false
+	}
+	request.Header.Set("Metadata", "true")
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Sprintf("no answer: %v", err), false
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)); err != nil {
+		return fmt.Sprintf("half an answer: %v", err), false
+	}
+	return response.Status, response.StatusCode == http.StatusOK
+}
