@@ -27,9 +27,9 @@ func (s *Story) installPodIdentity(ctx context.Context) error {
 		"install", release, s.ChartDir, "--kubeconfig", s.kube.Kubeconfig, "--namespace", releaseNamespace, "--wait", "--timeout", "2m",
 		"--set", "mic.replicas=1",
 	}
-	// On a machine with both versions of cgroups a container sees the first only.
+	// On a machine with both versions of cgroups the second is elsewhere, and containers have no cgroup namespaces.
 	if _, err := os.Stat(hybridCgroups); err == nil {
-		args = append(args, "--set", "nmi.cgroupFolder="+hybridCgroups)
+		args = append(args, "--set", "nmi.cgroupFolder="+hybridCgroups+",nmi.rulesPrivileged=false")
 	}
 	helm := exec.CommandContext(ctx, filepath.Join(s.Cloud.Build, "tools", "helm"), args...)
 	if out, err := helm.CombinedOutput(); err != nil {

@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -231,28 +233,101 @@ func TestNobodyReadsSecrets_Issue248(t *testing.T) {
 }
 
 func TestAgentHasNetAdminOnlyAndInstallsTheRedirectFirst(t *testing.T) {
+	for name, test := range map[string]struct {
+		set        string
+		privileged bool
+		rules      []string
+	}{
+		"default":                  {"", true, nil},
+		"cgroup version 1 as well": {"nmi.rulesPrivileged=false", false, []string{"NET_ADMIN"}},
+		"hooks":                    {"nmi.rulesPrivileged=false,nmi.attestation=ebpf", false, []string{"NET_ADMIN", "BPF"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rendered, err := render(t, "--set", test.set)
+			if err != nil {
+				t.Fatal(rendered)
+			}
+			pod := daemonSet(t, rendered, "lanyard-nmi").Spec.Template.Spec
+			if !pod.HostNetwork || pod.HostPID || len(pod.InitContainers) != 1 || pod.InitContainers[0].Args[0] != "rules" {
+				t.Errorf("pod %+v", pod)
+			}
+			if got := pod.SecurityContext.SeccompProfile.Type; got != corev1.SeccompProfileTypeRuntimeDefault {
+				t.Errorf("seccomp profile %s", got)
+			}
+			rules := pod.InitContainers[0].SecurityContext
+			if got := rules.Privileged != nil && *rules.Privileged; got != test.privileged {
+				t.Errorf("the init container is privileged: %t, want %t", got, test.privileged)
+			}
+			if !test.privileged {
+				wantRights(t, pod.InitContainers[0], test.rules...)
+			}
+			wantRights(t, pod.Containers[0], "NET_ADMIN")
+			for _, m := range pod.Containers[0].VolumeMounts {
+				if !m.ReadOnly {
+					t.Errorf("the agent may write to %s", m.MountPath)
+				}
+			}
+		})
+	}
+}
+
+// The pod of the self-test is as poor as can be, or it would be something to take over.
+func TestProbeHasNoRights(t *testing.T) {
 	rendered, err := render(t)
 	if err != nil {
 		t.Fatal(rendered)
 	}
-	sets := documents[appsv1.DaemonSet](t, rendered, "DaemonSet")
-	if len(sets) != 1 {
-		t.Fatalf("%d DaemonSets", len(sets))
-	}
-	pod := sets[0].Spec.Template.Spec
-	if !pod.HostNetwork || len(pod.InitContainers) != 1 || pod.InitContainers[0].Args[0] != "rules" {
+	pod := daemonSet(t, rendered, "lanyard-probe").Spec.Template.Spec
+	if pod.HostNetwork || pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken || len(pod.Volumes) > 0 ||
+		pod.SecurityContext.RunAsNonRoot == nil || !*pod.SecurityContext.RunAsNonRoot {
 		t.Errorf("pod %+v", pod)
 	}
-	for _, c := range append(pod.InitContainers, pod.Containers...) {
-		s := c.SecurityContext
-		if s.Privileged != nil || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem ||
-			!cmp.Equal([]string{"NET_ADMIN"}, toStrings(s.Capabilities.Add)) || !cmp.Equal([]string{"ALL"}, toStrings(s.Capabilities.Drop)) {
-			t.Errorf("container %s: %+v", c.Name, s)
+	wantRights(t, pod.Containers[0])
+}
+
+func daemonSet(t *testing.T, rendered, name string) appsv1.DaemonSet {
+	t.Helper()
+	for _, set := range documents[appsv1.DaemonSet](t, rendered, "DaemonSet") {
+		if set.Name == name {
+			return set
 		}
-		for _, m := range c.VolumeMounts {
-			if !m.ReadOnly {
-				t.Errorf("container %s may write to %s", c.Name, m.MountPath)
-			}
+	}
+	t.Fatalf("there is no DaemonSet %s", name)
+	return appsv1.DaemonSet{}
+}
+
+// wantRights insists on exactly these capabilities and no other privilege.
+func wantRights(t *testing.T, c corev1.Container, capabilities ...string) {
+	t.Helper()
+	s := c.SecurityContext
+	if s.Privileged != nil || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem ||
+		!cmp.Equal(capabilities, toStrings(s.Capabilities.Add)) || !cmp.Equal([]string{"ALL"}, toStrings(s.Capabilities.Drop)) {
+		t.Errorf("container %s: %+v", c.Name, s)
+	}
+}
+
+// The taint and NET_RAW policies come when they are asked for, and the second one by itself where the network is a bridge.
+func TestPolicies(t *testing.T) {
+	for set, want := range map[string][]string{
+		"":                                 nil,
+		"nmi.podNetwork=bridge":            {"lanyard-drop-net-raw"},
+		"requireDropNetRaw.enabled=true":   {"lanyard-drop-net-raw"},
+		"nmi.startupTaint=example.com/nmi": {"lanyard-untaint"},
+		"nmi.podNetwork=bridge,requireDropNetRaw.enabled=false": nil,
+	} {
+		rendered, err := render(t, "--set", set)
+		if err != nil {
+			t.Fatal(rendered)
+		}
+		var got []string
+		for _, policy := range documents[admissionv1.ValidatingAdmissionPolicy](t, rendered, "ValidatingAdmissionPolicy") {
+			got = append(got, policy.Name)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("with %q (-want +got):\n%s", set, diff)
+		}
+		if bindings := documents[admissionv1.ValidatingAdmissionPolicyBinding](t, rendered, "ValidatingAdmissionPolicyBinding"); len(bindings) != len(want) {
+			t.Errorf("with %q there are %d bindings", set, len(bindings))
 		}
 	}
 }
@@ -284,7 +359,9 @@ func TestProgramsTakeTheArguments(t *testing.T) {
 		}
 		for _, nmi := range documents[appsv1.DaemonSet](t, rendered, "DaemonSet") {
 			pod := nmi.Spec.Template.Spec
-			programs["nmi"] = append(programs["nmi"], pod.InitContainers[0].Args, pod.Containers[0].Args)
+			for _, c := range append(pod.InitContainers, pod.Containers...) {
+				programs["nmi"] = append(programs["nmi"], c.Args)
+			}
 		}
 		for program, lists := range programs {
 			for _, args := range lists {

@@ -164,8 +164,9 @@ func (c Config) redirectConfig() (redirect.Config, error) {
 	if kubepods == "" {
 		var ok bool
 		if kubepods, ok = redirect.KubepodsAbove(own); !ok {
-			return config, fmt.Errorf("the pods' cgroup can't be told from the agent's own (%s): install the rules from the host's "+
-				"cgroup namespace (--host-cgroup-namespace), or name it (--kubepods-cgroup)", own)
+			return config, fmt.Errorf("the pods' cgroup can't be told from the agent's own (%s): install the rules from the node's "+
+				"cgroup namespace (a privileged container, chart value nmi.rulesPrivileged; or --host-cgroup-namespace), or name it "+
+				"(--kubepods-cgroup)", own)
 		}
 	}
 	if config.Kubepods, err = redirect.FindCgroup(mount, kubepods); err != nil {
@@ -209,6 +210,9 @@ func (c Cgroups) find() (mount, own string, err error) {
 	if mount, err = c.mount(); err != nil {
 		return "", "", err
 	}
-	own, err = redirect.OwnCgroup()
+	if own, err = redirect.OwnCgroup(); err == nil && own == "/" && c.Mount != "" {
+		// A cgroup namespace of its own: what it calls "/" is the root of its own mount, not of the node's.
+		mount, err = redirect.CgroupMount()
+	}
 	return mount, own, err
 }

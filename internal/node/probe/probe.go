@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
+
+	"github.com/lanyard-project/lanyard/internal/imds"
 )
 
 // Probe asks a harmless question again and again.
@@ -20,8 +22,8 @@ type Probe struct {
 }
 
 const (
-	soon  = time.Second // until there is an answer
-	later = time.Minute
+	soon  = time.Second      // until the agent answers
+	later = 10 * time.Second // an agent that starts anew isn't ready before the next question
 )
 
 // Run asks until the context ends.
@@ -49,7 +51,8 @@ func (p *Probe) Run(ctx context.Context) {
 	}
 }
 
-// ask makes one request. Who answered is the agent's to know: it says so by being ready.
+// ask makes one request. Whether it came to the agent is the agent's to say, by being ready; what the answer says of its sender only
+// sets the pace, as anybody can say it.
 func (p *Probe) ask(ctx context.Context, client *http.Client) (outcome string, ok bool) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/metadata/versions", nil)
 	if err != nil {
@@ -63,6 +66,9 @@ func (p *Probe) ask(ctx context.Context, client *http.Client) (outcome string, o
 	defer response.Body.Close()
 	if _, err := io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)); err != nil {
 		return fmt.Sprintf("half an answer: %v", err), false
+	}
+	if response.StatusCode == http.StatusOK && response.Header.Get("Server") != imds.Agent {
+		return "answered by somebody else than the agent", false
 	}
 	return response.Status, response.StatusCode == http.StatusOK
 }

@@ -154,6 +154,7 @@ func (p *Proven) write(w http.ResponseWriter, note *record, result Result, conte
 	header := w.Header()
 	header["Content-Type"] = []string{contentType}
 	header["Cache-Control"] = []string{"no-store"}
+	header["Server"] = []string{imds.Agent}
 	note.result, note.status = result, http.StatusOK
 	_, _ = w.Write(body) // the client left
 }
