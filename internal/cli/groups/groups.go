@@ -7,6 +7,7 @@ import "github.com/lanyard-project/lanyard/internal/cli/command"
 func Table() command.Table {
 	return command.Join(
 		accountGroup(),
+		aksGroup(),
 		cloudGroup(),
 		configGroup(),
 		groupGroup(),
