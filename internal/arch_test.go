@@ -37,6 +37,7 @@ var layers = []string{
 	"internal/providers/shape",
 	"internal/providers/managedidentity",
 	"internal/providers/authorization",
+	"internal/providers/deployments/...",
 	"internal/providers/features",
 	"internal/providers/locks",
 	"internal/providers/registration",

@@ -31,6 +31,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
+	"github.com/lanyard-project/lanyard/internal/providers/deployments"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
 	"github.com/lanyard-project/lanyard/internal/providers/locks"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
@@ -189,6 +190,9 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	inside := &platform{engine: kubernetes, metadata: metadata, front: front, tls: tlsConfig, log: log}
 	defer inside.Close()
 
+	templates := deployments.New(deployments.Config{
+		Resources: engine, Registry: registry, Clock: clk, Origin: c.origin, Check: roles.Check, Send: sendAs(arm, c.origin),
+	})
 	flags := features.New(features.Config{Store: state, Resources: engine, Clock: clk, Takes: c.registrationTakes, Previews: c.aks.Of2020})
 	group, ctx := errgroup.WithContext(ctx)
 	aks := containerservice.New(ctx, containerservice.Options{
@@ -199,7 +203,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	})
 	defer aks.Close()
 	for _, provider := range append(documents(state, engine, people, box),
-		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, networks, computing, aks,
+		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, templates, networks, computing, aks,
 	) {
 		if err := registry.Register(provider.Types()...); err != nil {
 			return err

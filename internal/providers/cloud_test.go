@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/containerregistry"
+	"github.com/lanyard-project/lanyard/internal/providers/deployments"
 	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
 	"github.com/lanyard-project/lanyard/internal/providers/keyvault"
@@ -122,6 +124,13 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 	f.compute = compute.New(compute.Config{Store: s, Resources: engine, Directory: f.directory, Log: log, Clock: clock.RealClock{}})
 	f.features = features.New(features.Config{Store: s, Resources: engine, Clock: f.clock, Takes: registration.Takes})
 	arm := resources.New(engine, registry, f.clock)
+	var send func(context.Context, providers.Caller, deployments.Call) rest.Response
+	templates := deployments.New(deployments.Config{
+		Resources: engine, Registry: registry, Clock: f.clock, Origin: "https://localhost:8443", Check: f.authorization.Check,
+		Send: func(ctx context.Context, caller providers.Caller, call deployments.Call) rest.Response {
+			return send(ctx, caller, call)
+		},
+	})
 	locked := locks.New(locks.Config{Store: s, Log: log, Clock: f.clock})
 	aks := &providers.Type{Namespace: "Microsoft.ContainerService", Name: "managedClusters", APIVersions: []string{"2024-09-01"}, Levels: providers.AtGroup, Tracked: true}
 	if err := registry.Register(aks); err != nil {
@@ -129,7 +138,7 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 	}
 	deps := shape.Deps{Store: s, Resources: engine, Identities: managedidentity.Carrier{Directory: f.directory, Resources: engine}}
 	keys := shape.Keyring{Box: box}
-	for _, types := range [][]*providers.Type{arm.Types(), f.features.Types(), locked.Types(), f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types(),
+	for _, types := range [][]*providers.Type{arm.Types(), f.features.Types(), locked.Types(), templates.Types(), f.authorization.Types(), f.identities.Types(), f.network.Types(), f.compute.Types(),
 		dns.New(dns.Config{Store: s, Resources: engine}).Types(),
 		containerregistry.New(containerregistry.Config{Deps: deps, Keys: keys}).Types(), storage.New(storage.Config{Deps: deps, Keys: keys}).Types(),
 		servicebus.New(servicebus.Config{Deps: deps, Keys: keys}).Types(), operationalinsights.New(operationalinsights.Config{Deps: deps, Keys: keys}).Types(),
@@ -156,6 +165,12 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 	p := pipeline.New(pipeline.Options{
 		Registry: registry, Engine: engine, Authenticator: names{}, Authorizer: f.authorization, Locks: locked, DefaultTenant: tenant, Clock: f.clock, Log: log,
 	})
+	send = func(ctx context.Context, caller providers.Caller, call deployments.Call) rest.Response {
+		return p.HandleAs(ctx, caller, pipeline.Call{
+			Method: call.Method, Path: call.Path, Query: url.Values{"api-version": {call.Version}}, Header: http.Header{},
+			Body: bytes.NewReader(call.Body), Origin: "https://localhost:8443",
+		})
+	}
 	f.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		write(w, p.Handle(r.Context(), pipeline.Call{
 			Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Header: r.Header, Body: r.Body, Origin: "https://" + r.Host,
@@ -301,4 +316,8 @@ func toJSON(t *testing.T, value any) string {
 		t.Fatal(err)
 	}
 	return string(raw)
+}
+
+func callerOf(principal string) providers.Caller {
+	return providers.Caller{TenantID: tenant, ObjectID: principal}
 }

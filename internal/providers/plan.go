@@ -22,6 +22,10 @@ type Plan struct {
 	Failed func(ctx context.Context, r *Run) error
 }
 
+// CodeCanceled is the code of a step's error that ends the operation as Canceled
+// instead of Failed.
+const CodeCanceled = "OperationCanceled"
+
 // Step is one part of a plan. How its Run ends decides what follows:
 //
 //	nil            the next step; after the last one the operation has Succeeded

@@ -184,6 +184,8 @@ type Action struct {
 	// Permission is the full name of the action that the caller needs; empty means
 	// "<type>/<Name>/action" for POST and "<type>/<Name>/read" for GET.
 	Permission string
+	// Anew actions are about a resource that needn't exist: Old is nil.
+	Anew bool
 	// Open actions may be called by every authenticated caller: Run decides itself.
 	Open bool
 	// Run does it. Old is the resource (nil for OnCollection). A response with

@@ -18,7 +18,10 @@ func (x *run) finish(ctx context.Context, id armid.ID, failure *rest.Error) bool
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	state, wait := Succeeded, firstWait
-	if failure != nil {
+	switch {
+	case failure != nil && failure.Code == providers.CodeCanceled:
+		state = Canceled
+	case failure != nil:
 		state = Failed
 	}
 	for {
@@ -72,8 +75,11 @@ func (x *run) tryFinish(ctx context.Context, id armid.ID, ended *Record) error {
 	next := current.Clone()
 	next.Operation = ""
 	next.ProvisioningState = resource.Succeeded
-	if ended.State != Succeeded {
+	switch ended.State {
+	case Failed:
 		next.ProvisioningState = resource.Failed
+	case Canceled:
+		next.ProvisioningState = resource.Canceled
 	}
 	document, err := next.Store()
 	if err != nil {

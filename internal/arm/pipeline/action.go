@@ -18,7 +18,7 @@ func (p *Pipeline) action(ctx context.Context, c *call) (rest.Response, error) {
 	for range attempts {
 		r := p.request(c)
 		r.Body = body
-		if !c.match.ID.IsZero() {
+		if !c.match.ID.IsZero() && !c.match.Action.Anew {
 			if r.Old, err = p.load(ctx, c); err != nil {
 				return rest.Response{}, err
 			}

@@ -97,11 +97,32 @@ func (p *Pipeline) Handle(ctx context.Context, in Call) rest.Response {
 	return response
 }
 
+// HandleAs answers a call that the cloud makes on behalf of a caller whom an
+// earlier call has authenticated, as a template deployment does. Everything but
+// the proof of who calls is as for any other call.
+func (p *Pipeline) HandleAs(ctx context.Context, caller providers.Caller, in Call) rest.Response {
+	start := p.Clock.Now()
+	entry := Entry{Time: start.UTC(), RequestID: in.RequestID, CorrelationID: in.CorrelationID, Method: in.Method, Path: in.Path, Caller: caller}
+	response, err := p.serveAs(ctx, &call{Call: in, entry: &entry, caller: caller})
+	if err != nil {
+		response = p.failure(ctx, err, &entry)
+	}
+	entry.Status = response.Status
+	entry.Duration = p.Clock.Since(start)
+	p.Record(entry)
+	return response
+}
+
 // serve is the fixed order of all calls.
 func (p *Pipeline) serve(ctx context.Context, c *call) (rest.Response, error) {
 	if err := p.authenticate(ctx, c); err != nil {
 		return rest.Response{}, err
 	}
+	return p.serveAs(ctx, c)
+}
+
+// serveAs goes on once the caller is known.
+func (p *Pipeline) serveAs(ctx context.Context, c *call) (rest.Response, error) {
 	if err := p.route(c); err != nil {
 		return rest.Response{}, err
 	}
