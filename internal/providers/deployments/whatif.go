@@ -128,7 +128,8 @@ func compare(path string, before, after map[string]any, into *[]delta) {
 			compare(at, outer, inner, into)
 		case was == nil:
 			*into = append(*into, delta{Path: at, Type: "Create", After: after[name]})
-		case !expression.Equal(was, after[name]) && !(at == "location" && strings.EqualFold(expression.Text(was), providers.NormalRegion(expression.Text(after[name])))):
+		case at == "location" && expression.Text(was) == providers.NormalRegion(expression.Text(after[name])):
+		case !expression.Equal(was, after[name]):
 			*into = append(*into, delta{Path: at, Type: "Modify", Before: was, After: after[name]})
 		}
 	}
