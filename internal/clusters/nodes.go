@@ -18,6 +18,8 @@ import (
 type Node struct {
 	ClusterID string
 	Name      string
+	// KubernetesVersion is that of its programs; the default one if "".
+	KubernetesVersion string
 	// Address is the node's in its subnet, Gateway the subnet's first.
 	Address netip.Addr
 	Gateway netip.Addr
@@ -134,8 +136,9 @@ func (e *Engine) recordNode(n Node) (Node, error) {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Node{}, err
 	}
-	if err == nil && (before.Address != n.Address || before.Gateway != n.Gateway || before.PodAddresses != n.PodAddresses || before.Bridge != n.Bridge || before.ProviderID != n.ProviderID) {
-		return Node{}, errors.New("its addresses, its kind of network and provider ID can't change: delete it first")
+	if err == nil && (before.Address != n.Address || before.Gateway != n.Gateway || before.PodAddresses != n.PodAddresses || before.Bridge != n.Bridge ||
+		before.ProviderID != n.ProviderID || before.KubernetesVersion != n.KubernetesVersion) {
+		return Node{}, errors.New("its addresses, its kind of network, provider ID and version can't change: delete it first")
 	}
 	return before, save(path, n)
 }

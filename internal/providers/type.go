@@ -133,6 +133,12 @@ type Type struct {
 	// Document replaces the whole wire form, for types without ARM's envelope.
 	Document func(ctx context.Context, r *resource.Resource, apiVersion string) (json.RawMessage, error)
 
+	// Part is for a type whose resources are parts of another resource's document,
+	// which is where they are written: it turns a PUT, PATCH or DELETE of the part into
+	// the prepared write of the whole. That is admitted and committed; Get then reads
+	// the part. The caller needs the right on the part, and the links of the whole.
+	Part func(ctx context.Context, r *Request) (*Request, error)
+
 	// Actions are the further operations, by the last segment of the path.
 	Actions []Action
 	// Plans are the long-running operations that Start may name.

@@ -44,6 +44,9 @@ func (p *Pipeline) tryDelete(ctx context.Context, c *call) (rest.Response, error
 	}
 	r := p.request(c)
 	r.ID, r.Old = old.ID, old
+	if r.Type.Part != nil {
+		return p.writePart(ctx, c, r)
+	}
 	if t := r.Type; t.Remove != nil {
 		if err := t.Remove(ctx, r); err != nil {
 			return rest.Response{}, byProvider(t, err)

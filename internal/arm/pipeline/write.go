@@ -40,6 +40,9 @@ func (p *Pipeline) tryWrite(ctx context.Context, c *call, body json.RawMessage, 
 	}
 	r.Attempt = attempt
 	t := r.Type
+	if t.Part != nil {
+		return p.writePart(ctx, c, r)
+	}
 	if t.Prepare != nil {
 		if err := t.Prepare(ctx, r); err != nil {
 			return rest.Response{}, byProvider(t, err)

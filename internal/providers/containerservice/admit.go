@@ -52,6 +52,22 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 
 // busy answers a write while a plan works on the cluster.
 func busy(current *resource.Resource) *rest.Error {
+	d, err := parseDocument(current.Properties)
+	if err != nil {
+		return operationNotAllowed(current.ProvisioningState)
+	}
+	pools := d.objects("agentPoolProfiles")
+	var working []document
+	for _, pool := range pools {
+		switch pool.text("provisioningState") {
+		case resource.Succeeded, resource.Failed, resource.Canceled:
+		default:
+			working = append(working, pool)
+		}
+	}
+	if len(working) == 1 && len(pools) > 1 {
+		return poolOperationNotAllowed(working[0].text("name"), working[0].text("provisioningState"))
+	}
 	return operationNotAllowed(current.ProvisioningState)
 }
 

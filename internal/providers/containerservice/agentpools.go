@@ -13,7 +13,7 @@ import (
 )
 
 // agentPools are read from their cluster's document, which is the only place where they are stored: the two can't
-// disagree. They are changed through the cluster.
+// disagree. Writing one writes the cluster.
 func (p *Provider) agentPools() *providers.Type {
 	return &providers.Type{
 		Namespace:    namespace,
@@ -22,10 +22,13 @@ func (p *Provider) agentPools() *providers.Type {
 		GroupSegment: "resourcegroups",
 		APIVersions:  apiVersions(),
 		Levels:       providers.AtGroup,
-		Verbs:        providers.ReadOnly,
 		HideSystem:   true,
+		FlatErrors:   true,
 		Get:          p.getPool,
 		List:         p.listPools,
+		Part:         p.writePool,
+		Verbs:        providers.CanGet | providers.CanList | providers.CanPut | providers.CanDelete,
+		Actions:      []providers.Action{{Name: "upgradeNodeImageVersion", Run: p.upgradeNodeImage}},
 	}
 }
 
@@ -57,7 +60,7 @@ func (p *Provider) poolsOf(ctx context.Context, cluster armid.ID) ([]*resource.R
 	}
 	var pools []*resource.Resource
 	for _, profile := range d.objects("agentPoolProfiles") {
-		pool := &resource.Resource{ID: c.ID.Child("agentPools", profile.text("name")), ProvisioningState: profile.text("provisioningState")}
+		pool := &resource.Resource{ID: c.ID.Child("agentPools", profile.text("name")), ProvisioningState: profile.text("provisioningState"), Revision: c.Revision}
 		delete(profile, "name") // in the envelope
 		delete(profile, "provisioningState")
 		if pool.Properties, err = json.Marshal(profile); err != nil {

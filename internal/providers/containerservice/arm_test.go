@@ -265,3 +265,11 @@ func TestCallerNeedsRightsOnWhatTheClusterJoins(t *testing.T) {
 		t.Error("the brought identity is gone")
 	}
 }
+
+func statusOf(err error) int {
+	var failed *azcore.ResponseError
+	if errors.As(err, &failed) {
+		return failed.StatusCode
+	}
+	return 0
+}

@@ -11,15 +11,6 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers"
 )
 
-// credentials are the actions that hand out kubeconfigs.
-func (p *Provider) credentials() []providers.Action {
-	return []providers.Action{
-		{Name: "listClusterUserCredential", Run: p.handOut("clusterUser", p.Engine.UserKubeconfig)},
-		{Name: "listClusterAdminCredential", Run: p.handOut("clusterAdmin", p.Engine.AdminKubeconfig)},
-		{Name: "resetServicePrincipalProfile", Run: p.resetServicePrincipal},
-	}
-}
-
 type kubeconfigs struct {
 	Kubeconfigs []kubeconfig `json:"kubeconfigs"`
 }

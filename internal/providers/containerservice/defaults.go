@@ -31,7 +31,7 @@ func complete(d document, f facts) {
 	// A minor version alone ("1.34") stays as it was sent; what runs is in currentKubernetesVersion.
 	d.fill("kubernetesVersion", f.kubernetesVersion)
 	d["currentKubernetesVersion"] = f.kubernetesVersion
-	d["powerState"] = document{"code": "Running"}
+	d.fill("powerState", document{"code": "Running"})
 	d["maxAgentPools"] = maxAgentPools
 	d.fill("enableRBAC", true)
 	d.fill("disableLocalAccounts", false)
@@ -78,7 +78,9 @@ func completeNetwork(n document) {
 }
 
 func completePool(p document, plugin, kubernetesVersion string) {
-	p.fill("count", 3)
+	if p["count"] == nil {
+		p["count"] = 3
+	}
 	p.fill("vmSize", "Standard_DS2_v2")
 	p.fill("osDiskSizeGB", 128)
 	p.fill("osDiskType", "Managed")
@@ -98,8 +100,8 @@ func completePool(p document, plugin, kubernetesVersion string) {
 	p.fill("enableEncryptionAtHost", false)
 	p.fill("enableUltraSSD", false)
 	p.fill("enableFIPS", false)
-	p.fill("orchestratorVersion", kubernetesVersion)
-	p["currentOrchestratorVersion"] = kubernetesVersion
-	p["powerState"] = document{"code": "Running"}
-	p.fill("nodeImageVersion", firstImage(kubernetesVersion))
+	p.fill("currentOrchestratorVersion", kubernetesVersion)
+	p.fill("orchestratorVersion", p["currentOrchestratorVersion"])
+	p.fill("powerState", document{"code": "Running"})
+	p.fill("nodeImageVersion", firstImage(p.text("currentOrchestratorVersion")))
 }

@@ -53,6 +53,12 @@ func operationNotAllowed(state string) *rest.Error {
 		Message: "Operation is not allowed: Another operation (" + state + ") is in progress, please wait for it to finish before starting a new operation. See https://aka.ms/aks-pending-operation for more details"}
 }
 
+// poolOperationNotAllowed does so while the operation is about one of several pools.
+func poolOperationNotAllowed(pool, state string) *rest.Error {
+	return &rest.Error{Status: http.StatusConflict, Code: "OperationNotAllowed",
+		Message: "Operation is not allowed: Another agentpool operation (" + pool + " - " + state + ") is in progress, please wait for it to finish before starting a new operation. See https://aka.ms/aks-pending-operation for more details"}
+}
+
 func nodeResourceGroupExists(name string) *rest.Error {
 	return refused("NodeResourceGroupAlreadyExists",
 		"The node resource group '"+name+"' already exists. Please use another name for the node resource group.", "nodeResourceGroup")

@@ -36,12 +36,16 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 		return e
 	}
 	location := strings.ToLower(strings.ReplaceAll(r.Next.Location, " ", ""))
+	version, e := p.targetVersion(r.ID, d, before)
+	if e != nil {
+		return e
+	}
 	complete(d, facts{
 		dnsPrefix:         defaultDNSPrefix(r.ID),
 		nodeResourceGroup: nodeResourceGroupName(r.ID, location),
 		location:          location,
 		unique:            s.Unique,
-		kubernetesVersion: p.KubernetesVersion,
+		kubernetesVersion: version,
 		resourceUID:       s.Key,
 		managed:           !none(r.Next.Identity) || r.Old != nil && !none(r.Old.Identity),
 	})
@@ -52,7 +56,7 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 	if err := d.read(&wanted); err != nil {
 		return rest.InvalidRequestContent(err.Error())
 	}
-	if e := validate(r.ID, wanted, p.KubernetesVersion); e != nil {
+	if e := validate(r.ID, wanted); e != nil {
 		return e
 	}
 	if e := p.prepareIdentity(r, before, wanted); e != nil {
@@ -61,7 +65,7 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 	if before != nil && p.kubeletChanges(*before, wanted) {
 		// The nodes are made anew, and that consumes a node image.
 		for _, pool := range d.objects("agentPoolProfiles") {
-			pool["nodeImageVersion"] = p.latestImage(pool.text("nodeImageVersion"), p.KubernetesVersion)
+			pool["nodeImageVersion"] = p.latestImage(pool.text("nodeImageVersion"), pool.text("currentOrchestratorVersion"))
 		}
 	}
 	link(r, wanted)
@@ -75,6 +79,46 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 		return err
 	}
 	return r.Next.SetInternal(s)
+}
+
+// targetVersion is the version that the control plane is to have, and gives each pool the one that it is to have: its
+// own, or that of the control plane if it is new and names none.
+func (p *Provider) targetVersion(cluster armid.ID, d document, before *properties) (string, *rest.Error) {
+	current, pools := "", map[string]string{}
+	if before != nil {
+		current = before.CurrentVersion
+		for _, pool := range before.AgentPools {
+			pools[pool.Name] = pool.CurrentVersion
+		}
+	}
+	version, ok := p.resolve(d.text("kubernetesVersion"), current)
+	if !ok {
+		return "", versionNotSupported(cluster.Name(), d.text("kubernetesVersion"))
+	}
+	if e := p.upgradable(current, version); e != nil {
+		return "", e
+	}
+	for _, pool := range d.objects("agentPoolProfiles") {
+		wanted, had := pool.text("orchestratorVersion"), pools[pool.text("name")]
+		if wanted == "" && had == "" {
+			wanted = version
+		}
+		target, ok := p.resolve(wanted, had)
+		if !ok {
+			return "", versionNotSupported(cluster.Name(), wanted)
+		}
+		if e := p.upgradable(had, target); e != nil {
+			return "", e
+		}
+		if e := poolBehind(target, version); e != nil {
+			return "", e
+		}
+		if had != "" && had != target {
+			pool["nodeImageVersion"] = firstImage(target)
+		}
+		pool["currentOrchestratorVersion"] = target
+	}
+	return version, nil
 }
 
 // onlyTags is what a PATCH of a cluster may change; the rest of its body is ignored, as the real service does.
@@ -158,13 +202,17 @@ func layered(below, above any) any {
 	}
 	out := maps.Clone(b)
 	for name, value := range a {
-		if _, ok := out[name]; ok {
+		if _, ok := out[name]; ok && (value == nil || !wholly(name)) {
 			value = layered(out[name], value)
 		}
 		out[name] = value
 	}
 	return out
 }
+
+// wholly reports whether a member is replaced as a whole: maps whose names are the user's own, and the count, of which 0
+// is one.
+func wholly(name string) bool { return name == "nodeLabels" || name == "tags" || name == "count" }
 
 // unchanged refuses changes of what is fixed at creation.
 func unchanged(before, after properties) *rest.Error {

@@ -3,6 +3,7 @@ package containerservice
 // properties are the parts of a managed cluster's document that the provider reads.
 type properties struct {
 	KubernetesVersion       string              `json:"kubernetesVersion"`
+	CurrentVersion          string              `json:"currentKubernetesVersion"`
 	DNSPrefix               string              `json:"dnsPrefix"`
 	FQDNSubdomain           string              `json:"fqdnSubdomain"`
 	FQDN                    string              `json:"fqdn"`

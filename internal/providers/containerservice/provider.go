@@ -30,8 +30,9 @@ type Options struct {
 	// Rules are today's if zero.
 	Rules Rules
 
-	// KubernetesVersion is what the engine runs, without "v".
+	// KubernetesVersion is what new clusters get, without "v"; OtherVersions are those that there are programs for, too.
 	KubernetesVersion string
+	OtherVersions     []string
 	// TenantID is the tenant of the cloud's subscriptions, for the nodes' azure.json.
 	TenantID string
 	// IssuerBase is the URL below which clusters' service account issuers are named, without a slash at its end.
@@ -49,6 +50,7 @@ type Options struct {
 type Provider struct {
 	Options
 	relays relays
+	whole  *providers.Type // managedClusters
 }
 
 // New makes the provider. Relays to API servers run until the context ends.
@@ -58,6 +60,7 @@ func New(ctx context.Context, o Options) *Provider {
 	}
 	p := &Provider{Options: o}
 	p.relays = relays{ctx: ctx, engine: o.Engine, log: o.Log, running: map[string]*relay{}}
+	p.whole = p.clusters()
 	return p
 }
 
@@ -76,7 +79,7 @@ func apiVersions() []string {
 
 // Types are the provider's types.
 func (p *Provider) Types() []*providers.Type {
-	return []*providers.Type{p.clusters(), p.agentPools()}
+	return []*providers.Type{p.whole, p.agentPools(), p.upgradeProfiles(), p.poolUpgradeProfiles(), p.machineType(), p.locations()}
 }
 
 func (p *Provider) clusters() *providers.Type {
@@ -97,8 +100,9 @@ func (p *Provider) clusters() *providers.Type {
 		Prepare:            p.prepare,
 		Admit:              p.admit,
 		Remove:             p.remove,
+		Render:             p.render,
 		Busy:               busy,
-		Actions:            p.credentials(),
+		Actions:            p.actions(),
 		Plans:              []providers.Plan{p.reconcilePlan(), p.deletePlan()},
 	}
 }

@@ -93,7 +93,7 @@ func (p *Provider) ensureControlPlane(ctx context.Context, w *work) error {
 		ResourceGroup:        w.cluster.ID.ResourceGroup(),
 		ServiceCIDR:          services.Masked(),
 		DNSIP:                dns,
-		KubernetesVersion:    p.KubernetesVersion,
+		KubernetesVersion:    w.is.CurrentVersion,
 		Etcd:                 etcd,
 		ServiceAccountIssuer: p.IssuerBase + "/" + p.TenantID + "/" + w.state.Key + "/",
 		Hostnames:            w.hostnames(),

@@ -226,7 +226,9 @@ func (p *Provider) node(w *work, m machine, known map[string]identity) (clusters
 	return clusters.Node{
 		ClusterID: w.state.Key,
 		Name:      m.name,
-		Address:   m.address,
+
+		KubernetesVersion: m.built.Version,
+		Address:           m.address,
 		// The first address behind that of the subnet itself is its router's, as everywhere in Azure.
 		Gateway:        network.Gateway(m.subnet),
 		PodAddresses:   m.pods,

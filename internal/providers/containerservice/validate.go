@@ -22,7 +22,7 @@ const (
 )
 
 // validate checks a completed document on its own, before anything is looked up.
-func validate(id armid.ID, p properties, kubernetesVersion string) *rest.Error {
+func validate(id armid.ID, p properties) *rest.Error {
 	if !dnsPrefix.MatchString(p.DNSPrefix) {
 		return invalidParameter("dnsPrefix", "'%s' must be 1 to 54 letters, digits and '-', and begin and end with a letter or digit", p.DNSPrefix)
 	}
@@ -31,9 +31,6 @@ func validate(id armid.ID, p properties, kubernetesVersion string) *rest.Error {
 	}
 	if strings.EqualFold(p.NodeResourceGroup, id.ResourceGroup()) {
 		return refused("NodeResourceGroupSameAsResourceGroup", "The node resource group must not be the resource group of the managed cluster.", "nodeResourceGroup")
-	}
-	if !supports(kubernetesVersion, p.KubernetesVersion) {
-		return versionNotSupported(id.Name(), p.KubernetesVersion)
 	}
 	if e := validateFeatures(p); e != nil {
 		return e
@@ -44,13 +41,7 @@ func validate(id armid.ID, p properties, kubernetesVersion string) *rest.Error {
 	if e := validatePodIdentity(p); e != nil {
 		return e
 	}
-	return validatePools(id, p.AgentPools, kubernetesVersion)
-}
-
-// supports reports whether a wanted version means the one that there is: the same, or its minor version alone.
-func supports(have, wanted string) bool {
-	patch, isMinor := strings.CutPrefix(have, wanted+".")
-	return wanted == have || isMinor && !strings.Contains(patch, ".")
+	return validatePools(p.AgentPools)
 }
 
 // validateFeatures refuses what this provider has no engine for.
@@ -108,7 +99,7 @@ func validateNetwork(n networkProfile) *rest.Error {
 	return nil
 }
 
-func validatePools(cluster armid.ID, pools []pool, kubernetesVersion string) *rest.Error {
+func validatePools(pools []pool) *rest.Error {
 	if len(pools) == 0 {
 		return refused("InvalidParameter", "Required parameter agentPoolProfiles is missing (null).", "agentPoolProfiles")
 	}
@@ -117,7 +108,7 @@ func validatePools(cluster armid.ID, pools []pool, kubernetesVersion string) *re
 	}
 	names, systems, vnet := map[string]bool{}, 0, ""
 	for _, p := range pools {
-		if e := validatePool(cluster, p, kubernetesVersion); e != nil {
+		if e := validatePool(p); e != nil {
 			return e
 		}
 		if names[p.Name] {
@@ -142,7 +133,7 @@ func validatePools(cluster armid.ID, pools []pool, kubernetesVersion string) *re
 	return nil
 }
 
-func validatePool(cluster armid.ID, p pool, kubernetesVersion string) *rest.Error {
+func validatePool(p pool) *rest.Error {
 	switch {
 	case !poolName.MatchString(p.Name):
 		return invalidParameter("agentPoolProfile.name", "'%s' must be 1 to 12 lower-case letters and digits and begin with a letter", p.Name)
@@ -158,8 +149,6 @@ func validatePool(cluster armid.ID, p pool, kubernetesVersion string) *rest.Erro
 		return notOffered("InvalidParameter", "agentPoolProfile.osType", "An agent pool of "+p.OSType+" nodes")
 	case p.EnableAutoScaling:
 		return notOffered("InvalidParameter", "agentPoolProfile.enableAutoScaling", "The cluster autoscaler")
-	case !supports(kubernetesVersion, p.OrchestratorVersion):
-		return versionNotSupported(cluster.Name(), p.OrchestratorVersion)
 	}
 	if p.VNetSubnetID == "" {
 		return nil

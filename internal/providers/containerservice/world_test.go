@@ -53,6 +53,7 @@ type world struct {
 	fail   func(call string) error
 
 	rules    containerservice.Rules
+	versions []string        // besides the default one
 	features map[string]bool // those that are registered
 
 	clock  clock.Clock // the provider's; nil: the real one
@@ -184,7 +185,7 @@ func (w *world) start() *process {
 		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
 		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
 		Instances: instancesWithPoints{p.machines, w}, Features: w, Box: box, Rules: w.rules, Log: log, Clock: w.clock,
-		KubernetesVersion: "1.34.2", TenantID: tenant, IssuerBase: "https://localhost:8443/oidc",
+		KubernetesVersion: "1.34.2", OtherVersions: w.versions, TenantID: tenant, IssuerBase: "https://localhost:8443/oidc",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	})
 	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), p.identities.Types(), p.machines.Types(), p.provider.Types()} {
