@@ -29,10 +29,11 @@ func TestErrorTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expired, err := p.directory.AddSecret(t.Context(), application.ObjectID, "expired", time.Nanosecond)
+	expired, err := p.directory.AddSecret(t.Context(), application.ObjectID, "expired", time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(time.Until(expired.End))
 	const group = "/subscriptions/" + subscription + "/resourceGroups/rg"
 	const vnet = group + "/providers/Microsoft.Network/virtualNetworks/v"
 	const table = group + "/providers/Microsoft.Network/routeTables/rt"
