@@ -105,6 +105,11 @@ ifndef RUN
 	@for run in 1 2; do $(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444; done
 endif
 
+CHURNED ?= 1000
+.PHONY: lab
+lab: machine ## The node agent's network laboratory at length: a thousand churned pods, an agent with the race detector (needs gcc)
+	@$(GO_TEST) -count=1 -v -run 'Churn|UnderLoad' ./internal/node/lab -churned=$(CHURNED) -racing
+
 SOAK ?= 60
 .PHONY: soak
 soak: programs ## The main job again and again for SOAK minutes

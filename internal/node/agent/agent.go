@@ -142,7 +142,10 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	if upstream == "" {
 		upstream = "http://" + c.Metadata.String()
 	}
-	prover := &attest.Prover{Sandboxes: sandboxes, Refresh: runtime.Refresh, Clock: clk, Patience: time.Second, ByGroup: c.Attestation == ByEBPF}
+	prover := &attest.Prover{
+		Sandboxes: sandboxes, Refresh: runtime.Refresh, Clock: clk, Patience: time.Second,
+		ByGroup: c.Attestation == ByEBPF, Shared: c.Network == pods.Bridge,
+	}
 	p.metrics = serve.NewMetrics(p.registry)
 	p.proven = serve.NewProven(serve.Options{
 		Prover: prover, Facts: facts, Assignments: entitlements, Exceptions: exceptions, Cache: cache, Metrics: p.metrics, Audit: audit, Clock: clk,

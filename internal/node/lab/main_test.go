@@ -73,8 +73,11 @@ func binary(t testing.TB) string {
 			t.Fatal(err)
 		}
 		built = filepath.Join(folder, "nmi")
-		build := exec.Command("go", "build", "-o", built, "github.com/lanyard-project/lanyard/cmd/nmi")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build, cgo := exec.Command("go", "build", "-o", built, "github.com/lanyard-project/lanyard/cmd/nmi"), "0"
+		if *racing {
+			build, cgo = exec.Command("go", "build", "-race", "-o", built, "github.com/lanyard-project/lanyard/cmd/nmi"), "1"
+		}
+		build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 		if output, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("building nmi: %v\n%s", err, output)
 		}

@@ -22,6 +22,7 @@ type metadata struct {
 	identities map[string]identity // by lower-case resource ID
 	lifetime   time.Duration
 	broken     bool
+	trouble    http.HandlerFunc
 }
 
 type identity struct{ name, clientID, objectID string }
@@ -60,6 +61,13 @@ func (m *metadata) setBroken(broken bool) {
 	m.broken = broken
 }
 
+// setTrouble lets something else answer; nil ends it.
+func (m *metadata) setTrouble(trouble http.HandlerFunc) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.trouble = trouble
+}
+
 // visitors gives the addresses from which requests came, other than the node's.
 func (m *metadata) visitors() []string {
 	m.mu.Lock()
@@ -82,8 +90,15 @@ func (m *metadata) visits() (requests, tokens int) {
 func (m *metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.reached = append(m.reached, host)
+	trouble := m.trouble
+	m.mu.Unlock()
+	if trouble != nil {
+		trouble(w, r)
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.broken {
 		w.WriteHeader(http.StatusInternalServerError)
 		return

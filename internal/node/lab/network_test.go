@@ -179,6 +179,8 @@ type pod struct {
 	cgroup          string // below the mount
 	inHost          bool   // in the node's network
 	connectionLocal *net.TCPAddr
+	assigned        string // the name of what it is assigned by
+	kept            *http.Client
 }
 
 // plug makes a pod's network as the ptp plugin does, without telling anybody.
