@@ -56,6 +56,7 @@ var layers = []string{
 	"internal/cluster/...",
 	"internal/obs/...",
 	"internal/imds",
+	"internal/brokerapi",
 	"internal/seal",
 	"internal/secret",
 	"api/v1",

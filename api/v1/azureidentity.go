@@ -15,6 +15,10 @@ const (
 	ServicePrincipal IdentityType = 1
 	// ServicePrincipalCertificate is an application with a certificate in a Secret.
 	ServicePrincipalCertificate IdentityType = 2
+	// WorkloadIdentity is an application or managed identity that trusts the pod's
+	// service account by a federated credential; nothing is stored and nothing is
+	// put on nodes.
+	WorkloadIdentity IdentityType = 3
 )
 
 // AzureIdentity is an identity in Microsoft Entra that pods may be given.
@@ -42,7 +46,9 @@ type AzureIdentitySpec struct {
 	Metadata *metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// Type is 0 for a user-assigned managed identity (the default), 1 for a
-	// service principal with a client secret, 2 for one with a certificate.
+	// service principal with a client secret, 2 for one with a certificate, 3 for
+	// a workload identity: an application or managed identity with a federated
+	// credential for the pod's service account.
 	// +optional
 	Type IdentityType `json:"type,omitempty"`
 
@@ -57,16 +63,18 @@ type AzureIdentitySpec struct {
 	// +optional
 	ClientID string `json:"clientID,omitempty"`
 
-	// ClientPassword names the Secret with the client secret (type 1) or with
-	// certificate and password (type 2).
+	// ClientPassword names the Secret with the client secret (type 1, key
+	// clientSecret) or with certificate and password (type 2). It has to be in
+	// the AzureIdentity's own namespace.
 	// +optional
 	ClientPassword corev1.SecretReference `json:"clientPassword,omitempty"`
 
-	// TenantID is the tenant of the service principal (types 1 and 2).
+	// TenantID is the tenant to sign in to (types 1, 2 and 3); empty means the
+	// cluster's.
 	// +optional
 	TenantID string `json:"tenantID,omitempty"`
 
-	// AuxiliaryTenantIDs are further tenants to get a token for (type 1).
+	// AuxiliaryTenantIDs is accepted and has no meaning.
 	// +optional
 	// +nullable
 	AuxiliaryTenantIDs []string `json:"auxiliaryTenantIDs,omitempty"`
@@ -75,8 +83,8 @@ type AzureIdentitySpec struct {
 	// +optional
 	ADResourceID string `json:"adResourceID,omitempty"`
 
-	// ADEndpoint is the sign-in authority for types 1 and 2; empty means the
-	// public cloud's.
+	// ADEndpoint is the sign-in authority for types 1, 2 and 3, one that mic is
+	// allowed to use; empty means the cluster's cloud's.
 	// +optional
 	ADEndpoint string `json:"adEndpoint,omitempty"`
 

@@ -32,6 +32,13 @@ type flags struct {
 	clientQPS                                       float64
 	immutableMSIs, logFormat, customUserAgent       string
 	verbosity                                       int
+	broker                                          brokerFlags
+}
+
+// brokerFlags set up the part of mic that gets tokens for node agents.
+type brokerFlags struct {
+	port, advertise, configMap, agent, authorities string
+	alone                                          bool
 }
 
 // obsolete returns the flags of aad-pod-identity that are accepted, so that its
@@ -81,6 +88,13 @@ func parse(args []string, output io.Writer) (*flags, []string, error) {
 	set.IntVar(&f.verbosity, "v", 0, "1 or more: debug messages")
 	set.StringVar(&f.customUserAgent, "custom-user-agent", "", "appended to the user agent")
 
+	set.StringVar(&f.broker.port, "broker-port", "", "`port` for node agents that ask for tokens of service principals and workload identities; empty: there is no broker")
+	set.StringVar(&f.broker.advertise, "broker-advertise", os.Getenv("POD_IP"), "address of this replica that agents are told (also POD_IP)")
+	set.StringVar(&f.broker.configMap, "broker-configmap", "", "namespace/name of the ConfigMap where agents are told")
+	set.StringVar(&f.broker.agent, "broker-agent", "", "namespace/name of the agents' service account")
+	set.StringVar(&f.broker.authorities, "broker-authority", "", "token services, by comma, that an AzureIdentity's adEndpoint may name besides the cloud's own")
+	set.BoolVar(&f.broker.alone, "broker-only", false, "do nothing but broker: for managed mode")
+
 	var ignored []string
 	for name, why := range obsolete() {
 		set.Var(&ignoredFlag{name: name, met: &ignored}, name, "accepted, without effect: "+why)
@@ -109,6 +123,10 @@ func (f *flags) check(rest []string) error {
 		return errors.New("--syncRetryDuration has to be more than 0")
 	case f.predecessorLock != "" && strings.Count(f.predecessorLock, "/") != 1:
 		return fmt.Errorf("--predecessor-lock %q isn't namespace/name", f.predecessorLock)
+	case f.broker.alone && f.broker.port == "":
+		return errors.New("--broker-only needs --broker-port")
+	case f.broker.port != "" && (!namespaced(f.broker.configMap) || !namespaced(f.broker.agent)):
+		return errors.New("--broker-port needs --broker-configmap and --broker-agent, both as namespace/name")
 	case f.electionName != "" && f.electionDuration < time.Second:
 		return errors.New("--leader-election-duration has to be at least 1s")
 	}
@@ -119,6 +137,11 @@ func (f *flags) election() cluster.Election {
 	e := cluster.Election{Name: f.electionName, Namespace: f.electionNamespace, Duration: f.electionDuration}
 	e.Predecessor.Namespace, e.Predecessor.Name, _ = strings.Cut(f.predecessorLock, "/")
 	return e
+}
+
+func namespaced(text string) bool {
+	namespace, name, ok := strings.Cut(text, "/")
+	return ok && namespace != "" && name != "" && !strings.Contains(name, "/")
 }
 
 func (f *flags) immutable() []string { return strings.Split(f.immutableMSIs, ",") }

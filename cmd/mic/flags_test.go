@@ -26,7 +26,7 @@ func TestArgumentsOfThePredecessor(t *testing.T) {
 		predecessorLock: "default/aad-pod-identity-mic",
 		immutableMSIs:   "A,b", probePort: "8181", metricsPort: "9999", logFormat: "json", verbosity: 2,
 	}
-	if diff := cmp.Diff(want, *f, cmp.AllowUnexported(flags{})); diff != "" {
+	if diff := cmp.Diff(want, *f, cmp.AllowUnexported(flags{}, brokerFlags{})); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"enableScaleFeatures", "leader-election-instance", "logtostderr", "update-user-msi-max-retry"}, ignored); diff != "" {

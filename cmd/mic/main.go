@@ -12,15 +12,19 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
@@ -119,6 +123,7 @@ func (f *flags) options(logger *slog.Logger) (cluster.Options, error) {
 		MostBackoff:     max(f.backoff, mostBackoff),
 		Resync:          f.resync,
 		Writers:         max(1, f.writers),
+		Broker:          f.brokerOptions(config, endpoints),
 		Election:        f.election(),
 		ProbeAddress:    ":" + f.probePort,
 		MetricsAddress:  ":" + f.metricsPort,
@@ -126,6 +131,26 @@ func (f *flags) options(logger *slog.Logger) (cluster.Options, error) {
 		Log:             logger,
 		Clock:           c,
 	}, nil
+}
+
+// brokerOptions turns flags and cloud config into what the broker needs.
+func (f *flags) brokerOptions(config *cloudconfig.Config, endpoints cloud.Configuration) cluster.Broker {
+	b := f.broker
+	if b.port == "" {
+		return cluster.Broker{}
+	}
+	namespace, name, _ := strings.Cut(b.configMap, "/")
+	options := cluster.Broker{
+		Alone: b.alone, Address: ":" + b.port, ConfigMap: types.NamespacedName{Namespace: namespace, Name: name},
+		Pod: os.Getenv("POD_NAME"), Agent: b.agent, Cloud: endpoints, TenantID: config.TenantID,
+	}
+	if b.advertise != "" {
+		options.Advertise = net.JoinHostPort(b.advertise, b.port)
+	}
+	if b.authorities != "" {
+		options.Authorities = strings.Split(b.authorities, ",")
+	}
+	return options
 }
 
 func version() string {

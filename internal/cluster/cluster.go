@@ -56,6 +56,8 @@ type Options struct {
 	Resync time.Duration
 	// Writers is how many assigned identities are written at the same time.
 	Writers int
+	// Broker gets tokens for identities that aren't on scale sets.
+	Broker Broker
 	// Election, if its Name is set, lets one of several replicas work.
 	Election Election
 	// ProbeAddress and MetricsAddress are host:port; "0" turns one off.
@@ -94,6 +96,9 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
 		HealthProbeBindAddress: "0", // health.go has our own
 	}
+	if o.Broker.Alone {
+		o.Election = Election{} // every replica does the same
+	}
 	if err := o.Election.elect(config, &options); err != nil {
 		return nil, err
 	}
@@ -101,17 +106,30 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 	if err != nil {
 		return nil, fmt.Errorf("creating the manager: %w", err)
 	}
-	instance := uuid.NewString()
-	if err := addPods(ctx, mgr, o, instance); err != nil {
+	if o.Broker.Alone {
+		err = followForBroker(ctx, mgr)
+	} else {
+		err = addAssignments(ctx, mgr, o)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if err := addScaleSets(ctx, mgr, o, instance); err != nil {
+	if err := addBroker(mgr, o); err != nil {
 		return nil, err
 	}
 	if err := addHealth(mgr, o.ProbeAddress); err != nil {
 		return nil, err
 	}
 	return mgr, nil
+}
+
+// addAssignments is mic's main business.
+func addAssignments(ctx context.Context, mgr manager.Manager, o Options) error {
+	instance := uuid.NewString()
+	if err := addPods(ctx, mgr, o, instance); err != nil {
+		return err
+	}
+	return addScaleSets(ctx, mgr, o, instance)
 }
 
 func addPods(ctx context.Context, mgr manager.Manager, o Options, instance string) error {

@@ -51,6 +51,9 @@ func run(m *testing.M) int {
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd")},
 		ErrorIfCRDPathMissing: true,
 	}
+	// the keys of service account tokens are published for an issuer of this form only
+	environment.ControlPlane.GetAPIServer().Configure().
+		Set("service-account-issuer", "https://issuer.example").Set("api-audiences", "https://kubernetes.default.svc")
 	api, err = environment.Start()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "starting kube-apiserver:", err)
@@ -69,28 +72,42 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// asMic installs the RBAC objects of the rendered chart and signs in as mic's
-// service account.
-func asMic(environment *envtest.Environment) (*rest.Config, error) {
-	rendered, err := os.ReadFile(filepath.Join("chart", "testdata", "default.golden.yaml"))
+// install creates the objects of a rendered chart that are wanted.
+func install(golden string, wanted func(unstructured.Unstructured) bool) error {
+	rendered, err := os.ReadFile(filepath.Join("chart", "testdata", golden+".golden.yaml"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	admin, err := client.New(api, client.Options{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, text := range strings.Split(string(rendered), "\n---\n") {
 		var o unstructured.Unstructured
 		if err := yaml.Unmarshal([]byte(text), &o.Object); err != nil {
-			return nil, err
+			return err
 		}
-		if o.GroupVersionKind().Group != rbacv1.GroupName {
+		if !wanted(o) {
 			continue
 		}
 		if err := admin.Create(context.Background(), &o); err != nil {
-			return nil, fmt.Errorf("creating %s %s: %w", o.GetKind(), o.GetName(), err)
+			return fmt.Errorf("creating %s %s: %w", o.GetKind(), o.GetName(), err)
 		}
+	}
+	return nil
+}
+
+// asMic installs the RBAC objects of the rendered chart and signs in as mic's
+// service account.
+func asMic(environment *envtest.Environment) (*rest.Config, error) {
+	err := install("default", func(o unstructured.Unstructured) bool { return o.GroupVersionKind().Group == rbacv1.GroupName })
+	if err == nil {
+		err = install("broker", func(o unstructured.Unstructured) bool {
+			return o.GetLabels()["app.kubernetes.io/component"] == "broker"
+		})
+	}
+	if err != nil {
+		return nil, err
 	}
 	user, err := environment.AddUser(envtest.User{
 		Name: "system:serviceaccount:kube-system:lanyard-mic", Groups: []string{"system:serviceaccounts", "system:authenticated"},

@@ -72,3 +72,12 @@ CLIENT_SECRET: ClientSecret
 USE_MSI: UseMSI
 USER_ASSIGNED_MSI_CLIENT_ID: UserAssignedMSIClientID
 {{- end -}}
+
+{{- define "lanyard.broker" -}}
+{{- if or .Values.broker.secretNamespaces .Values.broker.tokenNamespaces -}}true{{- end -}}
+{{- end -}}
+
+{{- /* mic runs where there is something for it to do. */ -}}
+{{- define "lanyard.mic" -}}
+{{- if or (not (include "lanyard.managed" .)) (include "lanyard.broker" .) -}}true{{- end -}}
+{{- end -}}

@@ -21,6 +21,9 @@ type view struct {
 	kube client.Reader
 }
 
+// NewView lets match look things up in a cache that has this package's indexes.
+func NewView(ctx context.Context, kube client.Reader) match.View { return view{ctx: ctx, kube: kube} }
+
 // BindingsBySelector returns the bindings with a selector.
 func (v view) BindingsBySelector(selector string) ([]*aadpodid.AzureIdentityBinding, error) {
 	var list aadpodid.AzureIdentityBindingList

@@ -31,12 +31,14 @@ const (
 // concerns a pod, and on no other.
 func (r *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, options controller.Options) error {
 	indexer := mgr.GetFieldIndexer()
+	if err := IndexBindings(ctx, indexer); err != nil {
+		return err
+	}
 	for _, index := range []struct {
 		object client.Object
 		name   string
 		keys   client.IndexerFunc
 	}{
-		{&aadpodid.AzureIdentityBinding{}, bySelector, func(o client.Object) []string { return match.BindingSelector(o.(*aadpodid.AzureIdentityBinding)) }},
 		{&aadpodid.AzureIdentityBinding{}, byIdentity, func(o client.Object) []string { return match.BindingIdentity(o.(*aadpodid.AzureIdentityBinding)) }},
 		{&aadpodid.AzureAssignedIdentity{}, ByPod, func(o client.Object) []string { return PodIndexKey(o.(*aadpodid.AzureAssignedIdentity)) }},
 		{&corev1.Pod{}, byLabelValue, func(o client.Object) []string { return match.PodLabelValue(o.(*corev1.Pod)) }},
@@ -56,6 +58,15 @@ func (r *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, options con
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.podsOfNode),
 			builder.WithPredicates(predicate.Funcs{UpdateFunc: nodeChangeMatters})).
 		Complete(r)
+}
+
+// IndexBindings is what [NewView] needs of a cache.
+func IndexBindings(ctx context.Context, indexer client.FieldIndexer) error {
+	keys := func(o client.Object) []string { return match.BindingSelector(o.(*aadpodid.AzureIdentityBinding)) }
+	if err := indexer.IndexField(ctx, &aadpodid.AzureIdentityBinding{}, bySelector, keys); err != nil {
+		return fmt.Errorf("indexing bindings by selector: %w", err)
+	}
+	return nil
 }
 
 // podChangeMatters leaves out the many updates of a pod's status.

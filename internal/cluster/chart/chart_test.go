@@ -48,6 +48,11 @@ func managed() []string {
 	return []string{"--set", "operationMode=managed,mic.podDisruptionBudget.minAvailable=1,rbac.createUserFacingClusterRoles=true"}
 }
 
+// broker is an installation whose mic gets tokens of service principals in one namespace and mints everywhere.
+func broker() []string {
+	return []string{"--set", "broker.secretNamespaces={default},broker.tokenNamespaces={*}"}
+}
+
 func TestRenderedChart(t *testing.T) {
 	for name, args := range map[string][]string{
 		"default":     nil,
@@ -55,6 +60,7 @@ func TestRenderedChart(t *testing.T) {
 		"managed":     managed(),
 		"adminsecret": {"--set", "adminsecret.tenantID=t,adminsecret.clientID=c,adminsecret.clientSecret=s,adminsecret.useMSI=false"},
 		"workload":    {"--set", "mic.workloadIdentity.clientID=c,mic.workloadIdentity.tenantID=t,mic.customCloud.enabled=true"},
+		"broker":      broker(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := render(t, args...)
@@ -80,15 +86,16 @@ func TestRenderedChart(t *testing.T) {
 
 func TestBadValuesAreRefused(t *testing.T) {
 	for name, tc := range map[string]struct{ set, want string }{
-		"two ways to sign in":     {"adminsecret.clientID=c,mic.workloadIdentity.clientID=c", "two ways to sign in"},
-		"unknown secret key":      {"adminsecret.password=c", "password"},
-		"no tenant":               {"mic.workloadIdentity.clientID=c", "tenantID is missing"},
-		"unknown mode":            {"operationMode=relaxed", "operationMode"},
-		"misspelt key":            {"mic.replcas=3", "replcas"},
-		"no replicas":             {"mic.replicas=0", "replicas"},
-		"duration without unit":   {"mic.identityLinger=5", "identityLinger"},
-		"account without a name":  {"nmi.nodeIdentityServiceAccounts={kube-system}", "nodeIdentityServiceAccounts"},
-		"identity without client": {"azureIdentities.web.type=0", "clientID"},
+		"two ways to sign in":       {"adminsecret.clientID=c,mic.workloadIdentity.clientID=c", "two ways to sign in"},
+		"unknown secret key":        {"adminsecret.password=c", "password"},
+		"no tenant":                 {"mic.workloadIdentity.clientID=c", "tenantID is missing"},
+		"unknown mode":              {"operationMode=relaxed", "operationMode"},
+		"misspelt key":              {"mic.replcas=3", "replcas"},
+		"no replicas":               {"mic.replicas=0", "replicas"},
+		"duration without unit":     {"mic.identityLinger=5", "identityLinger"},
+		"account without a name":    {"nmi.nodeIdentityServiceAccounts={kube-system}", "nodeIdentityServiceAccounts"},
+		"identity without client":   {"azureIdentities.web.type=0", "clientID"},
+		"every namespace's secrets": {"broker.secretNamespaces={*}", "secretNamespaces"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := render(t, "--set", tc.set); err == nil || !strings.Contains(got, tc.want) {
@@ -348,7 +355,7 @@ func TestProgramsTakeTheArguments(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
-	for _, values := range [][]string{nil, {"--values", "testdata/predecessor.values.yaml"}, managed()} {
+	for _, values := range [][]string{nil, {"--values", "testdata/predecessor.values.yaml"}, managed(), broker(), append(managed(), broker()...)} {
 		rendered, err := render(t, values...)
 		if err != nil {
 			t.Fatal(rendered)
@@ -370,5 +377,35 @@ func TestProgramsTakeTheArguments(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What the broker may do it may do where the operator says, and in managed mode nothing else is mic's.
+func TestBrokerHasTheRightsThatItIsToldToHave(t *testing.T) {
+	rendered, err := render(t, append(managed(), "--set", "broker.secretNamespaces={a,b},broker.tokenNamespaces={b}")...)
+	if err != nil {
+		t.Fatal(rendered)
+	}
+	var got []string
+	for _, role := range documents[rbacv1.Role](t, rendered, "Role") {
+		for _, permission := range permissions(role.Rules) {
+			got = append(got, role.Namespace+": "+permission)
+		}
+	}
+	for _, role := range documents[rbacv1.ClusterRole](t, rendered, "ClusterRole") {
+		for _, permission := range permissions(role.Rules) {
+			if role.Name == "lanyard-broker" && !strings.HasPrefix(permission, "list ") && !strings.HasPrefix(permission, "watch ") {
+				got = append(got, permission)
+			}
+		}
+	}
+	slices.Sort(got)
+	want := []string{
+		"a: get /secrets", "b: create /serviceaccounts/token", "b: get /secrets", "create authentication.k8s.io/tokenreviews",
+		"get /pods", "get aadpodidentity.k8s.io/azureidentities", "get aadpodidentity.k8s.io/azureidentitybindings",
+		"kube-system: get /configmaps", "kube-system: get /configmaps", "kube-system: patch /configmaps",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rights of the broker (-want +got):\n%s", diff)
 	}
 }

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,11 +20,32 @@ func Usable(identity *aadpodid.AzureIdentity) error {
 		_, err := ResourceID(identity)
 		return err
 	case aadpodid.ServicePrincipal, aadpodid.ServicePrincipalCertificate:
+		return servicePrincipal(identity)
+	case aadpodid.WorkloadIdentity:
+		if identity.Spec.ClientID == "" {
+			return errors.New("spec.clientID is missing")
+		}
 		return nil
 	default:
-		return fmt.Errorf("spec.type %d is unknown: use 0 (managed identity), 1 (service principal with secret) or 2 (with certificate)",
-			identity.Spec.Type)
+		return fmt.Errorf("spec.type %d is unknown: use 0 (managed identity), 1 (service principal with secret), "+
+			"2 (with certificate) or 3 (workload identity)", identity.Spec.Type)
 	}
+}
+
+// servicePrincipal insists on a secret of the identity's own namespace: who may
+// write an AzureIdentity there may make pods there that read it, but a secret
+// elsewhere may be none of his business.
+func servicePrincipal(identity *aadpodid.AzureIdentity) error {
+	secret := identity.Spec.ClientPassword
+	switch {
+	case identity.Spec.ClientID == "":
+		return errors.New("spec.clientID is missing")
+	case secret.Name == "":
+		return errors.New("spec.clientPassword.name is missing: it names the Secret with the credential")
+	case secret.Namespace != "" && secret.Namespace != identity.Namespace:
+		return fmt.Errorf("spec.clientPassword.namespace is %q: the Secret has to be in the AzureIdentity's own namespace", secret.Namespace)
+	}
+	return nil
 }
 
 // ResourceID returns the resource ID of a managed identity in lower case, the

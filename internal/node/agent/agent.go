@@ -130,7 +130,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	}
 	facts := pods.NewFacts()
 	follow(p, client, log, facts, kube.Collection{Path: "/api/v1/pods", FieldSelector: "spec.nodeName=" + c.Node})
-	entitlements := p.entitlements(c, client, log, func(identity grant.Identity) { cache.Drop(serve.IdentityKey(identity)) })
+	entitlements := p.entitlements(c, client, log, func(identity grant.Identity) { cache.Drop(identity.Key()) })
 
 	exceptions := assignments.NewExceptions()
 	if len(c.ExceptionNamespaces) > 0 {
@@ -149,9 +149,11 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	p.metrics = serve.NewMetrics(p.registry)
 	p.proven = serve.NewProven(serve.Options{
 		Prover: prover, Facts: facts, Assignments: entitlements, Exceptions: exceptions, Cache: cache, Metrics: p.metrics, Audit: audit, Clock: clk,
+		Broker: c.broker(client, clk),
 		Source: source.NewIMDS(upstream, clk, meters.sourceStatus),
 		Policy: grant.Policy{
 			ForceNamespaced: c.ForceNamespaced, NodeAccounts: setOf(c.NodeAccounts), NodeClientID: nodeClientID, Young: c.young(),
+			Broker:     c.BrokerConfigMap != "",
 			Exceptions: grant.Exceptions{Namespaces: setOf(c.ExceptionNamespaces), Accounts: setOf(c.ExceptionAccounts)},
 		},
 		Rules:    rules(c.Metadata),

@@ -55,6 +55,9 @@ type Config struct {
 	ExceptionNamespaces []string
 	// ExceptionAccounts, if any, are "namespace/name" of the only service accounts whose pods can be excepted.
 	ExceptionAccounts []string
+	// BrokerConfigMap ("namespace/name") is where mic's replicas say that they get tokens of service principals and workload
+	// identities; empty if they don't. BrokerTokenFile holds the service account token to ask them with.
+	BrokerConfigMap, BrokerTokenFile string
 	// CloudConfig is the node's azure.json, which tells the identity that no pod is given; empty for none.
 	CloudConfig     string
 	ForceNamespaced bool

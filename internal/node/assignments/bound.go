@@ -127,7 +127,7 @@ func (b *Bound) enterIdentity(object IdentityObject) {
 		b.forgetIdentity(name)
 		return
 	}
-	b.identities[name] = object.Spec.identity()
+	b.identities[name] = object.Spec.identity(object.Namespace, object.Name)
 	b.resolveAll(name)
 }
 

@@ -2,7 +2,6 @@ package assignments
 
 import (
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/lanyard-project/lanyard/internal/node/grant"
@@ -110,7 +109,7 @@ func (x *index) put(uid string, e entry) {
 	x.entries[uid] = e
 	x.byKey[e.key] = append(slices.Clip(x.byKey[e.key]), e.Assigned) // a copy: readers keep the slices they hold
 	if e.State == grant.StateAssigned {
-		name := nameOf(e.Identity)
+		name := e.Identity.Key()
 		if x.uses[name] == nil {
 			x.uses[name] = &use{identity: e.Identity}
 		}
@@ -137,7 +136,7 @@ func (x *index) remove(uid string) {
 		delete(x.byKey, e.key)
 	}
 	if e.State == grant.StateAssigned {
-		name := nameOf(e.Identity)
+		name := e.Identity.Key()
 		x.uses[name].entries--
 		x.suspect[name] = true
 	}
@@ -150,8 +149,4 @@ func (x *index) retain(keep func(uid string) bool) {
 			x.remove(uid)
 		}
 	}
-}
-
-func nameOf(identity grant.Identity) string {
-	return strings.ToLower(identity.ResourceID + " " + identity.ClientID)
 }

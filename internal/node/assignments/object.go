@@ -19,8 +19,12 @@ type IdentitySpec struct {
 	ClientID   string `json:"clientID"`
 }
 
-func (s IdentitySpec) identity() grant.Identity {
-	return grant.Identity{Kind: grant.Kind(s.Type), ClientID: s.ClientID, ResourceID: s.ResourceID}
+// identity is what the AzureIdentity of a name describes.
+func (s IdentitySpec) identity(namespace, name string) grant.Identity {
+	if kind := grant.Kind(s.Type); kind != grant.KindManagedIdentity {
+		return grant.Identity{Kind: kind, ClientID: s.ClientID, Object: namespace + "/" + name}
+	}
+	return grant.Identity{ClientID: s.ClientID, ResourceID: s.ResourceID}
 }
 
 // Object is an AzureAssignedIdentity, as much of it as the agent needs.
@@ -53,7 +57,7 @@ func (o Object) assigned(node string) (a grant.Assigned, ok bool) {
 		return grant.Assigned{}, false
 	}
 	return grant.Assigned{
-		Identity:          identity.Spec.identity(),
+		Identity:          identity.Spec.identity(identity.Namespace, identity.Name),
 		IdentityName:      identity.Name,
 		IdentityNamespace: identity.Namespace,
 		Namespaced:        strings.EqualFold(identity.Annotations[behaviorAnnotation], "namespaced"),

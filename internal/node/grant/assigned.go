@@ -35,6 +35,7 @@ const (
 	KindManagedIdentity Kind = iota
 	KindServicePrincipalSecret
 	KindServicePrincipalCertificate
+	KindWorkloadIdentity
 )
 
 // Identity is an identity that can be assigned.
@@ -42,12 +43,20 @@ type Identity struct {
 	Kind       Kind
 	ClientID   string
 	ResourceID string
+	// Object names the AzureIdentity ("namespace/name") of a kind that mic gets the tokens of. Empty for managed identities,
+	// which are the same whoever describes them.
+	Object string
+}
+
+// Key is a canonical name.
+func (i Identity) Key() string {
+	return strings.ToLower(i.ResourceID + " " + i.ClientID + " " + i.Object)
 }
 
 // Same reports whether two describe one identity.
 func (i Identity) Same(other Identity) bool {
 	return i.Kind == other.Kind && strings.EqualFold(i.ClientID, other.ClientID) &&
-		strings.EqualFold(i.ResourceID, other.ResourceID)
+		strings.EqualFold(i.ResourceID, other.ResourceID) && i.Object == other.Object
 }
 
 // Assigned is one AzureAssignedIdentity, or one AzureIdentityBinding with the AzureIdentity that it names.

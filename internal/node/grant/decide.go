@@ -31,6 +31,8 @@ type Policy struct {
 	NodeAccounts map[string]bool
 	// Exceptions says whose AzurePodIdentityExceptions count.
 	Exceptions Exceptions
+	// Broker says that there is somebody who gets tokens of identities other than managed ones.
+	Broker bool
 	// NodeClientID is the client ID of the identity that the nodes themselves sign in with; empty is unknown. It is on every
 	// node and its rights are over the nodes, so no AzureIdentity gives it to a pod.
 	NodeClientID string
@@ -126,12 +128,14 @@ func classify(pod Pod, assigned []Assigned, policy Policy) (usable, pending []Id
 			obstacle = fmt.Sprintf("AzureIdentity %s/%s may be used in its own namespace only", a.IdentityNamespace, a.IdentityName)
 		case a.State == StateMissing:
 			missing = fmt.Sprintf("AzureIdentity %s/%s, which an AzureIdentityBinding names, does not exist", a.IdentityNamespace, a.IdentityName)
-		case a.Identity.Kind != KindManagedIdentity:
-			obstacle = fmt.Sprintf("AzureIdentity %s/%s has type %d, which this agent does not serve", a.IdentityNamespace, a.IdentityName, a.Identity.Kind)
-		case a.Identity.ResourceID == "" || a.Identity.ClientID == "":
+		case a.Identity.Kind != KindManagedIdentity && !policy.Broker:
+			obstacle = fmt.Sprintf("AzureIdentity %s/%s has type %d, for which the cluster has no broker", a.IdentityNamespace, a.IdentityName, a.Identity.Kind)
+		case a.Identity.Kind != KindManagedIdentity && a.Identity.ClientID == "":
+			obstacle = fmt.Sprintf("AzureIdentity %s/%s lacks clientID", a.IdentityNamespace, a.IdentityName)
+		case a.Identity.Kind == KindManagedIdentity && (a.Identity.ResourceID == "" || a.Identity.ClientID == ""):
 			// without both, what the metadata service gives can't be checked against what was assigned
 			obstacle = fmt.Sprintf("AzureIdentity %s/%s lacks resourceID or clientID", a.IdentityNamespace, a.IdentityName)
-		case !userAssigned(a.Identity.ResourceID):
+		case a.Identity.Kind == KindManagedIdentity && !userAssigned(a.Identity.ResourceID):
 			obstacle = fmt.Sprintf("the resourceID of AzureIdentity %s/%s is not that of a user-assigned identity", a.IdentityNamespace, a.IdentityName)
 		case policy.NodeClientID != "" && strings.EqualFold(a.Identity.ClientID, policy.NodeClientID):
 			obstacle = fmt.Sprintf("AzureIdentity %s/%s is the identity of the nodes themselves", a.IdentityNamespace, a.IdentityName)

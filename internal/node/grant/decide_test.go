@@ -20,6 +20,7 @@ func TestDecide(t *testing.T) {
 		}
 		return a
 	}
+	principal := grant.Identity{Kind: grant.KindServicePrincipalSecret, ClientID: "c", Object: "ns/a"}
 	created := func(a *grant.Assigned) { a.State = grant.StateCreated }
 	missing := grant.Assigned{IdentityName: "i", IdentityNamespace: "ns", Selector: "label", State: grant.StateMissing}
 	pod := func(change ...func(*grant.Pod)) grant.Pod {
@@ -82,7 +83,12 @@ func TestDecide(t *testing.T) {
 		{"none, namespaced", pod(), nil, imds.Selector{}, &grant.Policy{ForceNamespaced: true}, grant.Refuse, grant.Identity{},
 			`with selector "label" in namespace ns?`},
 		{"service principal", pod(), []grant.Assigned{assigned(grant.Identity{Kind: grant.KindServicePrincipalSecret, ClientID: "c"})},
-			imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "type 1"},
+			imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "has no broker"},
+		{"service principal, with a broker", pod(), []grant.Assigned{assigned(principal)}, imds.Selector{}, &grant.Policy{Broker: true}, grant.Grant, principal, ""},
+		{"two service principals of one application", pod(), []grant.Assigned{assigned(principal), assigned(grant.Identity{Kind: grant.KindWorkloadIdentity, ClientID: "c", Object: "ns/b"})},
+			client("c"), &grant.Policy{Broker: true}, grant.Refuse, grant.Identity{}, "several"},
+		{"a workload identity without client ID", pod(), []grant.Assigned{assigned(grant.Identity{Kind: grant.KindWorkloadIdentity})}, imds.Selector{},
+			&grant.Policy{Broker: true}, grant.Refuse, grant.Identity{}, "lacks clientID"},
 		{"no client ID would be the node's default identity", pod(), []grant.Assigned{assigned(grant.Identity{ResourceID: "/r"})},
 			imds.Selector{}, nil, grant.Refuse, grant.Identity{}, "lacks"},
 		{"the nodes' own", pod(), []grant.Assigned{assigned(one)}, imds.Selector{}, &grant.Policy{NodeClientID: "c-1"},

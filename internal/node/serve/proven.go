@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"github.com/lanyard-project/lanyard/internal/brokerapi"
 	"github.com/lanyard-project/lanyard/internal/imds"
 	"github.com/lanyard-project/lanyard/internal/node/attest"
 	"github.com/lanyard-project/lanyard/internal/node/grant"
@@ -45,6 +46,11 @@ type Source interface {
 	Info(ctx context.Context) (source.Document, error)
 }
 
+// Broker gets tokens of identities that aren't managed identities of the node.
+type Broker interface {
+	Token(ctx context.Context, request brokerapi.Request) (tokencache.Token, error)
+}
+
 // Options are the parts of a Proven handler; all are needed unless stated.
 type Options struct {
 	Prover      *attest.Prover
@@ -52,6 +58,7 @@ type Options struct {
 	Assignments Assignments
 	Exceptions  Exceptions
 	Source      Source
+	Broker      Broker // nil if the policy says that there is none
 	Cache       *tokencache.Cache
 	Metrics     *Metrics
 	Audit       *slog.Logger

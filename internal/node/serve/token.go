@@ -34,7 +34,7 @@ func (p *Proven) token(ctx context.Context, w http.ResponseWriter, note *record,
 			note.fail(w, refused.result, refused.answer, refused.reason)
 			return
 		}
-		token, result, refused := p.fetch(ctx, decision, request.Token)
+		token, result, refused := p.fetch(ctx, note, decision, request.Token)
 		if refused != nil {
 			note.fail(w, refused.result, refused.answer, refused.reason)
 			return
@@ -130,10 +130,10 @@ func (p *Proven) await(ctx context.Context, uid string, since changes, deadline 
 }
 
 // fetch gets the token that a decision allows.
-func (p *Proven) fetch(ctx context.Context, decision grant.Decision, query imds.TokenQuery) (tokencache.Token, Result, *refusal) {
+func (p *Proven) fetch(ctx context.Context, note *record, decision grant.Decision, query imds.TokenQuery) (tokencache.Token, Result, *refusal) {
 	switch decision.Outcome {
 	case grant.Grant:
-		token, refused := p.identity(ctx, decision.Identity, query)
+		token, refused := p.identity(ctx, note, decision.Identity, query)
 		return token, ResultToken, refused
 	case grant.Node:
 		token, err := p.Cache.Get(ctx, nodeKey(query), query.BypassCache, func(ctx context.Context) (tokencache.Token, error) {
@@ -145,7 +145,7 @@ func (p *Proven) fetch(ctx context.Context, decision grant.Decision, query imds.
 		return token, ResultNodeToken, nil
 	case grant.Match:
 		for _, candidate := range decision.Candidates {
-			token, refused := p.identity(ctx, candidate, query)
+			token, refused := p.identity(ctx, note, candidate, query)
 			if refused != nil {
 				return token, refused.result, refused
 			}
@@ -162,13 +162,20 @@ func (p *Proven) fetch(ctx context.Context, decision grant.Decision, query imds.
 // identity gets a token for an assigned identity. The node is asked by resource ID, which is what the controller put on
 // it; the client ID in the answer has to be the one that the AzureIdentity claims. Otherwise whoever may write an
 // AzureIdentity could name any client ID on the node and wear it.
-func (p *Proven) identity(ctx context.Context, identity grant.Identity, query imds.TokenQuery) (tokencache.Token, *refusal) {
-	key := tokencache.Key{Identity: IdentityKey(identity), Resource: query.Resource}
-	token, err := p.Cache.Get(ctx, key, query.BypassCache, func(ctx context.Context) (tokencache.Token, error) {
+func (p *Proven) identity(ctx context.Context, note *record, identity grant.Identity, query imds.TokenQuery) (tokencache.Token, *refusal) {
+	key := tokencache.Key{Identity: identity.Key(), Resource: query.Resource}
+	fetch := func(ctx context.Context) (tokencache.Token, error) {
 		return p.Source.Token(ctx, imds.Selector{Kind: imds.SelectResourceID, Value: identity.ResourceID}, query.Resource)
-	})
+	}
+	if identity.Kind != grant.KindManagedIdentity {
+		key.Account, fetch = brokered(p.Broker, note, identity, query.Resource)
+	}
+	token, err := p.Cache.Get(ctx, key, query.BypassCache, fetch)
 	if err != nil {
 		var answer *imds.Error
+		if errors.As(err, &answer) && identity.Kind != grant.KindManagedIdentity && answer.Status == http.StatusBadRequest {
+			return token, refuse(ResultNotEntitled, answer, err.Error()) // mic says what its author has to do
+		}
 		if errors.As(err, &answer) && strings.HasPrefix(answer.Description, imds.IdentityNotFound) {
 			// assigned, but the node's service hasn't heard of it, which takes it a while
 			const comeBack = 5 * time.Second
@@ -191,11 +198,6 @@ func sourceRefusal(err error) *refusal {
 		answer = imds.Unavailable("The token could not be fetched, try again", time.Second)
 	}
 	return refuse(ResultSource, answer, err.Error())
-}
-
-// IdentityKey is the cache's name for an assigned identity.
-func IdentityKey(identity grant.Identity) string {
-	return strings.ToLower(identity.ResourceID + " " + identity.ClientID)
 }
 
 // nodeKey is the cache's name for the node's own identity, as the request selects it.

@@ -20,6 +20,7 @@ type Key struct {
 	Identity string // a canonical name of the identity
 	Resource string // as the client spelled it: the answer repeats it
 	Tenant   string // empty for the identity's own
+	Account  string // the pods' service account, where the identity trusts that one alone
 }
 
 // Token is what a source gives.
@@ -155,7 +156,7 @@ func (c *Cache) Len() int {
 }
 
 func (c *Cache) fly(key Key, generation uint64, fetch Fetch) <-chan singleflight.Result {
-	flight := key.Identity + "\x00" + key.Resource + "\x00" + key.Tenant + "\x00" + strconv.FormatUint(generation, 10)
+	flight := key.Identity + "\x00" + key.Resource + "\x00" + key.Tenant + "\x00" + key.Account + "\x00" + strconv.FormatUint(generation, 10)
 	return c.flights.DoChan(flight, func() (any, error) {
 		ctx, cancel := context.WithTimeout(c.ctx, c.options.Timeout)
 		defer cancel()
