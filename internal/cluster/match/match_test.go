@@ -166,8 +166,6 @@ func TestUsable(t *testing.T) {
 		{"child of an identity", 0, good + "/federatedIdentityCredentials/f", "isn't the ID"},
 		{"not a path", 0, "web", "isn't the ID"},
 		{"without group", 0, "/subscriptions/S/providers/Microsoft.ManagedIdentity/userAssignedIdentities/Web", "isn't the ID"},
-		{"service principal", 1, "", ""},
-		{"certificate", 2, "", ""},
 		{"unknown type", 7, good, "spec.type 7 is unknown"},
 	}
 	for _, tc := range tests {
@@ -177,5 +175,28 @@ func TestUsable(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tc.wantError)
 			}
 		})
+	}
+}
+
+func TestUsableServicePrincipalsAndWorkloadIdentities(t *testing.T) {
+	secret := func(namespace, name string) corev1.SecretReference {
+		return corev1.SecretReference{Namespace: namespace, Name: name}
+	}
+	for name, tc := range map[string]struct {
+		spec      aadpodid.AzureIdentitySpec
+		wantError string
+	}{
+		"secret":                       {aadpodid.AzureIdentitySpec{Type: 1, ClientID: "c", ClientPassword: secret("", "s")}, ""},
+		"secret, namespace said aloud": {aadpodid.AzureIdentitySpec{Type: 1, ClientID: "c", ClientPassword: secret("ns", "s")}, ""},
+		"secret of somebody else":      {aadpodid.AzureIdentitySpec{Type: 2, ClientID: "c", ClientPassword: secret("kube-system", "s")}, "own namespace"},
+		"no secret":                    {aadpodid.AzureIdentitySpec{Type: 2, ClientID: "c"}, "clientPassword.name is missing"},
+		"no client":                    {aadpodid.AzureIdentitySpec{Type: 1, ClientPassword: secret("", "s")}, "clientID is missing"},
+		"workload":                     {aadpodid.AzureIdentitySpec{Type: 3, ClientID: "c"}, ""},
+		"workload without client":      {aadpodid.AzureIdentitySpec{Type: 3}, "clientID is missing"},
+	} {
+		err := match.Usable(&aadpodid.AzureIdentity{ObjectMeta: metav1.ObjectMeta{Namespace: "ns"}, Spec: tc.spec})
+		if (err == nil) != (tc.wantError == "") || (err != nil && !strings.Contains(err.Error(), tc.wantError)) {
+			t.Errorf("%s: got %v, want %q", name, err, tc.wantError)
+		}
 	}
 }

@@ -200,7 +200,7 @@ func TestBoundReadsTheKinds(t *testing.T) {
 	b.Identities().Apply(i)
 	b.Bindings().Apply(n)
 	want := []grant.Assigned{{
-		Identity:     grant.Identity{Kind: grant.KindServicePrincipalSecret, ClientID: "c", ResourceID: "/r"},
+		Identity:     grant.Identity{Kind: grant.KindServicePrincipalSecret, ClientID: "c", Object: "a/demo"},
 		IdentityName: "demo", IdentityNamespace: "a", Namespaced: true, Selector: "web", State: grant.StateAssigned,
 	}}
 	if diff := cmp.Diff(want, b.Of(grant.Pod{Namespace: "a", Label: "web"})); diff != "" {
