@@ -3,14 +3,20 @@ package main
 import (
 	"context"
 
+	"github.com/lanyard-project/lanyard/internal/activity"
+	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
 	"github.com/lanyard-project/lanyard/internal/obs/record"
+	"github.com/lanyard-project/lanyard/internal/providers"
 )
 
 // recordCall writes what was decided about an ARM call.
-func recordCall(log *record.Log) func(pipeline.Entry) {
+func recordCall(log *record.Log, done *activity.Log) func(pipeline.Entry) {
 	return func(e pipeline.Entry) {
+		if event, ok := e.Activity(); ok {
+			done.Add(event)
+		}
 		log.Decision(record.Decision{
 			CorrelationID: e.CorrelationID, RequestID: e.RequestID, TenantID: e.Caller.TenantID, Caller: e.Caller.ObjectID, AppID: e.Caller.AppID,
 			Method: e.Method, Path: e.Path, Action: e.Action, Scope: e.Scope, Allowed: e.Allowed, Assignment: e.Reason, Status: e.Status, Code: e.Code,
@@ -24,6 +30,15 @@ func recordMetadata(log *record.Log) func(context.Context, imdsserver.Decision) 
 	return func(_ context.Context, d imdsserver.Decision) {
 		if d.Outcome != imdsserver.OutcomeIssued || d.Cached {
 			log.Token(d.Entry())
+		}
+	}
+}
+
+// recordOperation tells the activity log how a long-running operation ended.
+func recordOperation(done *activity.Log, registry *providers.Registry) func(ops.Event) {
+	return func(e ops.Event) {
+		if event, ok := e.Activity(registry); ok {
+			done.Add(event)
 		}
 	}
 }

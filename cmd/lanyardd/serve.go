@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/utils/clock"
 
+	"github.com/lanyard-project/lanyard/internal/activity"
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
 	"github.com/lanyard-project/lanyard/internal/clusters"
@@ -33,6 +34,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 	"github.com/lanyard-project/lanyard/internal/providers/deployments"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
+	"github.com/lanyard-project/lanyard/internal/providers/insights"
 	"github.com/lanyard-project/lanyard/internal/providers/locks"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
@@ -124,7 +126,8 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 
 	// What there is.
 	registry := providers.NewRegistry()
-	engine := ops.New(ops.Options{Store: state, Registry: registry, Clock: clk, Log: log})
+	done := activity.New(state, clk, log)
+	engine := ops.New(ops.Options{Store: state, Registry: registry, Clock: clk, Log: log, Record: recordOperation(done, registry)})
 	imported, err := importRoles(c.roleFiles, log)
 	if err != nil {
 		return err
@@ -173,7 +176,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	origins := []string{c.origin, platformOrigin}
 	verifier := tokens.NewVerifier(c.origin, ring, clk)
 	arm := pipeline.New(pipeline.Options{
-		Registry: registry, Engine: engine, Authorizer: roles, Locks: locked, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder),
+		Registry: registry, Engine: engine, Authorizer: roles, Locks: locked, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder, done),
 		Authenticator: pipeline.TokenAuthenticator{Verifier: verifier, Audiences: pipeline.Audiences(origins...), Groups: people.GroupsOf},
 	})
 	front = edge.New(edge.Options{
@@ -203,6 +206,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	})
 	defer aks.Close()
 	for _, provider := range append(documents(state, engine, people, box),
+		insights.New(insights.Config{Log: done, Authorizer: roles, Clock: clk}),
 		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, templates, networks, computing, aks,
 	) {
 		if err := registry.Register(provider.Types()...); err != nil {
@@ -223,7 +227,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		}
 		return nil
 	})
-	for _, run := range []func(context.Context) error{ring.Run, people.Run, roles.Run, locked.Run, computing.Run} {
+	for _, run := range []func(context.Context) error{done.Run, ring.Run, people.Run, roles.Run, locked.Run, computing.Run} {
 		group.Go(func() error { return ignoreCanceled(run(ctx)) })
 	}
 	resumed := make(chan struct{})

@@ -20,6 +20,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"k8s.io/utils/clock"
 
+	"github.com/lanyard-project/lanyard/internal/activity"
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
@@ -33,6 +34,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/deployments"
 	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
+	"github.com/lanyard-project/lanyard/internal/providers/insights"
 	"github.com/lanyard-project/lanyard/internal/providers/keyvault"
 	"github.com/lanyard-project/lanyard/internal/providers/locks"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
@@ -97,7 +99,12 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 	s := storetest.New(t)
 	log := slog.New(slog.DiscardHandler)
 	registry := providers.NewRegistry()
-	engine := ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: log})
+	done := activity.New(s, clock.RealClock{}, log)
+	engine := ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: log, Record: func(e ops.Event) {
+		if event, ok := e.Activity(registry); ok {
+			done.Add(event)
+		}
+	}})
 	f := &fixture{T: t, store: s, engine: engine, clock: &shiftedClock{}, propagation: propagation,
 		admin: providers.Caller{TenantID: tenant, ObjectID: ownerID, AppID: ownerID, Type: "Application"}}
 
@@ -142,6 +149,7 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 		dns.New(dns.Config{Store: s, Resources: engine}).Types(),
 		containerregistry.New(containerregistry.Config{Deps: deps, Keys: keys}).Types(), storage.New(storage.Config{Deps: deps, Keys: keys}).Types(),
 		servicebus.New(servicebus.Config{Deps: deps, Keys: keys}).Types(), operationalinsights.New(operationalinsights.Config{Deps: deps, Keys: keys}).Types(),
+		insights.New(insights.Config{Log: done, Authorizer: f.authorization, Clock: clock.RealClock{}}).Types(),
 		keyvault.New(keyvault.Config{Deps: deps, TenantOf: func(string) string { return tenant }}).Types()} {
 		if err := registry.Register(types...); err != nil {
 			t.Fatal(err)
@@ -149,6 +157,7 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 	}
 	f.run(f.authorization.Load, f.authorization.Run)
 	f.run(f.compute.Load, f.compute.Run)
+	f.run(func(context.Context) error { return nil }, done.Run)
 	f.run(locked.Load, locked.Run)
 
 	sub := &resource.Resource{ID: armid.Subscription(subscription)}
@@ -164,6 +173,11 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 
 	p := pipeline.New(pipeline.Options{
 		Registry: registry, Engine: engine, Authenticator: names{}, Authorizer: f.authorization, Locks: locked, DefaultTenant: tenant, Clock: f.clock, Log: log,
+		Record: func(e pipeline.Entry) {
+			if event, ok := e.Activity(); ok {
+				done.Add(event)
+			}
+		},
 	})
 	send = func(ctx context.Context, caller providers.Caller, call deployments.Call) rest.Response {
 		return p.HandleAs(ctx, caller, pipeline.Call{

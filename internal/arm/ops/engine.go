@@ -32,6 +32,7 @@ type Event struct {
 	Kind      string           `json:"kind"` // "write", "remove", "operation"
 	Resource  string           `json:"resource"`
 	Caller    providers.Caller `json:"caller,omitzero"`
+	Method    providers.Method `json:"method,omitempty"` // of an operation
 	Operation string           `json:"operation,omitempty"`
 	State     string           `json:"state,omitempty"`
 }

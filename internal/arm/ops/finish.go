@@ -31,7 +31,7 @@ func (x *run) finish(ctx context.Context, id armid.ID, failure *rest.Error) bool
 			x.log.Info("operation ended", "state", state)
 			x.engine.record(Event{
 				Time: x.engine.clock.Now(), Kind: "operation", Resource: x.record.Resource, Caller: x.record.Caller,
-				Operation: x.record.ID, State: state,
+				Method: x.record.Method, Operation: x.record.ID, State: state,
 			})
 			return true
 		case ctx.Err() != nil:
