@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 
+	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
 	"github.com/lanyard-project/lanyard/internal/providers/registration"
 )
 
@@ -35,6 +37,7 @@ type config struct {
 	issuerCAFile             string
 	rolePropagation          time.Duration
 	roleFiles                []string
+	hourlyLimits             string
 }
 
 func (c *config) folders(flags *pflag.FlagSet) {
@@ -57,6 +60,7 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.aks.WithholdNodeImages, "aks-withhold-node-images", false, "no newer node image is available: what needs one to consume is refused")
 	flags.DurationVar(&c.registrationTakes, "registration-time", registration.Takes, "how long resource providers and preview features take to be registered (minutes on Azure)")
 	flags.DurationVar(&c.rolePropagation, "role-propagation", 0, "for how long a new role assignment doesn't count yet (up to ten minutes on Azure; at most 1h)")
+	flags.StringVar(&c.hourlyLimits, "hourly-limits", "", "ARM calls that each caller may make in a subscription in an hour, then 429: reads/writes/deletes, as 12000/1200/15000; empty limits nothing")
 	flags.StringArrayVar(&c.roleFiles, "built-in-roles", nil, "file with the output of 'az role definition list' of a real subscription, whose built-in roles are taken over (repeatable)")
 }
 
@@ -81,7 +85,29 @@ func (c *config) check() error {
 	if c.rolePropagation < 0 || c.rolePropagation > time.Hour {
 		return fmt.Errorf("--role-propagation %s isn't between 0 and 1h", c.rolePropagation)
 	}
+	if _, err := c.limits(); err != nil {
+		return err
+	}
 	return c.absolute()
+}
+
+// limits reads --hourly-limits; nil limits nothing.
+func (c *config) limits() (*pipeline.Limits, error) {
+	if c.hourlyLimits == "" {
+		return nil, nil
+	}
+	var numbers []int
+	for text := range strings.SplitSeq(c.hourlyLimits, "/") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("--hourly-limits %q isn't reads/writes/deletes, three positive numbers", c.hourlyLimits)
+		}
+		numbers = append(numbers, n)
+	}
+	if len(numbers) != 3 {
+		return nil, fmt.Errorf("--hourly-limits %q isn't reads/writes/deletes, three positive numbers", c.hourlyLimits)
+	}
+	return &pipeline.Limits{Reads: numbers[0], Writes: numbers[1], Deletes: numbers[2]}, nil
 }
 
 func (c *config) absolute() error {

@@ -175,7 +175,12 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	}
 	origins := []string{c.origin, platformOrigin}
 	verifier := tokens.NewVerifier(c.origin, ring, clk)
+	limits, err := c.limits()
+	if err != nil {
+		return err
+	}
 	arm := pipeline.New(pipeline.Options{
+		Pages: box, Limits: limits,
 		Registry: registry, Engine: engine, Authorizer: roles, Locks: locked, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder, done),
 		Authenticator: pipeline.TokenAuthenticator{Verifier: verifier, Audiences: pipeline.Audiences(origins...), Groups: people.GroupsOf},
 	})

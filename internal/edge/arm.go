@@ -25,7 +25,11 @@ func (h *armHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ids := idsOf(r)
-	h.write(w, r, h.arm.Handle(r.Context(), pipeline.Call{
+	handle := h.arm.Handle
+	if strings.HasPrefix(strings.ToLower(r.URL.Path), "/debug/") {
+		handle = h.arm.Gaps
+	}
+	h.write(w, r, handle(r.Context(), pipeline.Call{
 		Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Header: r.Header, Body: r.Body,
 		Origin: h.origins.of(r), RequestID: ids.request, CorrelationID: ids.correlation,
 	}))

@@ -17,6 +17,8 @@ import (
 // ARM answers ARM calls; pipeline.Pipeline does.
 type ARM interface {
 	Handle(ctx context.Context, call pipeline.Call) rest.Response
+	// Gaps answers /debug/unhandled.
+	Gaps(ctx context.Context, call pipeline.Call) rest.Response
 }
 
 // Options make the front.
@@ -59,7 +61,6 @@ func New(o Options) http.Handler {
 		graph:    o.Graph,
 		entra:    o.Entra,
 	}
-	front.arm = rateLimits(o.Clock, front.arm)
 	if front.graph == nil {
 		front.graph = http.NotFoundHandler()
 	}
@@ -94,6 +95,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch strings.ToLower(first) {
 	case "subscriptions", "providers", "tenants":
+		f.arm.ServeHTTP(w, r)
+	case "debug":
+		if !strings.EqualFold(strings.TrimSuffix(rest, "/"), "unhandled") {
+			http.NotFound(w, r)
+			return
+		}
 		f.arm.ServeHTTP(w, r)
 	case "metadata":
 		if strings.EqualFold(strings.TrimSuffix(rest, "/"), "endpoints") {

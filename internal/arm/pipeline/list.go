@@ -20,7 +20,7 @@ func (p *Pipeline) list(ctx context.Context, c *call) (rest.Response, error) {
 	if err := p.scopeExists(ctx, c.match.Scope); err != nil {
 		return rest.Response{}, err
 	}
-	window, err := readWindow(c)
+	window, err := p.readWindow(c)
 	if err != nil {
 		return rest.Response{}, err
 	}
@@ -40,7 +40,7 @@ func (p *Pipeline) list(ctx context.Context, c *call) (rest.Response, error) {
 			continue
 		}
 		if len(page.Value) == window.size {
-			page.NextLink = nextLink(c, last)
+			page.NextLink = p.nextLink(c, last)
 			break
 		}
 		document, err := render(ctx, c.match.Type, r, c.version)
@@ -109,13 +109,13 @@ func (p *Pipeline) scopeExists(ctx context.Context, scope armid.ID) error {
 }
 
 // nextLink is the URL of the page that starts after the key.
-func nextLink(c *call, last string) string {
+func (p *Pipeline) nextLink(c *call, last string) string {
 	query := url.Values{}
 	for name, values := range c.Query {
 		if !strings.EqualFold(name, "$skiptoken") {
 			query[name] = values
 		}
 	}
-	query.Set("$skiptoken", window{after: last}.token(c))
+	query.Set("$skiptoken", p.skipToken(c, last))
 	return c.Origin + (&url.URL{Path: c.Path}).EscapedPath() + "?" + query.Encode()
 }

@@ -1,15 +1,16 @@
 package pipeline
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/seal"
 )
 
 // pageSize is how many resources a page has unless $top asks for fewer.
@@ -21,14 +22,7 @@ type window struct {
 	size  int
 }
 
-// skipToken is the content of $skiptoken. Query ties it to the call that it
-// continues: with another filter, scope or caller its position means nothing.
-type skipToken struct {
-	After string `json:"a"`
-	Query string `json:"q"`
-}
-
-func readWindow(c *call) (window, error) {
+func (p *Pipeline) readWindow(c *call) (window, error) {
 	w := window{size: pageSize}
 	if top := parameter(c, "$top"); top != "" {
 		n, err := strconv.Atoi(top)
@@ -45,21 +39,19 @@ func readWindow(c *call) (window, error) {
 	if err != nil {
 		return w, rest.InvalidSkipToken()
 	}
-	var token skipToken
-	if err := json.Unmarshal(raw, &token); err != nil || token.Query != fingerprint(c) || token.After == "" {
+	after, err := p.Pages.Open(raw, fingerprint(c))
+	if err != nil || len(after) == 0 {
 		return w, rest.InvalidSkipToken()
 	}
-	w.after = token.After
+	w.after = string(after)
 	return w, nil
 }
 
-// token is the $skiptoken of the page that starts at the window.
-func (w window) token(c *call) string {
-	raw, err := json.Marshal(skipToken{After: w.after, Query: fingerprint(c)})
-	if err != nil {
-		return "" // unreachable: two strings always encode
-	}
-	return base64.RawURLEncoding.EncodeToString(raw)
+// skipToken is the $skiptoken of the page that starts after the key. It is sealed
+// for the call that it continues: with another filter, scope or caller it opens
+// nothing, and nobody can make one or read where it leads.
+func (p *Pipeline) skipToken(c *call, last string) string {
+	return base64.RawURLEncoding.EncodeToString(p.Pages.Seal([]byte(last), fingerprint(c)))
 }
 
 // fingerprint names the call that pages belong to.
@@ -90,4 +82,15 @@ func parameter(c *call, name string) string {
 		}
 	}
 	return ""
+}
+
+// ownPages is a key that nobody else has: links made with it end with the process.
+func ownPages() *seal.Box {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	box, err := seal.New(key)
+	if err != nil {
+		panic(err) // unreachable: the key has the right size
+	}
+	return box
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/arm/route"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/seal"
 )
 
 // Options make a Pipeline.
@@ -35,6 +36,12 @@ type Options struct {
 	Log           *slog.Logger
 	// Record is told of every call; nil is fine.
 	Record func(Entry)
+	// Pages seals the positions in lists that clients carry from page to page; nil
+	// means a key of this process alone.
+	Pages *seal.Box
+	// Limits are the calls that a caller may make in an hour; nil means that all are
+	// answered, and told only how many Azure would allow.
+	Limits *Limits
 	// PollAfter is the Retry-After of long-running operations; 0 means one second.
 	PollAfter time.Duration
 }
@@ -42,9 +49,11 @@ type Options struct {
 // Pipeline answers ARM calls.
 type Pipeline struct {
 	Options
-	table     *route.Table
-	documents *documents.Documents
-	tenants   sync.Map // subscription key → tenant ID; subscriptions never change tenants
+	table      *route.Table
+	allowances *allowances
+	gaps       gaps
+	documents  *documents.Documents
+	tenants    sync.Map // subscription key → tenant ID; subscriptions never change tenants
 }
 
 // New returns the pipeline over the registered types.
@@ -52,10 +61,13 @@ func New(o Options) *Pipeline {
 	if o.PollAfter == 0 {
 		o.PollAfter = time.Second
 	}
+	if o.Pages == nil {
+		o.Pages = ownPages()
+	}
 	if o.Record == nil {
 		o.Record = func(Entry) {}
 	}
-	return &Pipeline{Options: o, table: route.New(o.Registry), documents: o.Engine.Documents()}
+	return &Pipeline{Options: o, table: route.New(o.Registry), allowances: newAllowances(o.Limits), documents: o.Engine.Documents()}
 }
 
 // Call is one request.
@@ -80,16 +92,23 @@ type call struct {
 	version string
 	entry   *Entry
 	// body reads the request's body, once.
-	body func() ([]byte, error)
+	body  func() ([]byte, error)
+	start time.Time
+	left  [2]string // the header that tells how many calls are left, and its value
 }
 
 // Handle answers a call. Errors are answers as well.
 func (p *Pipeline) Handle(ctx context.Context, in Call) rest.Response {
 	start := p.Clock.Now()
 	entry := Entry{Time: start.UTC(), RequestID: in.RequestID, CorrelationID: in.CorrelationID, Method: in.Method, Path: in.Path}
-	response, err := p.serve(ctx, &call{Call: in, entry: &entry})
+	c := &call{Call: in, entry: &entry, start: start}
+	response, err := p.serve(ctx, c)
 	if err != nil {
 		response = p.failure(ctx, err, &entry)
+		p.gaps.note(c, response.Status, start)
+	}
+	if c.left[0] != "" {
+		response = response.With(c.left[0], c.left[1])
 	}
 	entry.Status = response.Status
 	entry.Duration = p.Clock.Since(start)
@@ -127,6 +146,9 @@ func (p *Pipeline) serveAs(ctx context.Context, c *call) (rest.Response, error) 
 		return rest.Response{}, err
 	}
 	if err := p.subscription(ctx, c); err != nil {
+		return rest.Response{}, err
+	}
+	if err := p.allowances.spend(c); err != nil {
 		return rest.Response{}, err
 	}
 	if c.match.Operation != "" {

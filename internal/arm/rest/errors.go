@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // The errors that any ARM call may meet, with Azure's codes and texts.
@@ -178,6 +179,15 @@ func AnotherOperationInProgress(id, operation string) *Error {
 func Conflict(id string) *Error {
 	return NewError(http.StatusConflict, "Conflict",
 		fmt.Sprintf("The resource '%s' was modified by another request at the same time. Please retry.", id))
+}
+
+// TooManyRequests answers a caller that has used up its hour.
+func TooManyRequests(subscription, operation string, wait time.Duration) *Error {
+	e := NewError(http.StatusTooManyRequests, "SubscriptionRequestsThrottled", fmt.Sprintf(
+		"Number of requests for subscription '%s' and operation '%s' exceeded the backend storage limit. Please try again after '%s' seconds.",
+		subscription, operation, RetryAfter(wait)))
+	e.RetryAfter = wait
+	return e
 }
 
 // InvalidFilter answers a $filter that can't be understood.
