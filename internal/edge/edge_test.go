@@ -50,7 +50,7 @@ func newCloud(t *testing.T) *cloudUnderTest {
 	log := slog.New(slog.DiscardHandler)
 	registry := providers.NewRegistry()
 	engine := ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: log})
-	if err := registry.Register(append(resources.New(engine, registry, clock.RealClock{}).Types(), kites(), bombs())...); err != nil {
+	if err := registry.Register(append(resources.New(engine, registry, clock.RealClock{}).RegistrationTakes(0).Types(), kites(), bombs())...); err != nil {
 		t.Fatal(err)
 	}
 	if err := resources.EnsureSubscription(t.Context(), engine, providers.Caller{}, resources.Subscription{ID: subscription, TenantID: tenant, DisplayName: "test"}); err != nil {

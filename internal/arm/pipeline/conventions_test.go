@@ -22,7 +22,9 @@ func TestCallersAreThrottledByTheHour(t *testing.T) {
 	w := newWorld(t)
 	w.group(t, "g")
 	w.limited(pipeline.Limits{Reads: 2, Writes: 1, Deletes: 1})
-	get := func(as string) answer { return w.do(t, "GET", sub+"/resourceGroups/g", "", "Authorization", "Bearer "+as) }
+	get := func(as string) answer {
+		return w.do(t, "GET", sub+"/resourceGroups/g", "", "Authorization", "Bearer "+as)
+	}
 	if left := w.want(t, get("owner"), 200).header.Get("x-ms-ratelimit-remaining-subscription-reads"); left != "1" {
 		t.Errorf("left: %q", left)
 	}
