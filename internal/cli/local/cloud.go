@@ -257,3 +257,24 @@ func get(ctx context.Context, client *http.Client, url string) (*http.Response, 
 	}
 	return client.Do(request)
 }
+
+// RunsAt is the address that a running lanyardd of this folder listens at, else "".
+func (c *Cloud) RunsAt() string {
+	pid := c.pid()
+	if pid == 0 {
+		return ""
+	}
+	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return ""
+	}
+	for word := range strings.SplitSeq(string(cmdline), "\x00") {
+		if listen, ok := strings.CutPrefix(word, "--listen="); ok {
+			return listen
+		}
+	}
+	return ""
+}
+
+// PID is the process of a running lanyardd of this folder, else 0.
+func (c *Cloud) PID() int { return c.pid() }

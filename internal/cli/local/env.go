@@ -10,13 +10,13 @@ import (
 // EnvFile is the file of shell exports that WriteEnv writes.
 func (c *Cloud) EnvFile() string { return filepath.Join(c.Dir, "env") }
 
-// WriteEnv writes shell exports under the names that the clients themselves
-// read: Azure SDKs (AZURE_*), Terraform azurerm (ARM_*), TLS trust of Go,
-// OpenSSL and Python programs, and kubectl. The file holds a secret: 0600.
-func (c *Cloud) WriteEnv(kubeconfig string) error {
+// Environment are variables under the names that the clients themselves read: Azure
+// SDKs (AZURE_*), Terraform azurerm (ARM_*), TLS trust of Go, OpenSSL and Python
+// programs, and kubectl. One of them is a secret.
+func (c *Cloud) Environment(kubeconfig string) ([][2]string, error) {
 	admin, err := c.Administrator()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	host := strings.TrimPrefix(c.Origin(), "https://")
 	vars := [][2]string{
@@ -37,6 +37,15 @@ func (c *Cloud) WriteEnv(kubeconfig string) error {
 	}
 	if kubeconfig != "" {
 		vars = append(vars, [2]string{"KUBECONFIG", kubeconfig})
+	}
+	return vars, nil
+}
+
+// WriteEnv writes shell exports of the Environment, readable by its owner only.
+func (c *Cloud) WriteEnv(kubeconfig string) error {
+	vars, err := c.Environment(kubeconfig)
+	if err != nil {
+		return err
 	}
 	var b strings.Builder
 	for _, v := range vars {

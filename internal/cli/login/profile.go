@@ -160,3 +160,16 @@ func (f Folder) Clear() error {
 	}
 	return nil
 }
+
+// Forget drops the subscriptions of a cloud, and all tokens.
+func (f Folder) Forget(cloud string) error {
+	var p profile
+	if err := f.read(profileFile, &p); err != nil {
+		return err
+	}
+	p.Subscriptions = slices.DeleteFunc(p.Subscriptions, func(s Subscription) bool { return strings.EqualFold(s.Cloud, cloud) })
+	if err := f.write(profileFile, p); err != nil {
+		return err
+	}
+	return f.remove(tokensFile)
+}
