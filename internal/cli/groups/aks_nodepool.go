@@ -23,7 +23,7 @@ func nodepoolGroup() command.Table {
 	name := arg("--nodepool-name --name -n", "Name of the node pool.").Required().Completes("nodepool")
 	one := []argument{inGroup(), cluster, name}
 	with := func(more ...argument) []argument { return append(append([]argument{}, one...), more...) }
-	table := columns("Name", "name", "OsType", "osType", "KubernetesVersion", "orchestratorVersion", "VmSize", "vmSize", "OsDiskSizeGB", "osDiskSizeGb",
+	table := columns("Name", "name", "OsType", "osType", "KubernetesVersion", "orchestratorVersion", "VmSize", "vmSize", "OsDiskSizeGB", "osDiskSizeGB",
 		"Count", "count", "MaxPods", "maxPods", "ProvisioningState", "provisioningState", "Mode", "mode")
 	return command.Table{
 		Groups: []command.Group{{Path: "aks nodepool", Summary: "Node pools of a cluster."}},
