@@ -87,6 +87,8 @@ type Type struct {
 	// group deletes referrers first.
 	References []string
 
+	// Relax makes JSON of a body that isn't; nil: such a body is refused.
+	Relax func(raw []byte) []byte
 	// Prepare checks and completes a PUT or PATCH without looking at any other
 	// state: it fills defaults into Next, refuses bad values and names the linked
 	// scopes (Request.Link).

@@ -41,6 +41,9 @@ func readBody(c *call, required bool) (json.RawMessage, error) {
 			return nil, rest.UnsupportedMediaType(kind)
 		}
 	}
+	if relax := c.match.Type.Relax; relax != nil && !json.Valid(raw) {
+		raw = relax(raw)
+	}
 	if !required {
 		if !json.Valid(raw) {
 			return nil, rest.InvalidRequestContent("The request body is not valid JSON")

@@ -71,6 +71,7 @@ func (p *Provider) deployments() *providers.Type {
 		NamePattern: regexp.MustCompile(`^[-\w._()]{1,64}$`),
 		NameRule:    "The name of a deployment has 1 to 64 letters, digits, '-', '_', '.', '(' and ')'.",
 		HideSystem:  true,
+		Relax:       relaxed,
 		Prepare:     prepare, Admit: p.admit, Busy: busy, Filter: byState,
 		Actions: []providers.Action{
 			{Name: "validate", Anew: true, Run: p.validate},
