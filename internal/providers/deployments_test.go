@@ -113,6 +113,10 @@ func TestManagedIdentityTemplateDeploys(t *testing.T) {
 	if operations := f.must(200, "GET", deploymentsAt+"one/operations"+deployVer, "")["value"].([]any); len(operations) != 5 || !strings.Contains(toJSON(t, operations), `"provisioningState":"Succeeded"`) {
 		t.Errorf("%v", operations)
 	}
+	short := strings.Replace(deploymentsAt, "/providers/Microsoft.Resources", "", 1) + "one/operations" // as az asks
+	if operations := f.must(200, "GET", short+deployVer, "")["value"].([]any); len(operations) != 5 {
+		t.Errorf("%v", operations)
+	}
 	// A second time nothing changes: the names of role assignments are the same.
 	again := f.deploy(ownerID, deploymentsAt+"one", body)
 	if again["properties"].(map[string]any)["provisioningState"] != "Succeeded" {

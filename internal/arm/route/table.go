@@ -38,6 +38,10 @@ func (t *Table) Match(method, path, version string) (*Match, error) {
 	if m := operation(method, id, left); m != nil {
 		return m, nil
 	}
+	if len(left) > 2 && strings.EqualFold(left[0], "deployments") {
+		// The older form, which az uses for a deployment's operations.
+		return t.Match(method, strings.TrimSuffix(id.String(), "/")+"/providers/Microsoft.Resources/"+strings.Join(left, "/"), version)
+	}
 	switch {
 	case len(left) == 0:
 		return t.resource(method, id, version)
