@@ -49,26 +49,26 @@ func TestSeedsAreProvenByWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestSecurityPropertiesAreProvenByWhatIsThere does the same for security.md,
+// TestSecurityPropertiesAreProvenByWhatIsThere does the same for the threat model,
 // whose properties are numbered.
 func TestSecurityPropertiesAreProvenByWhatIsThere(t *testing.T) {
 	const properties = 34
 	p := newProofs(t)
-	all := rows(t, "security.md", "#", "property", "how", "proof", "missing, or remarks")
+	all := rows(t, "security/threat-model.md", "#", "property", "how", "proof", "missing, or remarks")
 	if len(all) != properties {
-		t.Errorf("security.md has %d properties, want %d", len(all), properties)
+		t.Errorf("the threat model has %d properties, want %d", len(all), properties)
 	}
 	for i, row := range all {
 		if row.cells[0] != strconv.Itoa(i+1) {
-			t.Errorf("security.md:%d is numbered %s, want %d", row.line, row.cells[0], i+1)
+			t.Errorf("threat-model.md:%d is numbered %s, want %d", row.line, row.cells[0], i+1)
 		}
 		if err := p.check(row.cells[3]); err != nil {
-			t.Errorf("security.md:%d: %v", row.line, err)
+			t.Errorf("threat-model.md:%d: %v", row.line, err)
 		}
 	}
-	for _, row := range rows(t, "security.md", "attack", "what stops it", "proof") {
+	for _, row := range rows(t, "security/threat-model.md", "attack", "what stops it", "proof") {
 		if err := p.check(row.cells[2]); err != nil {
-			t.Errorf("security.md:%d: %v", row.line, err)
+			t.Errorf("threat-model.md:%d: %v", row.line, err)
 		}
 	}
 }
