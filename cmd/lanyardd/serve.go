@@ -184,7 +184,9 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		Registry: registry, Engine: engine, Authorizer: roles, Locks: locked, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder, done),
 		Authenticator: pipeline.TokenAuthenticator{Verifier: verifier, Audiences: pipeline.Audiences(origins...), Groups: people.GroupsOf},
 	})
+	var aks *containerservice.Provider
 	front = edge.New(edge.Options{
+		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { aks.Issuers().ServeHTTP(w, r) }),
 		ARM: arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log,
 		Graph: graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
 	})
@@ -203,7 +205,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	})
 	flags := features.New(features.Config{Store: state, Resources: engine, Clock: clk, Takes: c.registrationTakes, Previews: c.aks.Of2020})
 	group, ctx := errgroup.WithContext(ctx)
-	aks := containerservice.New(ctx, containerservice.Options{
+	aks = containerservice.New(ctx, containerservice.Options{
 		Resources: engine, Engine: kubernetes, Etcd: etcdUsers{etcd}, Platform: inside, Directory: people,
 		Identities: identities, Roles: roles, Addresses: networks, Instances: computing, Features: flags, Box: box, Rules: c.aks, Log: log,
 		KubernetesVersion: version, TenantID: tenant.ID, IssuerBase: c.origin + "/oidc",

@@ -28,6 +28,8 @@ type Options struct {
 	Entra http.Handler
 	// Graph serves /v1.0; nil means 404.
 	Graph http.Handler
+	// Issuers serves /oidc, what clusters publish as token issuers; nil means 404.
+	Issuers http.Handler
 	// Origins are the base URLs that clients reach us under
 	// ("https://localhost:8443"), the default first.
 	Origins []string
@@ -59,10 +61,14 @@ func New(o Options) http.Handler {
 		metadata: &metadata{origins: origins, tenant: o.TenantID},
 		health:   &health{ready: o.Ready},
 		graph:    o.Graph,
+		issuers:  o.Issuers,
 		entra:    o.Entra,
 	}
 	if front.graph == nil {
 		front.graph = http.NotFoundHandler()
+	}
+	if front.issuers == nil {
+		front.issuers = http.NotFoundHandler()
 	}
 	// From the outside in: what the access line says includes what recover answered.
 	var handler http.Handler = front
@@ -87,7 +93,7 @@ func Server(handler http.Handler, log *slog.Logger) *http.Server {
 
 // front chooses by the path's first segment who answers.
 type front struct {
-	arm, metadata, health, graph, entra http.Handler
+	arm, metadata, health, graph, issuers, entra http.Handler
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -112,6 +118,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.health.ServeHTTP(w, r)
 	case "v1.0":
 		f.graph.ServeHTTP(w, r)
+	case "oidc":
+		f.issuers.ServeHTTP(w, r)
 	default:
 		f.entra.ServeHTTP(w, r)
 	}

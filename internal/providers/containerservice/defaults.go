@@ -42,7 +42,6 @@ func complete(d document, f facts) {
 	}
 	d.section("securityProfile")
 	d.section("workloadAutoScalerProfile")
-	d.section("oidcIssuerProfile").fill("enabled", false)
 	storage := d.section("storageProfile")
 	storage.section("diskCSIDriver").fill("enabled", true)
 	storage.section("fileCSIDriver").fill("enabled", true)

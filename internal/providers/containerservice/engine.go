@@ -28,6 +28,8 @@ type Engine interface {
 	DeleteControlPlane(ctx context.Context, id string) error
 	// Apply brings a set of Kubernetes objects into the cluster.
 	Apply(ctx context.Context, clusterID string, set objects.Set) error
+	// ServiceAccountKeys is the key set that verifies the cluster's service account tokens.
+	ServiceAccountKeys(ctx context.Context, clusterID string) ([]byte, error)
 	EnsureNode(ctx context.Context, n clusters.Node) error
 	DeleteNode(ctx context.Context, clusterID, name string) error
 	// DrainNode keeps new pods from a node and evicts those that it has; a node that isn't there is drained. It fails with

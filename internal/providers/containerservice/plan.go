@@ -35,6 +35,7 @@ func (p *Provider) reconcilePlan() providers.Plan {
 			{Name: "instances", Run: p.step("ReconcileAgentPoolError", short, p.ensureInstances)},
 			{Name: "network", Run: p.step("ReconcileNetworkError", short, p.ensureNetwork)},
 			{Name: "control-plane", Run: p.step("ReconcileControlPlaneError", long, p.ensureControlPlane)},
+			{Name: "issuer", Run: p.step("ReconcileOIDCIssuerError", short, p.publishKeys)},
 			{Name: "nodes", Run: p.step("ReconcileNodesError", long, p.ensureNodes)},
 			{Name: "roll", Run: p.step("UpgradeFailed", long, p.roll)},
 			{Name: "surplus", Run: p.step("ReconcileAgentPoolError", long, p.removeSurplus)},

@@ -49,6 +49,7 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 		resourceUID:       s.Key,
 		managed:           !none(r.Next.Identity) || r.Old != nil && !none(r.Old.Identity),
 	})
+	p.completeIssuer(d, s.Key)
 	if s.Digits == "" {
 		s.Digits = resourceDigits(d.text("dnsPrefix"))
 	}
@@ -250,6 +251,9 @@ func unchanged(before, after properties) *rest.Error {
 				return changeNotAllowed("agentPoolProfile.maxPods")
 			}
 		}
+	}
+	if before.OIDCIssuerProfile.on() && !after.OIDCIssuerProfile.on() {
+		return issuerCannotBeDisabled()
 	}
 	for _, f := range fields {
 		if !strings.EqualFold(f.before, f.after) {

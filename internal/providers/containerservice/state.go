@@ -3,6 +3,7 @@ package containerservice
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"maps"
 	"slices"
 
@@ -27,6 +28,9 @@ type state struct {
 	// Ranges are the nodes' parts of the pod range, by node, where pods have no addresses of the subnet: each a /24,
 	// counted from the start.
 	Ranges map[string]int `json:"ranges,omitempty"`
+
+	// IssuerKeys is the key set that verifies service account tokens.
+	IssuerKeys json.RawMessage `json:"issuerKeys,omitempty"`
 
 	PodIdentity podIdentityState `json:"podIdentity,omitzero"`
 }

@@ -95,8 +95,8 @@ func (p *Provider) ensureControlPlane(ctx context.Context, w *work) error {
 		DNSIP:                dns,
 		KubernetesVersion:    w.is.CurrentVersion,
 		Etcd:                 etcd,
-		ServiceAccountIssuer: p.IssuerBase + "/" + p.TenantID + "/" + w.state.Key + "/",
-		Hostnames:            w.hostnames(),
+		ServiceAccountIssuer: p.issuerURL(w.state.Key), ServiceAccountKeysURL: p.issuerURL(w.state.Key) + keysPath,
+		Hostnames: w.hostnames(),
 	}); err != nil {
 		return err
 	}

@@ -41,16 +41,15 @@ func validate(id armid.ID, p properties) *rest.Error {
 	if e := validatePodIdentity(p); e != nil {
 		return e
 	}
+	if e := validateIssuer(p); e != nil {
+		return e
+	}
 	return validatePools(p.AgentPools)
 }
 
 // validateFeatures refuses what this provider has no engine for.
 func validateFeatures(p properties) *rest.Error {
 	switch {
-	case p.OIDCIssuerProfile.on():
-		return notOffered("OIDCIssuerNotSupported", "oidcIssuerProfile", "The OIDC issuer")
-	case p.SecurityProfile.WorkloadIdentity.on():
-		return notOffered("WorkloadIdentityNotSupported", "securityProfile.workloadIdentity", "Workload identity")
 	case p.AADProfile != nil:
 		return notOffered("AADProfileNotSupported", "aadProfile", "Microsoft Entra integration of the cluster")
 	case p.DisableLocalAccounts:

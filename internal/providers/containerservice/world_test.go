@@ -310,6 +310,10 @@ func (f fakeEngine) Apply(ctx context.Context, cluster string, set objects.Set) 
 	})
 }
 
+func (f fakeEngine) ServiceAccountKeys(context.Context, string) ([]byte, error) {
+	return []byte(`{"keys":[]}`), nil
+}
+
 func (f fakeEngine) AdminKubeconfig(_ context.Context, id, url string) ([]byte, error) {
 	return []byte("admin of " + id + " at " + url), nil
 }
