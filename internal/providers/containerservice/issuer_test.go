@@ -99,4 +99,6 @@ func TestIssuerThatIsTurnedOnLater(t *testing.T) {
 }
 
 // change is an update of some properties.
-func change(properties string) string { return `{"location":"westus2","properties":{` + properties + `}}` }
+func change(properties string) string {
+	return `{"location":"westus2","properties":{` + properties + `}}`
+}

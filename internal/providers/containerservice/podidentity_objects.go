@@ -1,6 +1,7 @@
 package containerservice
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,7 +24,7 @@ const (
 
 // podIdentityObjects are nmi from the chart, the exceptions, and an AzureIdentity with its binding for each entry that is
 // in force. Namespaces are made where they are missing, since AKS does.
-func (p *Provider) podIdentityObjects(profile *podIdentityProfile, inForce func(podIdentity) bool) ([]*unstructured.Unstructured, error) {
+func (p *Provider) podIdentityObjects(n networkProfile, profile *podIdentityProfile, inForce func(podIdentity) bool) ([]*unstructured.Unstructured, error) {
 	exceptions := append([]podIdentityException{{
 		Name: addonException, Namespace: addonExceptionNamespace, PodLabels: map[string]string{managedByLabel: managedByAKS},
 	}}, profile.Exceptions...)
@@ -38,7 +39,7 @@ func (p *Provider) podIdentityObjects(profile *podIdentityProfile, inForce func(
 		own = append(own, kubernetesObject(aadPodIdentity, "AzurePodIdentityException", e.Namespace, e.Name, map[string]any{"podLabels": labels}))
 	}
 	excepted := slices.Sorted(maps.Keys(namespaces))
-	all, err := p.nmiObjects(excepted)
+	all, err := p.nmiObjects(n, excepted)
 	if err != nil {
 		return nil, err
 	}
@@ -63,19 +64,22 @@ func (p *Provider) podIdentityObjects(profile *podIdentityProfile, inForce func(
 
 // nmiObjects are the chart's in managed mode, with the CRDs first. Exceptions count in the namespaces that the profile
 // names one for, and in kube-system: who may label pods elsewhere shall not be able to get the node's own identities.
-func (p *Provider) nmiObjects(exceptionNamespaces []string) ([]*unstructured.Unstructured, error) {
+func (p *Provider) nmiObjects(n networkProfile, exceptionNamespaces []string) ([]*unstructured.Unstructured, error) {
+	nmi := map[string]any{"podLabels": map[string]any{managedByLabel: managedByAKS}, "podNetwork": "routed"}
 	var excepted []any
 	for _, name := range exceptionNamespaces {
 		excepted = append(excepted, name)
 	}
+	nmi["exceptionNamespaces"] = excepted
+	if n.NetworkPlugin == pluginKubenet {
+		nmi["podNetwork"] = "bridge"
+	}
+	if p.CgroupFolder != "" {
+		nmi["cgroupFolder"] = p.CgroupFolder
+	}
 	rendered, err := helmchart.Render(charts.Lanyard, "lanyard", helmchart.Release{
 		Name: podIdentityRelease, Namespace: addonExceptionNamespace, KubernetesVersion: p.KubernetesVersion,
-		Values: map[string]any{
-			"operationMode": "managed", "fullnameOverride": podIdentityRelease,
-			"nmi": map[string]any{
-				"podLabels": map[string]any{managedByLabel: managedByAKS}, "cgroupFolder": p.CgroupFolder, "exceptionNamespaces": excepted,
-			},
-		},
+		Values: map[string]any{"operationMode": "managed", "fullnameOverride": podIdentityRelease, "nmi": nmi},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("rendering nmi: %w", err)
@@ -85,20 +89,16 @@ func (p *Provider) nmiObjects(exceptionNamespaces []string) ([]*unstructured.Uns
 
 // nmiRemovalObjects take nmi's rules off the nodes: they stay when nmi ends, and a node without nmi would refuse instance
 // metadata to every pod for ever.
-func (p *Provider) nmiRemovalObjects() ([]*unstructured.Unstructured, error) {
-	all, err := p.nmiObjects([]string{addonExceptionNamespace})
+func (p *Provider) nmiRemovalObjects(n networkProfile) ([]*unstructured.Unstructured, error) {
+	all, err := p.nmiObjects(n, []string{addonExceptionNamespace})
 	if err != nil {
 		return nil, err
 	}
 	for _, o := range all {
-		if o.GetKind() != "DaemonSet" {
+		rules := rulesContainer(o)
+		if rules == nil {
 			continue
 		}
-		initial, _, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "initContainers")
-		if err != nil || len(initial) != 1 {
-			return nil, fmt.Errorf("the chart's DaemonSet has %d containers that install rules: %w", len(initial), err)
-		}
-		rules := asObject(initial[0])
 		args, _ := rules["args"].([]any)
 		rules["args"] = append([]any{"remove-rules"}, args[1:]...)
 		labels := map[string]any{"app.kubernetes.io/name": podIdentityRemoval}
@@ -116,7 +116,22 @@ func (p *Provider) nmiRemovalObjects() ([]*unstructured.Unstructured, error) {
 			},
 		})}, nil
 	}
-	return nil, fmt.Errorf("the chart has no DaemonSet")
+	return nil, errors.New("the chart has no DaemonSet that installs rules")
+}
+
+// rulesContainer is the container that installs the rules on a node, if the object has it.
+func rulesContainer(o *unstructured.Unstructured) document {
+	if o.GetKind() != "DaemonSet" {
+		return nil
+	}
+	initial, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "initContainers")
+	for _, c := range initial {
+		container := asObject(c)
+		if args, _ := container["args"].([]any); len(args) > 0 && args[0] == "rules" {
+			return container
+		}
+	}
+	return nil
 }
 
 func volumesOf(daemonSet *unstructured.Unstructured) []any {

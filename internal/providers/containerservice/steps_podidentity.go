@@ -148,7 +148,7 @@ func (p *Provider) installPodIdentity(ctx context.Context, w *work, failures map
 	if err := w.updateState(ctx, func(s *state) { s.PodIdentity.Installed = true }); err != nil {
 		return err
 	}
-	wanted, err := p.podIdentityObjects(profile, func(i podIdentity) bool { return failures[i.key()] == nil })
+	wanted, err := p.podIdentityObjects(w.is.NetworkProfile, profile, func(i podIdentity) bool { return failures[i.key()] == nil })
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (p *Provider) installPodIdentity(ctx context.Context, w *work, failures map
 }
 
 func (p *Provider) uninstallPodIdentity(ctx context.Context, w *work) error {
-	removal, err := p.nmiRemovalObjects()
+	removal, err := p.nmiRemovalObjects(w.is.NetworkProfile)
 	if err != nil {
 		return err
 	}
