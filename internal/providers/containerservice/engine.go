@@ -80,9 +80,11 @@ type Roles interface {
 	Check(ctx context.Context, caller providers.Caller, action string, scope armid.ID) (allowed bool, reason string)
 }
 
-// Addresses hands out parts of a subnet. An owner that asks again gets the same part. *network.Provider is one.
+// Addresses is the network provider: it hands out parts of a subnet. An owner that asks again gets the same part. *network.Provider is one.
 type Addresses interface {
 	Allocate(ctx context.Context, subnet armid.ID, owner string, bits int) (netip.Prefix, error)
+	// Ensure makes a document of Microsoft.Network unless it is there.
+	Ensure(ctx context.Context, by providers.Caller, next *resource.Resource) (*resource.Resource, error)
 	Release(ctx context.Context, subnet armid.ID, owner string) error
 }
 

@@ -50,6 +50,9 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 		managed:           !none(r.Next.Identity) || r.Old != nil && !none(r.Old.Identity),
 	})
 	p.completeIssuer(d, s.Key)
+	if err := completeAddons(d, r.Old, routingZoneName(s.Key, location)); err != nil {
+		return err
+	}
 	if s.Digits == "" {
 		s.Digits = resourceDigits(d.text("dnsPrefix"))
 	}

@@ -2,22 +2,22 @@ package containerservice
 
 // properties are the parts of a managed cluster's document that the provider reads.
 type properties struct {
-	KubernetesVersion       string              `json:"kubernetesVersion"`
-	CurrentVersion          string              `json:"currentKubernetesVersion"`
-	DNSPrefix               string              `json:"dnsPrefix"`
-	FQDNSubdomain           string              `json:"fqdnSubdomain"`
-	FQDN                    string              `json:"fqdn"`
-	PrivateFQDN             string              `json:"privateFQDN"`
-	NodeResourceGroup       string              `json:"nodeResourceGroup"`
-	AgentPools              []pool              `json:"agentPoolProfiles"`
-	ServicePrincipalProfile *servicePrincipal   `json:"servicePrincipalProfile"`
-	NetworkProfile          networkProfile      `json:"networkProfile"`
-	IdentityProfile         map[string]identity `json:"identityProfile"`
-	PodIdentityProfile      *podIdentityProfile `json:"podIdentityProfile"`
-	OIDCIssuerProfile       *enabled            `json:"oidcIssuerProfile"`
-	AADProfile              *struct{}           `json:"aadProfile"`
-	AddonProfiles           map[string]enabled  `json:"addonProfiles"`
-	DisableLocalAccounts    bool                `json:"disableLocalAccounts"`
+	KubernetesVersion       string                  `json:"kubernetesVersion"`
+	CurrentVersion          string                  `json:"currentKubernetesVersion"`
+	DNSPrefix               string                  `json:"dnsPrefix"`
+	FQDNSubdomain           string                  `json:"fqdnSubdomain"`
+	FQDN                    string                  `json:"fqdn"`
+	PrivateFQDN             string                  `json:"privateFQDN"`
+	NodeResourceGroup       string                  `json:"nodeResourceGroup"`
+	AgentPools              []pool                  `json:"agentPoolProfiles"`
+	ServicePrincipalProfile *servicePrincipal       `json:"servicePrincipalProfile"`
+	NetworkProfile          networkProfile          `json:"networkProfile"`
+	IdentityProfile         map[string]identity     `json:"identityProfile"`
+	PodIdentityProfile      *podIdentityProfile     `json:"podIdentityProfile"`
+	OIDCIssuerProfile       *enabled                `json:"oidcIssuerProfile"`
+	AADProfile              *struct{}               `json:"aadProfile"`
+	AddonProfiles           map[string]addonProfile `json:"addonProfiles"`
+	DisableLocalAccounts    bool                    `json:"disableLocalAccounts"`
 	APIServerAccessProfile  struct {
 		EnablePrivateCluster bool     `json:"enablePrivateCluster"`
 		AuthorizedIPRanges   []string `json:"authorizedIPRanges"`

@@ -32,6 +32,9 @@ type state struct {
 	// IssuerKeys is the key set that verifies service account tokens.
 	IssuerKeys json.RawMessage `json:"issuerKeys,omitempty"`
 
+	// Addons are those that an identity may have been made for.
+	Addons []string `json:"addons,omitempty"`
+
 	PodIdentity podIdentityState `json:"podIdentity,omitzero"`
 }
 

@@ -146,6 +146,7 @@ func (p *Provider) finish(ctx context.Context, w *work) error {
 		if kubelet.ResourceID != "" {
 			d.section("identityProfile")[kubeletIdentity] = kubelet
 		}
+		w.showLoadBalancer(d)
 		for _, pool := range d.objects("agentPoolProfiles") {
 			pool["provisioningState"] = resource.Succeeded
 		}

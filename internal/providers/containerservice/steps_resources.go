@@ -244,17 +244,8 @@ func (w *work) scaleSetDocument(pool pool) (*resource.Resource, error) {
 		"upgradePolicy":        object{"mode": "Manual"},
 		"uniqueId":             derivedGUID(w.state.Key, id.Name()),
 		"virtualMachineProfile": object{
-			"osProfile": object{"computerNamePrefix": id.Name(), "adminUsername": "azureuser"},
-			"networkProfile": object{"networkInterfaceConfigurations": []object{{
-				"name": id.Name(),
-				"properties": object{
-					"primary": true, "enableIPForwarding": true,
-					"ipConfigurations": []object{{
-						"name":       "ipconfig1",
-						"properties": object{"primary": true, "subnet": object{"id": w.subnet(pool).String()}, "privateIPAddressVersion": "IPv4"},
-					}},
-				},
-			}}},
+			"osProfile":      object{"computerNamePrefix": id.Name(), "adminUsername": "azureuser"},
+			"networkProfile": object{"networkInterfaceConfigurations": []object{{"name": id.Name(), "properties": w.nodeInterface(pool)}}},
 		},
 	})
 	if err != nil {

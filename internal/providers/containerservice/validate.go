@@ -57,12 +57,7 @@ func validateFeatures(p properties) *rest.Error {
 	case len(p.APIServerAccessProfile.AuthorizedIPRanges) > 0:
 		return notOffered("AuthorizedIPRangesNotSupported", "apiServerAccessProfile.authorizedIPRanges", "A list of authorized address ranges")
 	}
-	for name, addon := range p.AddonProfiles {
-		if addon.Enabled {
-			return notOffered("AddonInvalid", "addonProfiles."+name, "The add-on '"+name+"'")
-		}
-	}
-	return nil
+	return validateAddons(p)
 }
 
 func validateNetwork(n networkProfile) *rest.Error {

@@ -27,6 +27,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
+	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
 	"github.com/lanyard-project/lanyard/internal/providers/resources"
@@ -188,7 +189,7 @@ func (w *world) start() *process {
 		KubernetesVersion: "1.34.2", OtherVersions: w.versions, TenantID: tenant, IssuerBase: "https://localhost:8443/oidc",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	})
-	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), p.identities.Types(), p.machines.Types(), p.provider.Types()} {
+	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), dns.New(dns.Config{Store: w.store, Resources: p.engine}).Types(), p.identities.Types(), p.machines.Types(), p.provider.Types()} {
 		if err := p.registry.Register(types...); err != nil {
 			w.t.Fatal(err)
 		}
@@ -396,6 +397,11 @@ type addressesWithPoints struct {
 func (a addressesWithPoints) Allocate(ctx context.Context, subnet armid.ID, owner string, bits int) (p netip.Prefix, err error) {
 	err = a.do(ctx, "Allocate", func() (err error) { p, err = a.Provider.Allocate(ctx, subnet, owner, bits); return err })
 	return p, err
+}
+
+func (a addressesWithPoints) Ensure(ctx context.Context, by providers.Caller, next *resource.Resource) (made *resource.Resource, err error) {
+	err = a.do(ctx, "Ensure "+next.ID.Name(), func() (err error) { made, err = a.Provider.Ensure(ctx, by, next); return err })
+	return made, err
 }
 
 func (a addressesWithPoints) Release(ctx context.Context, subnet armid.ID, owner string) error {
