@@ -187,7 +187,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	var aks *containerservice.Provider
 	front = edge.New(edge.Options{
 		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { aks.Issuers().ServeHTTP(w, r) }),
-		ARM: arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log,
+		ARM:     arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log,
 		Graph: graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
 	})
 	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16")

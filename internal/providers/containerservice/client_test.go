@@ -148,6 +148,7 @@ var fleeting = []struct {
 	{regexp.MustCompile(`"unique":"[0-9a-f]{8}"`), `"unique":"UNIQUE"`},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`[0-9a-f]{24,}`), "HEX"},
+	{regexp.MustCompile(`198\.1[89]\.\d+\.\d+`), "PUBLICIP"},
 	{regexp.MustCompile(`[A-Za-z0-9+/]{100,}=*`), "BASE64"},
 }
 

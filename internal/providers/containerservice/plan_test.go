@@ -285,7 +285,7 @@ func TestStepIsGivenUpUnderItsOwnCode(t *testing.T) {
 	}
 	settle := func() {
 		for c := p.get(clusterID("demo")); c != nil && c.Busy(); c = p.get(clusterID("demo")) {
-			moved.Step(10 * time.Second)
+			moved.Step(time.Second)
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
