@@ -7,18 +7,26 @@ import "github.com/lanyard-project/lanyard/internal/cli/command"
 func Table() command.Table {
 	return command.Join(
 		accountGroup(),
+		adGroup(),
 		aksGroup(),
 		cloudGroup(),
+		computeGroup(),
 		configGroup(),
 		groupGroup(),
 		identityGroup(),
 		lockGroup(),
 		loginCommands(),
+		monitorGroup(),
+		networkGroup(),
+		deploymentGroup(),
+		extensionGroup(),
 		featureGroup(),
 		providerGroup(),
 		resourceGroupCommands(),
 		restCommand(),
 		roleGroup(),
+		serviceGroups(),
+		tagGroup(),
 		versionCommand(),
 	)
 }

@@ -42,7 +42,7 @@ func (m *Models) convert(kind string, v any, sparse bool) any {
 		return converted
 	}
 	switch kind {
-	case "":
+	case "", optional:
 		return v
 	case "time":
 		return timestamp(v)
@@ -68,10 +68,15 @@ func (m *Models) object(name string, v any, sparse bool) any {
 	converted := value.NewObject()
 	for _, a := range fields {
 		got, found := at(source, a.path)
-		if !found && sparse {
+		name := a.name
+		if sparse {
+			// The newer parts of az keep the service's own spelling.
+			name = a.path[len(a.path)-1]
+		}
+		if !found && (sparse || a.kind == optional) {
 			continue
 		}
-		converted.Set(a.name, m.convert(a.kind, got, sparse))
+		converted.Set(name, m.convert(a.kind, got, sparse))
 	}
 	return converted
 }

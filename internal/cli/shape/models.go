@@ -12,8 +12,11 @@ var files embed.FS
 // model is what az knows of a type, in its order.
 type model []attribute
 
+// optional is the kind of a field that az prints only when it is there.
+const optional = "?"
+
 // attribute is a field: how it is called, where the answer has it, and what it is: ""
-// for what stays as it is, "time", "float", or a model; in brackets for a list, in
+// for what stays as it is, "time", "float", "?" for what is left out when it isn't there, or a model; in brackets for a list, in
 // braces for an object of such values.
 type attribute struct {
 	name string
