@@ -243,9 +243,9 @@ func TestAgentHasNetAdminOnlyAndInstallsTheRedirectFirst(t *testing.T) {
 	for name, test := range map[string]struct {
 		set        string
 		privileged bool
-		rules      []string
+		rights     []string
 	}{
-		"default":                  {"", true, nil},
+		"default":                  {"", true, []string{"NET_ADMIN"}},
 		"cgroup version 1 as well": {"nmi.rulesPrivileged=false", false, []string{"NET_ADMIN"}},
 		"hooks":                    {"nmi.rulesPrivileged=false,nmi.attestation=ebpf", false, []string{"NET_ADMIN", "BPF"}},
 	} {
@@ -266,9 +266,9 @@ func TestAgentHasNetAdminOnlyAndInstallsTheRedirectFirst(t *testing.T) {
 				t.Errorf("the init container is privileged: %t, want %t", got, test.privileged)
 			}
 			if !test.privileged {
-				wantRights(t, pod.InitContainers[0], test.rules...)
+				wantRights(t, pod.InitContainers[0], test.rights...)
 			}
-			wantRights(t, pod.Containers[0], "NET_ADMIN")
+			wantRights(t, pod.Containers[0], test.rights...)
 			for _, m := range pod.Containers[0].VolumeMounts {
 				if !m.ReadOnly {
 					t.Errorf("the agent may write to %s", m.MountPath)

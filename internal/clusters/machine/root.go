@@ -128,6 +128,10 @@ func (r *root) processes(settings map[string]string) {
 // hierarchies, whose root is the machine's own group.
 func (r *root) kernel(hierarchies []cgroup.Hierarchy) {
 	r.mount("/sys", "sysfs", "sysfs", unix.MS_RDONLY|noExec, "")
+	if _, err := os.Stat("/sys/fs/bpf"); err == nil {
+		// the machine's own, as systemd mounts one: programs that are pinned there end with the machine
+		r.mount("/sys/fs/bpf", "bpf", "bpf", noExec, "mode=0700")
+	}
 	if len(hierarchies) != 1 || hierarchies[0].Mountpoint != "/sys/fs/cgroup" {
 		r.mount("/sys/fs/cgroup", "tmpfs", "tmpfs", noExec, "mode=0755")
 	}
