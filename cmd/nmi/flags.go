@@ -114,6 +114,8 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.StringVar(&c.BrokerConfigMap, "broker-configmap", "",
 		"namespace/name of the ConfigMap where mic's replicas announce that they get tokens of service principals and workload identities; empty for none")
 	set.StringVar(&c.BrokerTokenFile, "broker-token-file", "/var/run/secrets/lanyard/broker/token", "file of the service account token for them")
+	set.StringVar(&c.Snapshot, "snapshot-folder", "", "folder in memory (tmpfs) where what pods may have is kept, sealed, over a restart; empty keeps nothing")
+	set.DurationVar(&c.MaxAge, "snapshot-max-age", 10*time.Minute, "how old what the API server last said may be for pods that have not been served before")
 	c.ExceptionNamespaces = []string{"kube-system"}
 	set.Var(&replacing{list: &c.ExceptionNamespaces}, "exception-namespace",
 		"namespace whose AzurePodIdentityExceptions count; repeatable, \"*\" is every one, empty is none; kube-system if not given")

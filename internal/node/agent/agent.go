@@ -24,6 +24,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/node/kube"
 	"github.com/lanyard-project/lanyard/internal/node/pods"
 	"github.com/lanyard-project/lanyard/internal/node/serve"
+	"github.com/lanyard-project/lanyard/internal/node/snapshot"
 	"github.com/lanyard-project/lanyard/internal/node/source"
 	"github.com/lanyard-project/lanyard/internal/node/tokencache"
 	"github.com/lanyard-project/lanyard/internal/node/wire"
@@ -90,6 +91,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 type parts struct {
 	registry *prometheus.Registry
 	metrics  *serve.Metrics
+	snapshot *snapshot.Store
 	proven   *serve.Proven
 	stranger *serve.Stranger
 	checks   []serve.Check
@@ -128,6 +130,10 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	if err != nil {
 		return nil, err
 	}
+	p.snapshot = snapshot.Open(snapshot.Options{
+		Folder: c.Snapshot, Owner: "node " + c.Node + " " + string(c.Mode), MaxAge: c.maxAge(), Clock: clk, Log: log,
+	})
+	p.loops = append(p.loops, p.snapshot.Run)
 	facts := pods.NewFacts()
 	follow(p, client, log, facts, kube.Collection{Path: "/api/v1/pods", FieldSelector: "spec.nodeName=" + c.Node})
 	entitlements := p.entitlements(c, client, log, func(identity grant.Identity) { cache.Drop(identity.Key()) })
@@ -149,7 +155,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	p.metrics = serve.NewMetrics(p.registry)
 	p.proven = serve.NewProven(serve.Options{
 		Prover: prover, Facts: facts, Assignments: entitlements, Exceptions: exceptions, Cache: cache, Metrics: p.metrics, Audit: audit, Clock: clk,
-		Broker: c.broker(client, clk),
+		Broker: c.broker(client, clk), Fresh: p.snapshot.Fresh,
 		Source: source.NewIMDS(upstream, clk, meters.sourceStatus),
 		Policy: grant.Policy{
 			ForceNamespaced: c.ForceNamespaced, NodeAccounts: setOf(c.NodeAccounts), NodeClientID: nodeClientID, Young: c.young(),
@@ -169,7 +175,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	if c.SelfTest {
 		p.checks = append(p.checks, serve.Check{Name: "a pod's request has come all the way to the agent", OK: prover.Reached})
 	}
-	meters.watch(p.registry, sandboxes, entitlements, cache)
+	meters.watch(p.registry, sandboxes, entitlements, cache, p.snapshot)
 	return p, nil
 }
 
@@ -203,8 +209,11 @@ func setOf(list []string) map[string]bool {
 }
 
 // follow adds a watch that feeds a sink.
-func follow[T any](p *parts, client *kube.Client, log *slog.Logger, sink kube.Sink[T], collection kube.Collection) {
-	watcher := &kube.Watcher[T]{Client: client, Sink: sink, Clock: clock.RealClock{}, Log: log, Collection: collection}
+func follow[T snapshot.Object](p *parts, client *kube.Client, log *slog.Logger, sink kube.Sink[T], collection kube.Collection) {
+	watcher := &kube.Watcher[T]{
+		Client: client, Sink: snapshot.Keep(p.snapshot, collection.Path, sink), Clock: clock.RealClock{}, Log: log, Collection: collection,
+		Heard: func() { p.snapshot.Heard(collection.Path) },
+	}
 	p.loops = append(p.loops, func(ctx context.Context) error { watcher.Run(ctx); return nil })
 }
 

@@ -58,6 +58,10 @@ type Config struct {
 	// BrokerConfigMap ("namespace/name") is where mic's replicas say that they get tokens of service principals and workload
 	// identities; empty if they don't. BrokerTokenFile holds the service account token to ask them with.
 	BrokerConfigMap, BrokerTokenFile string
+	// Snapshot is the folder, in memory, where what pods may have is kept over a restart; empty keeps nothing. MaxAge is how old
+	// that, or what the API server last said to a running agent, may be for callers that were not served before.
+	Snapshot string
+	MaxAge   time.Duration
 	// CloudConfig is the node's azure.json, which tells the identity that no pod is given; empty for none.
 	CloudConfig     string
 	ForceNamespaced bool
@@ -129,6 +133,15 @@ func (c Config) nodeClientID() (string, error) {
 		return "", fmt.Errorf("reading the node's cloud configuration %s: it is not JSON", c.CloudConfig)
 	}
 	return strings.TrimSpace(file.ClientID), nil
+}
+
+// maxAge is ten minutes unless set.
+func (c Config) maxAge() time.Duration {
+	if c.MaxAge > 0 {
+		return c.MaxAge
+	}
+	const usual = 10 * time.Minute
+	return usual
 }
 
 // young is the age up to which a pod without any identity is waited for. In managed mode nothing is being assigned: it is

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lanyard-project/lanyard/internal/node/pods"
+	"github.com/lanyard-project/lanyard/internal/node/snapshot"
 	"github.com/lanyard-project/lanyard/internal/node/tokencache"
 )
 
@@ -38,7 +39,7 @@ func (m *meters) sourceStatus(status int) {
 }
 
 // watch adds gauges that are read when they are asked for.
-func (m *meters) watch(registry prometheus.Registerer, sandboxes *pods.Sandboxes, store entitlements, cache *tokencache.Cache) {
+func (m *meters) watch(registry prometheus.Registerer, sandboxes *pods.Sandboxes, store entitlements, cache *tokencache.Cache, known *snapshot.Store) {
 	gauge := func(name, help string, value func() int) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
 			func() float64 { return float64(value()) }))
@@ -46,5 +47,8 @@ func (m *meters) watch(registry prometheus.Registerer, sandboxes *pods.Sandboxes
 	gauge("nmi_sandboxes", "Running pod sandboxes of the node.", func() int { n, _ := sandboxes.Len(); return n })
 	gauge("nmi_bindings", "Proven pairs of interface and address.", func() int { _, n := sandboxes.Len(); return n })
 	gauge("nmi_assigned_identities", "Usable AzureAssignedIdentity objects of the node; in managed mode, bindings of the cluster.", store.Len)
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "nmi_knowledge_age_seconds", Help: "Time since the API server was last heard about pods and what they may have.",
+	}, func() float64 { return known.Age().Seconds() }))
 	gauge("nmi_cached_tokens", "Tokens in memory.", cache.Len)
 }

@@ -27,6 +27,9 @@ type Meta struct {
 	Deleted         *time.Time        `json:"deletionTimestamp"`
 }
 
+// Identifier is the UID.
+func (m Meta) Identifier() string { return m.UID }
+
 // Sink takes a collection's objects. Its methods are called from one goroutine.
 type Sink[T any] interface {
 	Replace(all []T)
@@ -71,6 +74,9 @@ type Watcher[T any] struct {
 	Sink       Sink[T]
 	Clock      clock.WithTicker
 	Log        *slog.Logger
+	// Heard, if set, is called whenever the API server has said how the collection stands: all of it, a change, or that nothing
+	// has changed.
+	Heard func()
 }
 
 // Run reads and watches until the context ends.
@@ -129,6 +135,7 @@ func (w *Watcher[T]) list(ctx context.Context) (version string, err error) {
 		all = append(all, page.Items...)
 		if page.Metadata.Continue == "" {
 			w.Sink.Replace(all)
+			w.heard()
 			return page.Metadata.ResourceVersion, nil
 		}
 		query.Set("continue", page.Metadata.Continue)
@@ -185,6 +192,7 @@ func (w *Watcher[T]) watch(ctx context.Context, version string) (string, error) 
 		return version, err
 	}
 	defer response.Body.Close()
+	w.heard() // it knows the version, and will tell what comes after
 
 	heard := make(chan struct{}, 1)
 	done := make(chan struct{})
@@ -209,6 +217,13 @@ func (w *Watcher[T]) watch(ctx context.Context, version string) (string, error) 
 			return "", err
 		}
 		version = reached
+		w.heard()
+	}
+}
+
+func (w *Watcher[T]) heard() {
+	if w.Heard != nil {
+		w.Heard()
 	}
 }
 

@@ -65,6 +65,8 @@ type Options struct {
 	Clock       clock.Clock
 	Policy      grant.Policy
 	Rules       imds.Rules
+	// Fresh says whether what is known of pods and what they may have is young enough for a pod that has not been served.
+	Fresh func() bool
 	// Patience is how long a request waits for an assignment.
 	Patience time.Duration
 	// PerSecond bounds the requests of one pod; 0 is no bound.

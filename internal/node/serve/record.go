@@ -27,6 +27,7 @@ const (
 	ResultForged      Result = "forged"        // address and interface don't belong together
 	ResultNotReady    Result = "not_ready"     // the agent or the pod is too new
 	ResultWaited      Result = "waited"        // the assignment didn't come in time
+	ResultStale       Result = "stale"         // entitled by what is too old to go by
 	ResultLimited     Result = "limited"       // too many requests
 	ResultGone        Result = "gone"          // the client left, or the pod changed meanwhile
 	ResultSource      Result = "source_failed" // the metadata service failed or refused
@@ -36,7 +37,7 @@ const (
 func results() []Result {
 	return []Result{
 		ResultToken, ResultNodeToken, ResultDocument, ResultInvalid, ResultNotEntitled, ResultAmbiguous, ResultUnproven,
-		ResultForged, ResultNotReady, ResultWaited, ResultLimited, ResultGone, ResultSource,
+		ResultForged, ResultNotReady, ResultWaited, ResultLimited, ResultGone, ResultSource, ResultStale,
 	}
 }
 

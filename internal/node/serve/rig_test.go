@@ -39,6 +39,7 @@ type rig struct {
 
 	options  serve.Options
 	registry *prometheus.Registry
+	stale    bool
 }
 
 var demo = grant.Identity{ClientID: "c1", ResourceID: "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/1"}
@@ -65,7 +66,7 @@ func newRig(tb testing.TB, audit io.Writer) *rig {
 		Cache:   tokencache.New(tb.Context(), clk, tokencache.Options{}),
 		Metrics: serve.NewMetrics(r.registry), Audit: slog.New(slog.NewJSONHandler(audit, nil)), Clock: clk,
 		Policy:   grant.Policy{Young: time.Minute, NodeAccounts: map[string]bool{"my-app/mic": true}},
-		Patience: 100 * time.Millisecond,
+		Patience: 100 * time.Millisecond, Fresh: func() bool { return !r.stale },
 	}
 	return r
 }

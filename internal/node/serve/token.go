@@ -58,6 +58,15 @@ func (p *Proven) token(ctx context.Context, w http.ResponseWriter, note *record,
 	}
 }
 
+// stale refuses a pod that hasn't been served while what it may have could have changed long ago.
+func (p *Proven) stale(note *record) *refusal {
+	if p.Fresh() || p.served.has(note.sandbox.UID) {
+		return nil
+	}
+	const comeBack, reason = 10 * time.Second, "the API server has not been heard for too long to serve new callers"
+	return refuse(ResultStale, imds.Unavailable("What the pod may have is not known at the moment, try again: "+reason, comeBack), reason)
+}
+
 // decide waits, until the deadline or for as long as the client does, for a decision other than to wait.
 func (p *Proven) decide(ctx context.Context, note *record, selector imds.Selector, deadline time.Time) (grant.Decision, *refusal) {
 	for {
@@ -69,7 +78,7 @@ func (p *Proven) decide(ctx context.Context, note *record, selector imds.Selecto
 				return decision, refused
 			}
 		case decision.Outcome != grant.Refuse:
-			return decision, nil
+			return decision, p.stale(note)
 		case decision.Ambiguous:
 			return decision, refuse(ResultAmbiguous, imds.Ambiguous(), decision.Reason)
 		default:
