@@ -198,6 +198,7 @@ func TestManagedModeIsTheAgentAlone(t *testing.T) {
 	}
 	const group = " aadpodidentity.k8s.io/"
 	want := []string{
+		"create /events",
 		"get /pods", "get" + group + "azureidentities", "get" + group + "azureidentitybindings", "get" + group + "azurepodidentityexceptions",
 		"list /pods", "list" + group + "azureidentities", "list" + group + "azureidentitybindings", "list" + group + "azurepodidentityexceptions",
 		"watch /pods", "watch" + group + "azureidentities", "watch" + group + "azureidentitybindings", "watch" + group + "azurepodidentityexceptions",

@@ -22,6 +22,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/node/attest"
 	"github.com/lanyard-project/lanyard/internal/node/grant"
 	"github.com/lanyard-project/lanyard/internal/node/kube"
+	"github.com/lanyard-project/lanyard/internal/node/notice"
 	"github.com/lanyard-project/lanyard/internal/node/pods"
 	"github.com/lanyard-project/lanyard/internal/node/serve"
 	"github.com/lanyard-project/lanyard/internal/node/snapshot"
@@ -153,9 +154,11 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 		ByGroup: c.Attestation == ByEBPF, Shared: c.Network == pods.Bridge,
 	}
 	p.metrics = serve.NewMetrics(p.registry)
+	notices := notice.New(c.Node, client.Create, clk, log)
+	p.loops = append(p.loops, notices.Run)
 	p.proven = serve.NewProven(serve.Options{
 		Prover: prover, Facts: facts, Assignments: entitlements, Exceptions: exceptions, Cache: cache, Metrics: p.metrics, Audit: audit, Clock: clk,
-		Broker: c.broker(client, clk), Fresh: p.snapshot.Fresh,
+		Broker: c.broker(client, clk), Fresh: p.snapshot.Fresh, Tell: notices.Tell,
 		Source: source.NewIMDS(upstream, clk, meters.sourceStatus),
 		Policy: grant.Policy{
 			ForceNamespaced: c.ForceNamespaced, NodeAccounts: setOf(c.NodeAccounts), NodeClientID: nodeClientID, Young: c.young(),

@@ -27,13 +27,22 @@ func (c *Client) Read(ctx context.Context, path string, into any) error {
 
 // Merge changes one object by a JSON merge patch.
 func (c *Client) Merge(ctx context.Context, path string, patch any) error {
-	body, err := json.Marshal(patch)
+	return c.write(ctx, http.MethodPatch, path, "application/merge-patch+json", patch)
+}
+
+// Create makes one object in a collection.
+func (c *Client) Create(ctx context.Context, path string, object any) error {
+	return c.write(ctx, http.MethodPost, path, "application/json", object)
+}
+
+func (c *Client) write(ctx context.Context, method, path, contentType string, object any) error {
+	body, err := json.Marshal(object)
 	if err != nil {
-		return fmt.Errorf("encoding a patch: %w", err)
+		return fmt.Errorf("encoding an object: %w", err)
 	}
 	target := *c.server
 	target.Path = strings.TrimSuffix(target.Path, "/") + path
-	request, err := http.NewRequestWithContext(ctx, http.MethodPatch, target.String(), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("making a request: %w", err)
 	}
@@ -43,14 +52,14 @@ func (c *Client) Merge(ctx context.Context, path string, patch any) error {
 	}
 	request.Header.Set("Authorization", "Bearer "+token.Reveal())
 	request.Header.Set("Accept", "application/json")
-	request.Header.Set("Content-Type", "application/merge-patch+json")
+	request.Header.Set("Content-Type", contentType)
 	request.Header.Set("User-Agent", "lanyard-nmi")
 	response, err := c.http.Do(request)
 	if err != nil {
 		return fmt.Errorf("asking the API server: %w", err)
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusCreated {
 		return statusError(response)
 	}
 	return nil

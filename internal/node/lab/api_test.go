@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,13 @@ type fakeAPI struct {
 	objects  map[string]map[string]map[string]any // path, name, object
 	watchers map[chan map[string]any]string
 	refused  bool
+	told     []string // events on pods
+}
+
+func (a *fakeAPI) events() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.told)
 }
 
 func newAPI(t testing.TB, node *namespace, folder string) *fakeAPI {
@@ -64,6 +72,17 @@ func newAPI(t testing.TB, node *namespace, folder string) *fakeAPI {
 
 func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
+	if r.Method == http.MethodPost && r.URL.Path == "/api/v1/namespaces/my-app/events" {
+		var event struct {
+			Reason, Message string
+			Involved        struct{ Name, UID string } `json:"involvedObject"`
+		}
+		_ = json.NewDecoder(r.Body).Decode(&event)
+		a.told = append(a.told, event.Involved.Name+" "+event.Involved.UID+" "+event.Reason+": "+event.Message)
+		a.mu.Unlock()
+		w.WriteHeader(http.StatusCreated)
+		return
+	}
 	objects, ok := a.objects[r.URL.Path]
 	if !ok || a.refused || r.Header.Get("Authorization") != "Bearer account-token" {
 		a.mu.Unlock()

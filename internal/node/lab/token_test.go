@@ -3,6 +3,7 @@ package lab_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,12 @@ func TestPodGetsItsIdentity(t *testing.T) {
 	unlabelled := w.pod("plain", "10.77.1.3", "")
 	unlabelled.wantRefusal("", 400, "Identity not found (pod my-app/plain has no label aadpodidbinding)")
 	unlabelled.wantRefusal("&client_id="+demo.clientID, 400, "Identity not found")
+
+	want := "plain " + unlabelled.uid + " IdentityNotBound: No token for the pod: pod my-app/plain has no label aadpodidbinding"
+	w.eventually("the pod's owner is told by one Event", func() bool {
+		told := slices.DeleteFunc(w.api.events(), func(e string) bool { return !strings.HasPrefix(e, "plain ") })
+		return len(told) == 1 && told[0] == want
+	})
 
 	w.api.assign(p, other, "Assigned")
 	w.eventually("two identities are an ambiguity", func() bool {

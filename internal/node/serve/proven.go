@@ -13,6 +13,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/imds"
 	"github.com/lanyard-project/lanyard/internal/node/attest"
 	"github.com/lanyard-project/lanyard/internal/node/grant"
+	"github.com/lanyard-project/lanyard/internal/node/notice"
 	"github.com/lanyard-project/lanyard/internal/node/pods"
 	"github.com/lanyard-project/lanyard/internal/node/source"
 	"github.com/lanyard-project/lanyard/internal/node/tokencache"
@@ -67,6 +68,8 @@ type Options struct {
 	Rules       imds.Rules
 	// Fresh says whether what is known of pods and what they may have is young enough for a pod that has not been served.
 	Fresh func() bool
+	// Tell lets a pod's owner know of something that he can put right.
+	Tell func(pod notice.Pod, reason, message string)
 	// Patience is how long a request waits for an assignment.
 	Patience time.Duration
 	// PerSecond bounds the requests of one pod; 0 is no bound.

@@ -18,6 +18,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/imds"
 	"github.com/lanyard-project/lanyard/internal/node/attest"
 	"github.com/lanyard-project/lanyard/internal/node/grant"
+	"github.com/lanyard-project/lanyard/internal/node/notice"
 	"github.com/lanyard-project/lanyard/internal/node/pods"
 	"github.com/lanyard-project/lanyard/internal/node/serve"
 	"github.com/lanyard-project/lanyard/internal/node/source"
@@ -40,6 +41,7 @@ type rig struct {
 	options  serve.Options
 	registry *prometheus.Registry
 	stale    bool
+	told     []string
 }
 
 var demo = grant.Identity{ClientID: "c1", ResourceID: "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/1"}
@@ -67,6 +69,9 @@ func newRig(tb testing.TB, audit io.Writer) *rig {
 		Metrics: serve.NewMetrics(r.registry), Audit: slog.New(slog.NewJSONHandler(audit, nil)), Clock: clk,
 		Policy:   grant.Policy{Young: time.Minute, NodeAccounts: map[string]bool{"my-app/mic": true}},
 		Patience: 100 * time.Millisecond, Fresh: func() bool { return !r.stale },
+		Tell: func(pod notice.Pod, reason, message string) {
+			r.told = append(r.told, pod.Name+" "+reason+": "+message)
+		},
 	}
 	return r
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/imds"
 	"github.com/lanyard-project/lanyard/internal/node/grant"
+	"github.com/lanyard-project/lanyard/internal/node/notice"
 	"github.com/lanyard-project/lanyard/internal/node/tokencache"
 )
 
@@ -31,12 +32,12 @@ func (p *Proven) token(ctx context.Context, w http.ResponseWriter, note *record,
 		since := p.changes()
 		decision, refused := p.decide(ctx, note, request.Token.Selector, deadline)
 		if refused != nil {
-			note.fail(w, refused.result, refused.answer, refused.reason)
+			p.refuse(w, note, refused)
 			return
 		}
 		token, result, refused := p.fetch(ctx, note, decision, request.Token)
 		if refused != nil {
-			note.fail(w, refused.result, refused.answer, refused.reason)
+			p.refuse(w, note, refused)
 			return
 		}
 		if !p.Prover.Still(note.from.origin, note.sandbox) {
@@ -56,6 +57,24 @@ func (p *Proven) token(ctx context.Context, w http.ResponseWriter, note *record,
 		p.write(w, note, result, imds.ContentTypeJSON, p.response(token, request.Token).Encode())
 		return
 	}
+}
+
+// refuse answers, and tells the pod's owner if he can do something about it.
+func (p *Proven) refuse(w http.ResponseWriter, note *record, refused *refusal) {
+	note.fail(w, refused.result, refused.answer, refused.reason)
+	reason := ""
+	switch refused.result {
+	case ResultNotEntitled:
+		reason = "IdentityNotBound"
+	case ResultAmbiguous:
+		reason = "IdentityAmbiguous"
+	case ResultWaited:
+		reason = "IdentityNotReady"
+	default:
+		return
+	}
+	p.Tell(notice.Pod{UID: note.sandbox.UID, Namespace: note.sandbox.Namespace, Name: note.sandbox.Name}, reason,
+		"No token for the pod: "+refused.reason)
 }
 
 // stale refuses a pod that hasn't been served while what it may have could have changed long ago.

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lanyard-project/lanyard/internal/imds"
 	"github.com/lanyard-project/lanyard/internal/node/grant"
 	"github.com/lanyard-project/lanyard/internal/node/pods"
@@ -31,6 +33,8 @@ func TestToken(t *testing.T) {
 		{name: "by object ID", path: target + "&object_id=O1", status: 200, body: `"object_id":"O1"`, result: "token"},
 		{name: "another client ID", path: target + "&client_id=c2", status: 400, body: "Identity not found (", result: "not_entitled"},
 		{name: "another object ID", path: target + "&object_id=o2", status: 400, body: "Identity not found (", result: "not_entitled"},
+		{name: "the API server is silent for too long", path: target, arrange: func(r *rig) { r.stale = true }, status: 503,
+			body: "has not been heard for too long", result: "stale", retryAfter: "10"},
 		{name: "no label", path: target, arrange: func(r *rig) { r.fact.Label = "" }, status: 400,
 			body: "Identity not found (pod my-app/web has no label", result: "not_entitled"},
 		{name: "the pod is gone", path: target, arrange: func(r *rig) { r.sandbox = pods.Sandbox{} }, status: 403,
@@ -158,4 +162,30 @@ func TestDocuments(t *testing.T) {
 	check(t, handler, request("/metadata/versions"), 200, `"apiVersions"`, "")
 	r.options.BlockInstance = true
 	check(t, serve.NewProven(r.options), request("/metadata/instance?api-version=2021-02-01"), 403, "Request blocked by AAD Pod Identity NMI", "")
+}
+
+func TestPodServedBeforeIsServedWhileTheAPIServerIsSilent(t *testing.T) {
+	r := newRig(t, &bytes.Buffer{})
+	handler := serve.NewProven(r.options)
+	check(t, handler, request(target), 200, "the-token", "")
+	r.stale = true
+	check(t, handler, request(target), 200, "the-token", "")
+	r.set(func() { r.sandbox.UID, r.sandbox.ID, r.fact.UID = "u2", "s2", "u2" }) // its successor is a new caller
+	check(t, handler, request(target), 503, "too long", "10")
+}
+
+func TestOwnerIsToldWhatHeCanPutRight(t *testing.T) {
+	r := newRig(t, &bytes.Buffer{})
+	for _, path := range []string{target, target + "&client_id=x", target + "XYZ", "/metadata/versions"} {
+		r.ask(path)
+	}
+	r.set(func() { r.fact.Label = "" })
+	r.ask(target)
+	want := []string{
+		"web IdentityNotBound: No token for the pod: the requested identity is not assigned to pod my-app/web",
+		"web IdentityNotBound: No token for the pod: pod my-app/web has no label aadpodidbinding",
+	}
+	if diff := cmp.Diff(want, r.told); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
