@@ -43,6 +43,9 @@ type Options struct {
 	Margin time.Duration
 	// Retry is the pause after a failed refresh: 5 seconds.
 	Retry time.Duration
+	// Moment is for how long a failure is repeated to those who ask next, instead of asking a source that has just refused:
+	// 500 milliseconds.
+	Moment time.Duration
 	// Timeout bounds one fetch: 30 seconds.
 	Timeout time.Duration
 	// Size bounds the number of tokens: 10,000. Resources are named by callers.
@@ -58,6 +61,9 @@ func (o Options) fill() Options {
 	if o.Retry == 0 {
 		o.Retry = 5 * time.Second
 	}
+	if o.Moment == 0 {
+		o.Moment = 500 * time.Millisecond
+	}
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
 	}
@@ -70,6 +76,8 @@ func (o Options) fill() Options {
 	return o
 }
 
+const maxFailures = 1000
+
 // Cache is safe for concurrent use.
 type Cache struct {
 	ctx     context.Context //nolint:containedctx // owns the flights
@@ -80,10 +88,18 @@ type Cache struct {
 	mu         sync.RWMutex
 	entries    map[Key]*entry
 	generation map[string]uint64 // by identity, counts drops
+	failures   map[Key]failure
+}
+
+// failure is what a source has just answered.
+type failure struct {
+	err error
+	at  time.Time
 }
 
 type entry struct {
 	token     Token
+	fetchedAt time.Time
 	refreshAt time.Time
 }
 
@@ -91,7 +107,7 @@ type entry struct {
 func New(ctx context.Context, clk clock.PassiveClock, options Options) *Cache {
 	return &Cache{
 		ctx: ctx, clock: clk, options: options.fill(),
-		entries: map[Key]*entry{}, generation: map[string]uint64{},
+		entries: map[Key]*entry{}, generation: map[string]uint64{}, failures: map[Key]failure{},
 	}
 }
 
@@ -103,8 +119,10 @@ func (c *Cache) Get(ctx context.Context, key Key, fresh bool, fetch Fetch) (Toke
 	var token Token
 	var due bool
 	if ok {
-		token, due = known.token, !now.Before(known.refreshAt)
+		// a clock that was set back must not keep a token from being refreshed
+		token, due = known.token, !now.Before(known.refreshAt) || now.Before(known.fetchedAt)
 	}
+	failed, failing := c.failures[key]
 	generation := c.generation[key.Identity]
 	c.mu.RUnlock()
 
@@ -119,6 +137,10 @@ func (c *Cache) Get(ctx context.Context, key Key, fresh bool, fetch Fetch) (Toke
 			c.options.Observe("hit")
 		}
 		return token, nil
+	}
+	if age := now.Sub(failed.at); failing && age >= 0 && age < c.options.Moment && !ok {
+		c.options.Observe("error")
+		return Token{}, failed.err
 	}
 	select {
 	case result := <-c.fly(key, generation, fetch):
@@ -141,6 +163,11 @@ func (c *Cache) Drop(identity string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.generation[identity]++
+	for key := range c.failures {
+		if key.Identity == identity {
+			delete(c.failures, key)
+		}
+	}
 	for key := range c.entries {
 		if key.Identity == identity {
 			delete(c.entries, key)
@@ -162,7 +189,7 @@ func (c *Cache) fly(key Key, generation uint64, fetch Fetch) <-chan singleflight
 		defer cancel()
 		token, err := fetch(ctx)
 		if err != nil {
-			c.postpone(key)
+			c.postpone(key, generation, err)
 			return nil, err
 		}
 		if token.ExpiresOn.Sub(c.clock.Now()) < c.options.Margin {
@@ -183,7 +210,8 @@ func (c *Cache) store(key Key, generation uint64, token Token) {
 	if _, known := c.entries[key]; !known && len(c.entries) >= c.options.Size {
 		c.evict(now)
 	}
-	c.entries[key] = &entry{token: token, refreshAt: refreshAt(now, token.ExpiresOn)}
+	delete(c.failures, key)
+	c.entries[key] = &entry{token: token, fetchedAt: now, refreshAt: refreshAt(now, token.ExpiresOn)}
 }
 
 // refreshAt is around the middle of what is left, so that tokens that were fetched together aren't refreshed together.
@@ -193,12 +221,18 @@ func refreshAt(now, expiry time.Time) time.Time {
 }
 
 // postpone keeps callers from asking a failing source again and again while the old token still serves.
-func (c *Cache) postpone(key Key) {
+func (c *Cache) postpone(key Key, generation uint64, err error) {
 	now := c.clock.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.generation[key.Identity] == generation {
+		if len(c.failures) >= maxFailures {
+			clear(c.failures)
+		}
+		c.failures[key] = failure{err: err, at: now}
+	}
 	if known, ok := c.entries[key]; ok {
-		c.entries[key] = &entry{token: known.token, refreshAt: now.Add(c.options.Retry + rand.N(c.options.Retry))} //nolint:gosec // jitter
+		c.entries[key] = &entry{token: known.token, fetchedAt: now, refreshAt: now.Add(c.options.Retry + rand.N(c.options.Retry))} //nolint:gosec // jitter
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/lanyard-project/lanyard/internal/node/tokencache"
 	"github.com/lanyard-project/lanyard/internal/secret"
@@ -71,7 +72,8 @@ func TestHitRefreshExpiry(t *testing.T) {
 		if _, err := c.Get(t.Context(), key, false, m.fetch); !errors.Is(err, m.failed) {
 			t.Errorf("an expired token with the source down gave %v", err)
 		}
-		m.failed = nil // failures aren't kept
+		m.failed = nil // failures aren't kept, but for a moment
+		time.Sleep(500 * time.Millisecond)
 		m.want(t, c, "5", 5)
 	})
 }
@@ -147,4 +149,62 @@ func TestFreshAndBound(t *testing.T) {
 			t.Error("an expired token was given out")
 		}
 	})
+}
+
+func TestFailureIsRepeatedForAMoment(t *testing.T) {
+	bubble(t, func(t *testing.T, c *tokencache.Cache) {
+		m := &minter{life: time.Hour, failed: errors.New("down")}
+		for range 100 {
+			if _, err := c.Get(t.Context(), key, false, m.fetch); !errors.Is(err, m.failed) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if n := m.count.Load(); n != 1 {
+			t.Errorf("%d fetches in a moment, want 1", n)
+		}
+		m.failed = nil
+		time.Sleep(499 * time.Millisecond) // still that moment
+		if _, err := c.Get(t.Context(), key, false, m.fetch); err == nil || m.count.Load() != 1 {
+			t.Errorf("within the moment: %v after %d fetches", err, m.count.Load())
+		}
+		time.Sleep(time.Millisecond)
+		m.want(t, c, "2", 2)
+	})
+}
+
+// The clock is one that is set, by hand or by NTP.
+func TestClockJumps(t *testing.T) {
+	start := time.Unix(1_800_000_000, 0)
+	for _, test := range []struct {
+		name    string
+		jump    time.Duration
+		want    string // what the caller gets
+		fetches int32
+	}{
+		{"a little ahead", 10 * time.Minute, "1", 1},
+		{"ahead, past the time to refresh", 50 * time.Minute, "1", 2},
+		{"ahead, past the expiry", 2 * time.Hour, "2", 2},
+		{"back", -24 * time.Hour, "1", 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				clk := clocktesting.NewFakePassiveClock(start)
+				c := tokencache.New(t.Context(), clk, tokencache.Options{})
+				fetches := int32(0)
+				fetch := func(context.Context) (tokencache.Token, error) {
+					fetches++
+					return tokencache.Token{Access: secret.New(string(rune('0' + fetches))), ExpiresOn: clk.Now().Add(time.Hour)}, nil
+				}
+				if _, err := c.Get(t.Context(), key, false, fetch); err != nil {
+					t.Fatal(err)
+				}
+				clk.SetTime(start.Add(test.jump))
+				got, err := c.Get(t.Context(), key, false, fetch)
+				synctest.Wait()
+				if err != nil || got.Access.Reveal() != test.want || fetches != test.fetches {
+					t.Errorf("got %q, %v after %d fetches, want %q after %d", got.Access.Reveal(), err, fetches, test.want, test.fetches)
+				}
+			})
+		})
+	}
 }

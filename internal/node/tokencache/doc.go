@@ -5,5 +5,7 @@
 // patience; a refresh ahead of time, at a moment with jitter; a token that is still valid when its source is down; and
 // that after [Cache.Drop] nothing fetched before is given out or stored.
 //
-// Failures are not kept: the next caller tries again, at most every moment while an old token can still be given.
+// Failures are kept for half a second, so that a crowd of callers doesn't ask a source that has just refused; an identity
+// that is dropped, or is fetched, forgets them. A clock that jumps ahead ends tokens early; one that is set back makes them be
+// refreshed at once, and never lets them be given out past their expiry by the clock as it stands.
 package tokencache
