@@ -164,7 +164,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	}
 	signIn, err := entra.New(entra.Options{
 		Origin: c.origin, Aliases: []string{platformOrigin}, Directory: people, Keys: ring, Issuer: tokens.NewIssuer(c.origin, ring, clk),
-		Federation: issuers, Clock: clk, Log: log, Record: recorder,
+		Federation: issuers, Box: box, Clock: clk, Log: log, Record: recorder,
 	})
 	if err != nil {
 		return err

@@ -31,10 +31,9 @@ type refusal struct {
 }
 
 func (c *call) refuse(e *Error) {
-	at := c.now.Format("2006-01-02 15:04:05Z")
 	body := refusal{
-		Error: e.OAuth, Codes: []int{e.Code}, Timestamp: at, TraceID: c.trace, CorrelationID: c.correlation,
-		Description: fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", e.Code, e.Message, c.trace, c.correlation, at),
+		Error: e.OAuth, Codes: []int{e.Code}, Timestamp: c.now.Format(timestamp), TraceID: c.trace, CorrelationID: c.correlation,
+		Description: c.describe(e),
 	}
 	if e.page {
 		// Microsoft's page explains the code; there is nothing of ours to add.
@@ -47,6 +46,13 @@ func (c *call) refuse(e *Error) {
 		c.w.Header().Set("Retry-After", "1")
 	}
 	c.answer(e.Status, body)
+}
+
+const timestamp = "2006-01-02 15:04:05Z"
+
+// describe is an error in the words that clients print.
+func (c *call) describe(e *Error) string {
+	return fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", e.Code, e.Message, c.trace, c.correlation, c.now.Format(timestamp))
 }
 
 func (c *call) answer(status int, body any) {

@@ -96,7 +96,7 @@ func start(t testing.TB, clock clock.WithTicker) *cloud {
 	})
 	must(err)
 	c.service, err = entra.New(entra.Options{
-		Federation: foreign, Origin: c.origin, Aliases: []string{alias}, Directory: c.directory, Keys: c.ring,
+		Federation: foreign, Box: box, Origin: c.origin, Aliases: []string{alias}, Directory: c.directory, Keys: c.ring,
 		Issuer: tokens.NewIssuer(c.origin, c.ring, clock), Record: recorded, Clock: clock, Log: log,
 	})
 	must(err)

@@ -9,7 +9,7 @@ import (
 )
 
 // document is OpenID Connect's discovery document, in the order in which Entra
-// writes it. Only what exists is listed: no device code, no user info yet.
+// writes it. Only what exists is listed: there is no user info endpoint.
 type document struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
@@ -23,6 +23,7 @@ type document struct {
 	MultiRefresh          bool     `json:"microsoft_multi_refresh_token,omitempty"` // v1
 	RequestURI            bool     `json:"request_uri_parameter_supported"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
 	HTTPLogout            bool     `json:"http_logout_supported"`
 	FrontchannelLogout    bool     `json:"frontchannel_logout_supported"`
 	EndSession            string   `json:"end_session_endpoint"`
@@ -75,6 +76,7 @@ func describe(origin, name, issuerTenant string, v2 bool) document {
 		Issuer:                tokens.IssuerOf(origin, issuerTenant, version),
 		MultiRefresh:          !v2,
 		AuthorizationEndpoint: base + "/oauth2" + infix + "/authorize",
+		DeviceEndpoint:        base + "/oauth2" + infix + "/devicecode",
 		HTTPLogout:            true,
 		FrontchannelLogout:    true,
 		EndSession:            base + "/oauth2" + infix + "/logout",

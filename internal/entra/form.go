@@ -49,6 +49,11 @@ func parseForm(body, authorization string) (Request, *Error) {
 	request := Request{
 		GrantType: form.Get("grant_type"), ClientID: form.Get("client_id"), Resource: form.Get("resource"), Scope: form.Get("scope"),
 		Secret: secret.New(form.Get("client_secret")), AssertionType: form.Get("client_assertion_type"), Assertion: secret.New(form.Get("client_assertion")),
+		Username: form.Get("username"), Password: secret.New(form.Get("password")), Code: secret.New(form.Get("code")), RedirectURI: form.Get("redirect_uri"),
+		Verifier: secret.New(form.Get("code_verifier")), Refresh: secret.New(form.Get("refresh_token")), DeviceCode: secret.New(form.Get("device_code")),
+	}
+	if request.DeviceCode.IsZero() && request.GrantType == deviceGrant {
+		request.DeviceCode = request.Code // as the v1 endpoint calls it
 	}
 	clientID, password, ok, refused := basic(authorization)
 	if refused != nil {

@@ -18,6 +18,14 @@ func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{tenant}/oauth2/v2.0/token", s.handleToken(true))
 	mux.HandleFunc("/{tenant}/oauth2/token", s.handleToken(false))
+	mux.HandleFunc("/{tenant}/oauth2/v2.0/devicecode", s.handleDevice(true))
+	mux.HandleFunc("/{tenant}/oauth2/devicecode", s.handleDevice(false))
+	for _, method := range []string{"GET", "POST"} {
+		mux.HandleFunc(method+" /{tenant}/oauth2/v2.0/authorize", s.handleAuthorize(true))
+		mux.HandleFunc(method+" /{tenant}/oauth2/authorize", s.handleAuthorize(false))
+		mux.HandleFunc(method+" "+devicePage, s.handleDevicePage)
+	}
+	mux.HandleFunc("GET /{tenant}/userrealm/{user}", s.handleRealm)
 	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", s.handleDiscovery(true))
 	mux.HandleFunc("GET /{tenant}/.well-known/openid-configuration", s.handleDiscovery(false))
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", s.handleKeys(true))
@@ -58,6 +66,23 @@ type tokenV2 struct {
 	ExtExpiresIn int64  `json:"ext_expires_in"`
 	RefreshIn    int64  `json:"refresh_in,omitempty"`
 	AccessToken  string `json:"access_token"`
+	userTokens
+}
+
+// userTokens come with a user's token. A client_credentials answer must have none
+// of them: MSAL would take an ID token for a user's.
+type userTokens struct {
+	Scope        string `json:"scope,omitempty"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	ClientInfo   string `json:"client_info,omitempty"`
+}
+
+func userTokensOf(r Response) userTokens {
+	if r.User == nil {
+		return userTokens{}
+	}
+	return userTokens{Scope: r.User.Scope, RefreshToken: r.User.Refresh.Reveal(), IDToken: r.User.ID.Reveal(), ClientInfo: r.User.ClientInfo}
 }
 
 // tokenV1's numbers are texts.
@@ -70,12 +95,13 @@ type tokenV1 struct {
 	NotBefore    string `json:"not_before"`
 	Resource     string `json:"resource"`
 	AccessToken  string `json:"access_token"`
+	userTokens
 }
 
 func answerV2(r Response) tokenV2 {
 	return tokenV2{
 		TokenType: "Bearer", ExpiresIn: whole(r.ExpiresIn), ExtExpiresIn: whole(r.ExtExpiresIn), RefreshIn: whole(r.RefreshIn),
-		AccessToken: r.Token.Raw.Reveal(),
+		AccessToken: r.Token.Raw.Reveal(), userTokens: userTokensOf(r),
 	}
 }
 
@@ -83,7 +109,7 @@ func answerV1(r Response) tokenV1 {
 	answer := tokenV1{
 		TokenType: "Bearer", ExpiresIn: text(whole(r.ExpiresIn)), ExtExpiresIn: text(whole(r.ExtExpiresIn)),
 		ExpiresOn: text(r.Token.Expires.Unix()), NotBefore: text(r.Token.NotBefore.Unix()), Resource: r.Resource,
-		AccessToken: r.Token.Raw.Reveal(),
+		AccessToken: r.Token.Raw.Reveal(), userTokens: userTokensOf(r),
 	}
 	if r.RefreshIn > 0 {
 		answer.RefreshIn = text(whole(r.RefreshIn))

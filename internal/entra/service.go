@@ -13,6 +13,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/keys"
 	"github.com/lanyard-project/lanyard/internal/obs/record"
+	"github.com/lanyard-project/lanyard/internal/seal"
 	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
@@ -29,9 +30,11 @@ type Options struct {
 	// Federation finds foreign issuers' keys; nil accepts no federated assertion.
 	Federation IssuerKeys
 	Issuer     *tokens.Issuer
-	Record     *record.Log
-	Clock      clock.PassiveClock
-	Log        *slog.Logger
+	// Box seals refresh tokens and codes.
+	Box    *seal.Box
+	Record *record.Log
+	Clock  clock.PassiveClock
+	Log    *slog.Logger
 }
 
 // IssuerKeys finds the keys of foreign token issuers; *federation.Keys.
@@ -44,11 +47,12 @@ type Service struct {
 	options Options
 	origins map[string]string // by host, in lower case
 	used    *used
+	signIns *signIns
 }
 
 // New makes the token service.
 func New(o Options) (*Service, error) {
-	s := &Service{options: o, origins: map[string]string{}, used: newUsed()}
+	s := &Service{options: o, origins: map[string]string{}, used: newUsed(), signIns: newSignIns(o.Clock)}
 	for _, origin := range append([]string{o.Origin}, o.Aliases...) {
 		parsed, err := url.Parse(origin)
 		if err != nil || parsed.Scheme != "https" || parsed.Host == "" || parsed.Path != "" {

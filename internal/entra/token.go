@@ -42,6 +42,15 @@ type Request struct {
 	AssertionType string
 	Assertion     secret.String
 
+	// For clients that act for a user.
+	Username    string
+	Password    secret.String
+	Code        secret.String
+	RedirectURI string
+	Verifier    secret.String
+	Refresh     secret.String
+	DeviceCode  secret.String
+
 	CorrelationID string
 	TraceID       string
 	Remote        string
@@ -58,6 +67,8 @@ type Response struct {
 	ExtExpiresIn time.Duration
 	RefreshIn    time.Duration // 0: not told
 	Principal    directory.ServicePrincipal
+	// User is set when the client acts for a user.
+	User *Delegated
 }
 
 // Token issues a token or says why not. Every answer is recorded.
@@ -80,13 +91,19 @@ func (s *Service) Token(ctx context.Context, r Request) (Response, *Error) {
 
 func (s *Service) token(ctx context.Context, r Request, entry *record.Token) (Response, *Error) {
 	// 1. The tenant.
-	tenant, refused := s.tenant(r.Tenant)
+	find := s.tenant
+	if r.GrantType != clientCredentials {
+		find = s.userTenant
+	}
+	tenant, refused := find(r.Tenant)
 	if refused != nil {
 		return Response{}, refused
 	}
 	// 2. The grant.
 	switch r.GrantType {
 	case clientCredentials:
+	case passwordGrant, codeGrant, refreshGrant, deviceGrant:
+		return s.delegated(ctx, r, tenant, entry)
 	case "":
 		return Response{}, parameterMissing("grant_type")
 	default:
@@ -123,7 +140,7 @@ func (s *Service) token(ctx context.Context, r Request, entry *record.Token) (Re
 	lifetime = lifetime.Truncate(time.Second)
 	token, err := s.options.Issuer.Mint(tokens.Grant{
 		Version: version, TenantID: principal.TenantID, ObjectID: principal.ObjectID, AppID: principal.AppID, Audience: audience,
-		ProvenBy: proof.acr, Lifetime: lifetime, ManagedIdentity: principal.ResourceID, Host: r.host,
+		ProvenBy: proof.acr, Lifetime: lifetime, Roles: s.rolesFor(audience, principal), ManagedIdentity: principal.ResourceID, Host: r.host,
 	})
 	if err != nil {
 		s.options.Log.Error("minting a token failed", "error", err, "object_id", principal.ObjectID)
@@ -137,6 +154,16 @@ func (s *Service) token(ctx context.Context, r Request, entry *record.Token) (Re
 	return response, nil
 }
 
+// rolesFor are the application roles that a token for the directory's own service names.
+func (s *Service) rolesFor(audience string, p directory.ServicePrincipal) []string {
+	name := strings.ToLower(strings.TrimSuffix(audience, "/"))
+	_, own := s.origins[strings.TrimPrefix(name, "https://")]
+	if own || name == "https://graph.microsoft.com" || name == "00000003-0000-0000-c000-000000000000" {
+		return p.Roles
+	}
+	return nil
+}
+
 // tenant resolves the URL's tenant. The zero tenant means: the client's own.
 func (s *Service) tenant(name string) (directory.Tenant, *Error) {
 	switch strings.ToLower(name) {
@@ -146,6 +173,15 @@ func (s *Service) tenant(name string) (directory.Tenant, *Error) {
 		return directory.Tenant{}, tenantMissing()
 	}
 	return s.findTenant(name, invalidRequest)
+}
+
+// userTenant is tenant for users, who have a tenant of their own: any may be meant.
+func (s *Service) userTenant(name string) (directory.Tenant, *Error) {
+	switch strings.ToLower(name) {
+	case "common", "organizations":
+		return directory.Tenant{}, nil
+	}
+	return s.tenant(name)
 }
 
 func (s *Service) findTenant(name, oauth string) (directory.Tenant, *Error) {

@@ -15,7 +15,11 @@ const (
 	ProvenByAssertion = "2" // a certificate, a federated token, a managed identity
 )
 
-const applicationType = "app"
+// What a token stands for (idtyp).
+const (
+	applicationType = "app"
+	userType        = "user"
+)
 
 // claimsV1 are in the order in which Entra writes them.
 type claimsV1 struct {
@@ -38,6 +42,7 @@ type claimsV1 struct {
 	Version     Version  `json:"ver"`
 	HostID      string   `json:"xms_az_rid,omitempty"`
 	ManagedByID string   `json:"xms_mirid,omitempty"`
+	userClaims
 }
 
 type claimsV2 struct {
@@ -58,6 +63,7 @@ type claimsV2 struct {
 	Version     Version  `json:"ver"`
 	HostID      string   `json:"xms_az_rid,omitempty"`
 	ManagedByID string   `json:"xms_mirid,omitempty"`
+	userClaims
 }
 
 // claims is what a verifier reads of either version.
@@ -78,6 +84,9 @@ type claims struct {
 	Roles     []string `json:"roles"`
 	HostID    string   `json:"xms_az_rid"`
 	MIID      string   `json:"xms_mirid"`
+	UPN       string   `json:"upn"`
+	Preferred string   `json:"preferred_username"`
+	Scope     string   `json:"scp"`
 }
 
 // IssuerOf is the iss claim of a tenant's tokens below the origin.

@@ -34,6 +34,8 @@ type Grant struct {
 	ManagedIdentity string
 	// Host is the resource ID of the machine that asked for a managed identity (xms_az_rid).
 	Host string
+	// User is on whose behalf the application acts; nil when on its own.
+	User *User
 }
 
 // Token is a signed token with what its holder needs to know of it.
@@ -101,14 +103,18 @@ func (i *Issuer) claims(g Grant, t Token) any {
 			Aio: opaque(24), Audience: g.Audience, AZP: g.AppID, AZPACR: g.ProvenBy,
 			Expires: t.Expires.Unix(), IssuedAt: t.NotBefore.Unix(), Issuer: issuer, NotBefore: t.NotBefore.Unix(),
 			ObjectID: g.ObjectID, RH: "1." + opaque(24) + ".", Roles: g.Roles, Subject: g.ObjectID, TenantID: g.TenantID,
-			UTI: t.ID, Version: V2, HostID: g.Host, ManagedByID: g.ManagedIdentity,
+			UTI: t.ID, Version: V2, HostID: g.Host, ManagedByID: g.ManagedIdentity, userClaims: claimsOfUser(g.User, V2),
 		}
+	}
+	idType := applicationType
+	if g.User != nil {
+		idType = userType
 	}
 	return &claimsV1{
 		Audience: g.Audience, Issuer: issuer, IssuedAt: t.NotBefore.Unix(), NotBefore: t.NotBefore.Unix(), Expires: t.Expires.Unix(),
-		Aio: opaque(24), AppID: g.AppID, AppIDACR: g.ProvenBy, IDP: issuer, IDType: applicationType,
+		Aio: opaque(24), AppID: g.AppID, AppIDACR: g.ProvenBy, IDP: issuer, IDType: idType,
 		ObjectID: g.ObjectID, RH: "1." + opaque(24) + ".", Roles: g.Roles, Subject: g.ObjectID, TenantID: g.TenantID,
-		UTI: t.ID, Version: V1, HostID: g.Host, ManagedByID: g.ManagedIdentity,
+		UTI: t.ID, Version: V1, HostID: g.Host, ManagedByID: g.ManagedIdentity, userClaims: claimsOfUser(g.User, V1),
 	}
 }
 

@@ -126,6 +126,10 @@ func (v *Verifier) parse(raw string) (verified, *Error) {
 	if c.TenantID == "" || c.ObjectID == "" || c.Audience == "" || c.Expires == 0 || c.Version != V1 && c.Version != V2 {
 		return verified{}, invalid("claims are missing")
 	}
+	// An ID token is signed by the same keys and is no access token: it names no client.
+	if c.AppID == "" && c.AZP == "" {
+		return verified{}, invalid("claims are missing")
+	}
 	if c.Issuer != IssuerOf(v.origin, c.TenantID, c.Version) {
 		return verified{}, invalid("the issuer is another one")
 	}
@@ -134,7 +138,9 @@ func (v *Verifier) parse(raw string) (verified, *Error) {
 		TokenID: c.UTI, KeyID: key.ID, Version: c.Version, ProvenBy: c.AppIDACR, Roles: c.Roles,
 		Expires: time.Unix(c.Expires, 0), ManagedIdentity: c.MIID, Host: c.HostID,
 	}
+	caller.User = c.UPN
 	if c.Version == V2 {
+		caller.User = c.Preferred
 		caller.AppID, caller.ProvenBy = c.AZP, c.AZPACR
 	}
 	return verified{caller, time.Unix(c.NotBefore, 0)}, nil

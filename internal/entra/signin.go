@@ -1,0 +1,100 @@
+package entra
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/lanyard-project/lanyard/internal/directory"
+	"github.com/lanyard-project/lanyard/internal/secret"
+)
+
+const (
+	// maxFailures within failureWindow lock a name for as long.
+	maxFailures   = 10
+	failureWindow = time.Minute
+	// maxHashing is how many passwords are checked at a time: each takes 19 MB and a
+	// processor for a while, and anybody may ask.
+	maxHashing = 2
+	maxNames   = 4096
+)
+
+// signIns slows down who guesses passwords.
+type signIns struct {
+	clock   clock.PassiveClock
+	hashing chan struct{}
+
+	mu     sync.Mutex
+	failed map[string]failures
+}
+
+type failures struct {
+	count int
+	since time.Time
+}
+
+func newSignIns(clk clock.PassiveClock) *signIns {
+	return &signIns{clock: clk, hashing: make(chan struct{}, maxHashing), failed: map[string]failures{}}
+}
+
+func (l *signIns) locked(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seen := l.failed[strings.ToLower(name)]
+	return seen.count >= maxFailures && l.clock.Since(seen.since) < failureWindow
+}
+
+func (l *signIns) note(name string, good bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	name = strings.ToLower(name)
+	if good {
+		delete(l.failed, name)
+		return
+	}
+	seen, known := l.failed[name]
+	if !known && len(l.failed) >= maxNames {
+		for other, f := range l.failed {
+			if l.clock.Since(f.since) >= failureWindow {
+				delete(l.failed, other)
+			}
+		}
+		if len(l.failed) >= maxNames {
+			return // a flood of names: those known stay locked
+		}
+	}
+	if !known || l.clock.Since(seen.since) >= failureWindow {
+		seen = failures{since: l.clock.Now()}
+	}
+	seen.count++
+	l.failed[name] = seen
+}
+
+// signIn proves a user by his password.
+func (s *Service) signIn(ctx context.Context, name string, password secret.String) (directory.User, *Error) {
+	if s.signIns.locked(name) {
+		return directory.User{}, userLocked()
+	}
+	select {
+	case s.signIns.hashing <- struct{}{}:
+		defer func() { <-s.signIns.hashing }()
+	case <-ctx.Done():
+		return directory.User{}, unavailable()
+	}
+	user, ok, err := s.options.Directory.SignIn(ctx, name, password)
+	if err != nil {
+		s.options.Log.Error("checking a password failed", "error", err)
+		return directory.User{}, unavailable()
+	}
+	s.signIns.note(name, ok)
+	switch {
+	case !ok:
+		return directory.User{}, passwordWrong()
+	case user.Disabled:
+		return directory.User{}, userDisabled()
+	}
+	return user, nil
+}
