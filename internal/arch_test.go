@@ -23,6 +23,7 @@ var layers = []string{
 	"internal/imdsserver",
 	"internal/entra",
 	"internal/graph",
+	"internal/movable",
 	"internal/entra/federation",
 	"internal/providers/containerservice",
 	"internal/providers/resources",

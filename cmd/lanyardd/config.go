@@ -17,8 +17,6 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
-	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
-
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
 	"github.com/lanyard-project/lanyard/internal/providers/registration"
 )
@@ -31,7 +29,9 @@ type config struct {
 	adminCredentialFile      string
 	nodeImages               []string
 	pauseImage               string
-	aks                      containerservice.Rules
+	aks                      aksRules
+	clusters                 string
+	clock                    string
 	registrationTakes        time.Duration
 	trustedIssuers           []string
 	issuerCAFile             string
@@ -47,6 +47,8 @@ func (c *config) folders(flags *pflag.FlagSet) {
 }
 
 func (c *config) service(flags *pflag.FlagSet) {
+	flags.StringVar(&c.clusters, "clusters", clustersLocal, "local (clusters run on this machine, which needs root and Linux) or none")
+	flags.StringVar(&c.clock, "clock", clockReal, "real, or movable: administrators can move it forward by POST /lanyard/clock, and tokens, secrets and certificates follow")
 	flags.StringVar(&c.listen, "listen", "127.0.0.1:8443", "address of ARM and the token service")
 	flags.BoolVar(&c.allowRemote, "allow-remote", false, "allow a --listen address that other machines reach")
 	flags.StringVar(&c.origin, "origin", "https://localhost:8443", "URL by which clients know this service; also the issuer of tokens")
@@ -82,6 +84,12 @@ func (c *config) check() error {
 		return fmt.Errorf("--origin %q isn't a URL of the form https://host:port: clients accept no other authority", c.origin)
 	}
 	c.origin = strings.TrimSuffix(c.origin, "/")
+	if c.clusters != "" && c.clusters != clustersLocal && c.clusters != clustersNone {
+		return fmt.Errorf("--clusters %q is neither %s nor %s", c.clusters, clustersLocal, clustersNone)
+	}
+	if c.clock != "" && c.clock != clockReal && c.clock != clockMovable {
+		return fmt.Errorf("--clock %q is neither %s nor %s", c.clock, clockReal, clockMovable)
+	}
 	if c.rolePropagation < 0 || c.rolePropagation > time.Hour {
 		return fmt.Errorf("--role-propagation %s isn't between 0 and 1h", c.rolePropagation)
 	}

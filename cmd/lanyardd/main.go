@@ -12,14 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/store/etcdserver"
 )
 
 func main() {
 	// The program re-executes itself: as the first process of a node or control
 	// plane, and as etcd.
-	clusters.Init()
+	initMachinery()
 	if len(os.Args) > 1 && os.Args[1] == etcdserver.Command {
 		os.Exit(etcdserver.Main(os.Args[2:]))
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/lanyard-project/lanyard/internal/activity"
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
-	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/edge"
 	"github.com/lanyard-project/lanyard/internal/entra"
@@ -31,7 +30,6 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
-	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 	"github.com/lanyard-project/lanyard/internal/providers/deployments"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
 	"github.com/lanyard-project/lanyard/internal/providers/insights"
@@ -87,15 +85,17 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		return fmt.Errorf("listening for ARM and the token service: %w", err)
 	}
 	defer listener.Close()
-	version, err := kubernetesVersion(ctx, c.kubeDir)
+	machines, err := openMachinery(ctx, c, log)
 	if err != nil {
 		return err
 	}
-	kubernetes, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, Log: log})
+	defer machines.close()
+	// What looks at time with its own clock gets the machine's.
+	wall := clock.RealClock{}
+	clk, moved, err := openClock(c)
 	if err != nil {
 		return err
 	}
-	clk := clock.RealClock{}
 	recorder, err := record.Open(record.Options{Path: filepath.Join(c.dataDir, "record", "record.jsonl"), Clock: clk, Log: log})
 	if err != nil {
 		return err
@@ -169,7 +169,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	authority, err := edge.OpenAuthority(filepath.Join(c.dataDir, "tls"), box, clk)
+	authority, err := edge.OpenAuthority(filepath.Join(c.dataDir, "tls"), box, wall)
 	if err != nil {
 		return err
 	}
@@ -184,11 +184,11 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		Registry: registry, Engine: engine, Authorizer: roles, Locks: locked, DefaultTenant: tenant.ID, Clock: clk, Log: log, Record: recordCall(recorder, done),
 		Authenticator: pipeline.TokenAuthenticator{Verifier: verifier, Audiences: pipeline.Audiences(origins...), Groups: people.GroupsOf},
 	})
-	var aks *containerservice.Provider
 	front = edge.New(edge.Options{
-		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { aks.Issuers().ServeHTTP(w, r) }),
-		ARM:     arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log,
-		Graph: graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
+		ARM: arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log,
+		Local:   local(moved, verifier, people, origins, log),
+		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { machines.issuers().ServeHTTP(w, r) }),
+		Graph:   graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
 	})
 	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16")
 
@@ -197,25 +197,19 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	metadata := imdsserver.New(imdsserver.Options{
 		Machines: cloud, Issuer: cloud, Clock: clk, Log: log, Record: recordMetadata(recorder),
 	})
-	inside := &platform{engine: kubernetes, metadata: metadata, front: front, tls: tlsConfig, log: log}
-	defer inside.Close()
-
 	templates := deployments.New(deployments.Config{
 		Resources: engine, Registry: registry, Clock: clk, Origin: c.origin, Check: roles.Check, Send: sendAs(arm, c.origin),
 	})
 	flags := features.New(features.Config{Store: state, Resources: engine, Clock: clk, Takes: c.registrationTakes, Previews: c.aks.Of2020})
 	group, ctx := errgroup.WithContext(ctx)
-	aks = containerservice.New(ctx, containerservice.Options{
-		Resources: engine, Engine: kubernetes, Etcd: etcdUsers{etcd}, Platform: inside, Directory: people,
-		Identities: identities, Roles: roles, Addresses: networks, Instances: computing, Features: flags, Box: box, Rules: c.aks, Log: log,
-		KubernetesVersion: version, TenantID: tenant.ID, IssuerBase: c.origin + "/oidc",
-		CACertificates: authority.PEM(), Images: c.nodeImages, PauseImage: c.pauseImage, CgroupFolder: kubernetes.CgroupFolder(),
-	})
-	defer aks.Close()
-	for _, provider := range append(documents(state, engine, people, box),
+	types := append(documents(state, engine, people, box),
 		insights.New(insights.Config{Log: done, Authorizer: roles, Clock: clk}),
-		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, templates, networks, computing, aks,
-	) {
+		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, templates, networks, computing)
+	types = append(types, machines.attach(ctx, foundation{
+		config: c, etcd: etcd, engine: engine, people: people, identities: identities, roles: roles, networks: networks, computing: computing,
+		features: flags, box: box, metadata: metadata, front: front, tls: tlsConfig, authority: authority.PEM(), tenantID: tenant.ID, log: log,
+	})...)
+	for _, provider := range types {
 		if err := registry.Register(provider.Types()...); err != nil {
 			return err
 		}
@@ -240,7 +234,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	resumed := make(chan struct{})
 	group.Go(func() error {
 		defer close(resumed)
-		resume(ctx, kubernetes, aks, log)
+		machines.resume(ctx, log)
 		return nil
 	})
 	group.Go(func() error {
@@ -249,7 +243,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		// others' operations for so long and no longer.
 		select {
 		case <-resumed:
-		case <-clk.After(adoptionLimit):
+		case <-wall.After(adoptionLimit):
 			log.Warn("operations go on although some clusters aren't adopted yet")
 		case <-ctx.Done():
 		}
@@ -281,17 +275,6 @@ func openState(ctx context.Context, c config, log *slog.Logger) (*etcdserver.Ser
 // adoptionLimit is for how long operations wait for clusters to be adopted, which
 // takes less than a second where nothing is broken.
 const adoptionLimit = 30 * time.Second
-
-// resume takes up what an earlier process left: clusters that run or should,
-// then their listeners and relays. The front answers meanwhile.
-func resume(ctx context.Context, kubernetes *clusters.Engine, aks *containerservice.Provider, log *slog.Logger) {
-	if err := kubernetes.Adopt(ctx); err != nil && ctx.Err() == nil {
-		log.Error("some clusters can't be adopted", "error", err)
-	}
-	if err := aks.Resume(ctx); err != nil && ctx.Err() == nil {
-		log.Error("some clusters can't be resumed", "error", err)
-	}
-}
 
 func ignoreClosed(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {

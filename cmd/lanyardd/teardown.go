@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/store/etcdserver"
 )
 
@@ -46,12 +44,8 @@ func teardown(ctx context.Context, c config) error {
 	if err := claimRunDir(c.runDir, c.dataDir); err != nil {
 		return err
 	}
-	engine, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, Log: slog.Default()})
-	if err != nil {
+	if err := teardownMachinery(ctx, c); err != nil {
 		return err
-	}
-	if err := engine.Teardown(ctx); err != nil {
-		return fmt.Errorf("ending the clusters: %w", err)
 	}
 	if err := etcdserver.StopRunning(ctx, etcdDir(c), etcdRunDir(c)); err != nil {
 		return fmt.Errorf("ending etcd: %w", err)

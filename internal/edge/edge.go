@@ -30,6 +30,8 @@ type Options struct {
 	Graph http.Handler
 	// Issuers serves /oidc, what clusters publish as token issuers; nil means 404.
 	Issuers http.Handler
+	// Local serves /lanyard, what Azure has no counterpart of; nil means 404.
+	Local http.Handler
 	// Origins are the base URLs that clients reach us under
 	// ("https://localhost:8443"), the default first.
 	Origins []string
@@ -62,6 +64,7 @@ func New(o Options) http.Handler {
 		health:   &health{ready: o.Ready},
 		graph:    o.Graph,
 		issuers:  o.Issuers,
+		local:    o.Local,
 		entra:    o.Entra,
 	}
 	if front.graph == nil {
@@ -69,6 +72,9 @@ func New(o Options) http.Handler {
 	}
 	if front.issuers == nil {
 		front.issuers = http.NotFoundHandler()
+	}
+	if front.local == nil {
+		front.local = http.NotFoundHandler()
 	}
 	// From the outside in: what the access line says includes what recover answered.
 	var handler http.Handler = front
@@ -93,7 +99,7 @@ func Server(handler http.Handler, log *slog.Logger) *http.Server {
 
 // front chooses by the path's first segment who answers.
 type front struct {
-	arm, metadata, health, graph, issuers, entra http.Handler
+	arm, metadata, health, graph, issuers, local, entra http.Handler
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -116,6 +122,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 	case "healthz", "readyz":
 		f.health.ServeHTTP(w, r)
+	case "lanyard":
+		f.local.ServeHTTP(w, r)
 	case "v1.0":
 		f.graph.ServeHTTP(w, r)
 	case "oidc":

@@ -18,10 +18,7 @@ import (
 
 const (
 	metadataAddress = "169.254.169.254:80"
-	// platformAddress is Azure's address of the platform inside every VNet; ours
-	// serves ARM and the token service there.
 	platformAddress = "168.63.129.16:443"
-	platformOrigin  = "https://168.63.129.16"
 )
 
 // platform serves the cloud's own addresses inside virtual networks.

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+
+	"log/slog"
+
+	"github.com/lanyard-project/lanyard/internal/arm/ops"
+	"github.com/lanyard-project/lanyard/internal/directory"
+	"github.com/lanyard-project/lanyard/internal/imdsserver"
+	"github.com/lanyard-project/lanyard/internal/providers/authorization"
+	"github.com/lanyard-project/lanyard/internal/providers/compute"
+	"github.com/lanyard-project/lanyard/internal/providers/features"
+	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
+	"github.com/lanyard-project/lanyard/internal/providers/network"
+	"github.com/lanyard-project/lanyard/internal/seal"
+	"github.com/lanyard-project/lanyard/internal/store/etcdserver"
+)
+
+// What --clusters says.
+const (
+	clustersLocal = "local"
+	clustersNone  = "none"
+)
+
+// platformOrigin is Azure's address of the platform inside every VNet; ours serves
+// ARM and the token service there.
+const platformOrigin = "https://168.63.129.16"
+
+// machinery makes clusters real: processes, namespaces and networks of this
+// machine, which needs root and Linux. Without it all the rest works.
+type machinery interface {
+	// attach returns the providers of what runs on it.
+	attach(ctx context.Context, f foundation) []typed
+	// issuers serves what clusters publish for others to trust their tokens.
+	issuers() http.Handler
+	// resume takes up what an earlier process left.
+	resume(ctx context.Context, log *slog.Logger)
+	close()
+}
+
+// foundation is what clusters stand on in the cloud.
+type foundation struct {
+	config     config
+	etcd       *etcdserver.Server
+	engine     *ops.Engine
+	people     *directory.Directory
+	identities *managedidentity.Provider
+	roles      *authorization.Provider
+	networks   *network.Provider
+	computing  *compute.Provider
+	features   *features.Provider
+	box        *seal.Box
+	metadata   *imdsserver.Server
+	front      http.Handler
+	tls        *tls.Config
+	authority  []byte
+	tenantID   string
+	log        *slog.Logger
+}
+
+// noMachinery serves no clusters: --clusters=none.
+type noMachinery struct{}
+
+func (noMachinery) attach(context.Context, foundation) []typed { return nil }
+func (noMachinery) issuers() http.Handler                      { return http.NotFoundHandler() }
+func (noMachinery) resume(context.Context, *slog.Logger)       {}
+func (noMachinery) close()                                     {}
+
+// aksRules are containerservice.Rules, which exist where clusters do.
+type aksRules struct {
+	Of2020             bool
+	Strict             bool
+	WithholdNodeImages bool
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
+)
+
+// localMachinery runs clusters on this machine.
+type localMachinery struct {
+	engine  *clusters.Engine
+	version string
+	inside  *platform
+	aks     *containerservice.Provider
+}
+
+// initMachinery answers a re-execution of the program as the first process of a
+// node or control plane.
+func initMachinery() { clusters.Init() }
+
+// openMachinery finds what an operator got wrong before anything is started.
+func openMachinery(ctx context.Context, c config, log *slog.Logger) (machinery, error) {
+	if c.clusters == clustersNone {
+		return noMachinery{}, nil
+	}
+	version, err := kubernetesVersion(ctx, c.kubeDir)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return &localMachinery{engine: engine, version: version}, nil
+}
+
+func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
+	m.inside = &platform{engine: m.engine, metadata: f.metadata, front: f.front, tls: f.tls, log: f.log}
+	m.aks = containerservice.New(ctx, containerservice.Options{
+		Resources: f.engine, Engine: m.engine, Etcd: etcdUsers{f.etcd}, Platform: m.inside, Directory: f.people,
+		Identities: f.identities, Roles: f.roles, Addresses: f.networks, Instances: f.computing, Features: f.features, Box: f.box,
+		Rules: containerservice.Rules(f.config.aks), Log: f.log,
+		KubernetesVersion: m.version, TenantID: f.tenantID, IssuerBase: f.config.origin + "/oidc",
+		CACertificates: f.authority, Images: f.config.nodeImages, PauseImage: f.config.pauseImage, CgroupFolder: m.engine.CgroupFolder(),
+	})
+	return []typed{m.aks}
+}
+
+func (m *localMachinery) issuers() http.Handler { return m.aks.Issuers() }
+
+// resume takes up what an earlier process left: clusters that run or should,
+// then their listeners and relays. The front answers meanwhile.
+func (m *localMachinery) resume(ctx context.Context, log *slog.Logger) {
+	if err := m.engine.Adopt(ctx); err != nil && ctx.Err() == nil {
+		log.Error("some clusters can't be adopted", "error", err)
+	}
+	if err := m.aks.Resume(ctx); err != nil && ctx.Err() == nil {
+		log.Error("some clusters can't be resumed", "error", err)
+	}
+}
+
+func (m *localMachinery) close() {
+	if m.aks != nil {
+		m.aks.Close()
+		m.inside.Close()
+	}
+}
+
+// teardownMachinery ends every cluster of the data folder.
+func teardownMachinery(ctx context.Context, c config) error {
+	engine, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, Log: slog.Default()})
+	if err != nil {
+		return err
+	}
+	if err := engine.Teardown(ctx); err != nil {
+		return fmt.Errorf("ending the clusters: %w", err)
+	}
+	return nil
+}
