@@ -66,6 +66,7 @@ type fixture struct {
 	*testing.T
 	server        *httptest.Server
 	store         *store.Store
+	registry      *providers.Registry
 	engine        *ops.Engine
 	directory     *directory.Directory
 	authorization *authorization.Provider
@@ -105,7 +106,7 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 			done.Add(event)
 		}
 	}})
-	f := &fixture{T: t, store: s, engine: engine, clock: &shiftedClock{}, propagation: propagation,
+	f := &fixture{T: t, store: s, registry: registry, engine: engine, clock: &shiftedClock{}, propagation: propagation,
 		admin: providers.Caller{TenantID: tenant, ObjectID: ownerID, AppID: ownerID, Type: "Application"}}
 
 	box, err := seal.New(bytes.Repeat([]byte{7}, 32))
