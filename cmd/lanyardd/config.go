@@ -29,6 +29,7 @@ type config struct {
 	adminCredentialFile      string
 	nodeImages               []string
 	pauseImage               string
+	dnsImage                 string
 	aks                      aksRules
 	clusters                 string
 	clock                    string
@@ -56,6 +57,7 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&c.nodeImages, "node-image", nil, "image archive that every node imports (repeatable)")
 	flags.StringArrayVar(&c.trustedIssuers, "trusted-issuer", nil, "host or host:port of a token issuer, for federated credentials, that may have a private address (repeatable)")
 	flags.StringVar(&c.issuerCAFile, "issuer-ca-file", "", "certificates (PEM) to believe token issuers by, beside the system's")
+	flags.StringVar(&c.dnsImage, "dns-image", "", "name of the image, one of --node-image, of the name server that every cluster gets; empty: none")
 	flags.StringVar(&c.pauseImage, "pause-image", "registry.k8s.io/pause:3.10", "name of the image, one of --node-image, that holds a pod's namespaces")
 	flags.BoolVar(&c.aks.Of2020, "aks-rules-of-2020", false, "AKS as it was in 2020: identities of clusters can't change, own ones are previews, and one that names none gets a service principal")
 	flags.BoolVar(&c.aks.Strict, "aks-strict-checks", false, "AKS's permission checks also where the documented walk-throughs contradict them")

@@ -45,7 +45,7 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 		Identities: f.identities, Roles: f.roles, Addresses: f.networks, Instances: f.computing, Features: f.features, Box: f.box,
 		Rules: containerservice.Rules(f.config.aks), Log: f.log,
 		KubernetesVersion: m.version, TenantID: f.tenantID, IssuerBase: f.config.origin + "/oidc",
-		CACertificates: f.authority, Images: f.config.nodeImages, PauseImage: f.config.pauseImage, CgroupFolder: m.engine.CgroupFolder(),
+		CACertificates: f.authority, Images: f.config.nodeImages, PauseImage: f.config.pauseImage, DNSImage: f.config.dnsImage, CgroupFolder: m.engine.CgroupFolder(),
 	})
 	return []typed{m.aks}
 }

@@ -105,6 +105,7 @@ func (c *Cloud) flags() []string {
 		"--data-dir=" + c.DataDir(), "--run-dir=" + c.RunDir(), "--kube-dir=" + filepath.Join(c.Build, "kube"),
 		"--listen=" + c.Listen, "--origin=" + c.Origin(), "--admin-credential-file=" + c.credentialFile(),
 		"--pause-image=" + PauseImage,
+		"--dns-image=" + DNSImage,
 	}
 	for _, file := range c.imageFiles() {
 		flags = append(flags, "--node-image="+file)

@@ -11,6 +11,8 @@ import (
 const (
 	// PauseImage holds a pod's namespaces.
 	PauseImage = "registry.k8s.io/pause:3.10"
+	// DNSImage is the name server of clusters.
+	DNSImage = "registry.k8s.io/coredns/coredns:v1.13.1"
 	// MICImage and NMIImage are what the chart's default values name.
 	MICImage = "localhost/lanyard/mic:0.1.0"
 	NMIImage = "localhost/lanyard/nmi:0.1.0"
@@ -28,7 +30,7 @@ const nonRoot = "65532:65532"
 // imageFiles are the archives that every node imports, by file name.
 func (c *Cloud) imageFiles() []string {
 	var files []string
-	for _, name := range []string{"pause", "mic", "nmi", "demo"} {
+	for _, name := range []string{"pause", "coredns", "mic", "nmi", "demo"} {
 		files = append(files, filepath.Join(c.ImagesDir(), name+".tar"))
 	}
 	return files
@@ -49,10 +51,11 @@ func (c *Cloud) PackImages() error {
 	demo.Files = append(demo.Files, images.Certificates(authority))
 	demo.Env = append(demo.Env, "ARM_ENDPOINT="+platformOrigin)
 	for name, image := range map[string]images.Image{
-		"pause": images.Program(PauseImage, filepath.Join(c.Build, "kube", "pause")),
-		"mic":   mic,
-		"nmi":   images.Program(NMIImage, filepath.Join(c.Build, "bin", "nmi")),
-		"demo":  demo,
+		"pause":   images.Program(PauseImage, filepath.Join(c.Build, "kube", "pause")),
+		"coredns": images.Program(DNSImage, filepath.Join(c.Build, "kube", "coredns")),
+		"mic":     mic,
+		"nmi":     images.Program(NMIImage, filepath.Join(c.Build, "bin", "nmi")),
+		"demo":    demo,
 	} {
 		if _, err := images.PackFile(filepath.Join(c.ImagesDir(), name+".tar"), image); err != nil {
 			return fmt.Errorf("packing %s: %w", image.Ref, err)

@@ -37,6 +37,7 @@ func (p *Provider) reconcilePlan() providers.Plan {
 			{Name: "network", Run: p.step("ReconcileNetworkError", short, p.ensureNetwork)},
 			{Name: "control-plane", Run: p.step("ReconcileControlPlaneError", long, p.ensureControlPlane)},
 			{Name: "issuer", Run: p.step("ReconcileOIDCIssuerError", short, p.publishKeys)},
+			{Name: "dns", Run: p.step("ReconcileDNSError", short, p.ensureDNS)},
 			{Name: "nodes", Run: p.step("ReconcileNodesError", long, p.ensureNodes)},
 			{Name: "roll", Run: p.step("UpgradeFailed", long, p.roll)},
 			{Name: "surplus", Run: p.step("ReconcileAgentPoolError", long, p.removeSurplus)},

@@ -42,6 +42,8 @@ type Options struct {
 	// Images are the archives that every node gets, and PauseImage the name of the one that holds a pod's namespaces.
 	Images     []string
 	PauseImage string
+	// DNSImage is the name of the image, one of Images, of the clusters' name server; "" leaves clusters without one.
+	DNSImage string
 	// CgroupFolder is where nodes have the cgroup version 2 hierarchy, where that isn't what containers see by themselves.
 	CgroupFolder string
 }

@@ -149,6 +149,10 @@ func recipes() []recipe {
 			pkg: "github.com/containernetworking/plugins/plugins/" + p, symbols: cni,
 		})
 	}
+	all = append(all, recipe{
+		name: "coredns", about: "the name server of clusters", out: "kube/coredns",
+		dir: "kube/coredns", module: "github.com/coredns/coredns", pkg: ".",
+	})
 	for i := range all {
 		all[i].group = "kube"
 	}
