@@ -127,7 +127,7 @@ func (w *world) snapshot() map[string]any {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for kind, value := range map[string]any{"vnets": w.vnets, "planes": w.planes, "nodes": w.nodes, "etcd": w.etcd, "served": w.served} {
+	for kind, value := range map[string]any{"vnets": w.vnets, "planes": w.planes, "nodes": w.nodes, "etcd": w.etcd, "served": w.served, "sets": w.sets} {
 		raw, err := json.Marshal(value)
 		if err != nil {
 			w.t.Fatal(err)
@@ -147,6 +147,7 @@ var fleeting = []struct {
 	{regexp.MustCompile(`-[0-9a-f]{8}\.(portal\.)?hcp\.`), "-UNIQUE.${1}hcp."},
 	{regexp.MustCompile(`"unique":"[0-9a-f]{8}"`), `"unique":"UNIQUE"`},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+	{regexp.MustCompile(`[0-9a-f]{20}\.westus2`), "ZONE"},
 	{regexp.MustCompile(`[0-9a-f]{24,}`), "HEX"},
 	{regexp.MustCompile(`198\.1[89]\.\d+\.\d+`), "PUBLICIP"},
 	{regexp.MustCompile(`[A-Za-z0-9+/]{100,}=*`), "BASE64"},

@@ -12,14 +12,26 @@ import (
 // it again, and wants the state of a life without a crash.
 func TestCrashAtEveryPoint(t *testing.T) {
 	update := strings.Replace(simple, `[{"name":"nodepool1","count":2`, `[{"name":"more","count":1},{"name":"nodepool1","count":1`, 1)
+	there := func(p *process) { p.create("demo", simple) }
+	withIdentities := func(p *process) {
+		there(p)
+		p.update("demo", podIdentities(true, entry("one", p.badge("app", p.get(clusterID("demo"))), "")))
+		p.update("demo", change(`"addonProfiles":{"httpApplicationRouting":{"enabled":true}}`))
+	}
+	const exchanged = `"addonProfiles":{"httpApplicationRouting":{"enabled":false},"azureKeyvaultSecretsProvider":{"enabled":true}},"podIdentityProfile":{"enabled":true,"userAssignedIdentities":[`
 	for _, phase := range []struct {
 		name   string
-		before string // a cluster that is there already
+		every  int              // how many points lie between two deaths: steps that another phase has died in needn't be all died in again
+		before func(p *process) // what is there already
 		act    func(p *process)
 	}{
-		{"create", "", func(p *process) { _, _, _ = p.put(clusterID("demo"), simple) }},
-		{"update", simple, func(p *process) { _, _, _ = p.put(clusterID("demo"), update) }},
-		{"delete", simple, func(p *process) { p.delete(clusterID("demo")) }},
+		{"create", 1, func(*process) {}, func(p *process) { _, _, _ = p.put(clusterID("demo"), simple) }},
+		{"update", 1, there, func(p *process) { _, _, _ = p.put(clusterID("demo"), update) }},
+		{"exchange identities", 3, func(p *process) { withIdentities(p); p.badge("other", p.get(clusterID("demo"))) }, func(p *process) {
+			_, _, _ = p.put(clusterID("demo"), change(exchanged+entry("two", p.badge("other", nil), "")+"]}"))
+		}},
+		{"delete", 1, there, func(p *process) { p.delete(clusterID("demo")) }},
+		{"delete with identities", 4, withIdentities, func(p *process) { p.delete(clusterID("demo")) }},
 	} {
 		t.Run(phase.name, func(t *testing.T) {
 			undisturbed, points := life(t, phase.before, phase.act, 0)
@@ -28,7 +40,7 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			}
 			var lives errgroup.Group
 			lives.SetLimit(livesAtOnce)
-			for at := 1; at <= points && !t.Failed(); at++ {
+			for at := 1; at <= points && !t.Failed(); at += phase.every {
 				lives.Go(func() error {
 					state, _ := life(t, phase.before, phase.act, at)
 					if diff := cmp.Diff(undisturbed, state); diff != "" {
@@ -45,18 +57,16 @@ func TestCrashAtEveryPoint(t *testing.T) {
 // livesAtOnce: a life is mostly waiting.
 const livesAtOnce = 6
 
-func life(t *testing.T, before string, act func(*process), killAt int) (map[string]any, int) {
+func life(t *testing.T, before, act func(*process), killAt int) (map[string]any, int) {
 	t.Helper()
-	w := newWorld(t)
-	if before != "" {
-		p := w.start()
-		p.create("demo", before)
-		p.stop()
-	}
+	w := registered(newWorld(t))
+	p := w.start()
+	before(p)
+	p.stop()
 	w.mu.Lock()
 	w.points, w.killAt = 0, killAt
 	w.mu.Unlock()
-	p := w.start()
+	p = w.start()
 	act(p)
 	finished := p.settle(clusterID("demo"))
 	p.stop()
