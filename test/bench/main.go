@@ -83,7 +83,7 @@ func run(ctx context.Context, out, build, dir, listen, chart string) error {
 func (b *bench) measure(ctx context.Context) ([]row, error) {
 	var rows []row
 	var errs []error
-	for _, part := range []func(context.Context) ([]row, error){b.tokenHit, b.mint, b.podsToToken} {
+	for _, part := range []func(context.Context) ([]row, error){b.tokenHit, b.serving, b.mint, b.podsToToken} {
 		if err := ctx.Err(); err != nil {
 			return rows, errors.Join(append(errs, err)...)
 		}

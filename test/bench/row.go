@@ -14,14 +14,21 @@ import (
 // The names of the rows. Readers of the file compare runs by them.
 const (
 	tokenHitVsNoop     = "nmi_token_hit_vs_noop"
+	tokenHitFlat       = "nmi_token_hit_5000_vs_1_identities"
+	connectionP50      = "nmi_new_connection_added_p50"
+	connectionP99      = "nmi_new_connection_added_p99"
+	coldToken          = "nmi_cold_token_added_p50"
+	assignedToToken    = "nmi_assigned_to_first_token_max"
+	agentMemory        = "nmi_rss_250_pods"
 	mintVsRSA2048      = "sts_mint_vs_rsa2048"
 	podToFirstTokenP50 = "pod_created_to_first_token_p50"
 	podToFirstTokenP99 = "pod_created_to_first_token_p99"
 )
 
 const (
-	ratio   = "ratio"
-	seconds = "seconds"
+	ratio     = "ratio"
+	seconds   = "seconds"
+	mebibytes = "MiB"
 )
 
 // row is one measured value: numerator over denominator.
@@ -43,7 +50,9 @@ func newRow(name, unit string, numerator, denominator float64, about string) row
 // missing reports the rows that a complete run has and this one hasn't.
 func missing(rows []row) error {
 	var names []string
-	for _, name := range []string{tokenHitVsNoop, mintVsRSA2048, podToFirstTokenP50, podToFirstTokenP99} {
+	for _, name := range []string{
+		tokenHitVsNoop, tokenHitFlat, connectionP50, connectionP99, coldToken, assignedToToken, agentMemory, mintVsRSA2048, podToFirstTokenP50, podToFirstTokenP99,
+	} {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.Name == name }) {
 			names = append(names, name)
 		}

@@ -121,15 +121,23 @@ type asker struct {
 }
 
 func newAsker(from *namespace) (*asker, error) {
+	a, _, err := newAskerTimed(from)
+	return a, err
+}
+
+// newAskerTimed also says when it began to connect, once inside the namespace.
+func newAskerTimed(from *namespace) (a *asker, began time.Time, err error) {
 	var conn net.Conn
-	var err error
-	from.do(func() { conn, err = net.DialTimeout("tcp4", metadataIP+":80", 5*time.Second) })
+	from.do(func() {
+		began = time.Now()
+		conn, err = net.DialTimeout("tcp4", metadataIP+":80", 5*time.Second)
+	})
 	if err != nil {
-		return nil, err
+		return nil, began, err
 	}
 	path := strings.TrimPrefix(tokenURL, "http://"+metadataIP)
 	return &asker{conn: conn, reader: bufio.NewReader(conn), request: []byte("GET " + path + " HTTP/1.1\r\nHost: " + metadataIP +
-		"\r\nUser-Agent: Go-http-client/1.1\r\nMetadata: true\r\nAccept-Encoding: gzip\r\n\r\n")}, nil
+		"\r\nUser-Agent: Go-http-client/1.1\r\nMetadata: true\r\nAccept-Encoding: gzip\r\n\r\n")}, began, nil
 }
 
 func (a *asker) ask() error {
