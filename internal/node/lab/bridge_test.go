@@ -250,7 +250,10 @@ func checksum(data []byte) uint16 {
 }
 
 // redirected counts the connections that went to the proven port.
-func (w *world) redirected() (packets int) {
+func (w *world) redirected() (packets int) { return w.redirectedTo("2579") }
+
+// redirectedTo counts those that came from pods' interfaces and went to a port.
+func (w *world) redirectedTo(port string) (packets int) {
 	w.t.Helper()
 	var output []byte
 	w.node.do(func() {
@@ -259,7 +262,7 @@ func (w *world) redirected() (packets int) {
 		w.node.must(err, "listing the rules: "+string(output))
 	})
 	for line := range strings.SplitSeq(string(output), "\n") {
-		if _, after, ok := strings.Cut(line, "counter packets "); ok && strings.Contains(line, ":2579") {
+		if _, after, ok := strings.Cut(line, "counter packets "); ok && strings.Contains(line, ":"+port) {
 			_, err := fmt.Sscan(after, &packets)
 			w.node.must(err, "reading "+line)
 		}
