@@ -75,11 +75,16 @@ func (p *Provider) nmiObjects(n networkProfile, exceptionNamespaces []string) ([
 		nmi["podNetwork"] = "bridge"
 	}
 	if p.CgroupFolder != "" {
-		nmi["cgroupFolder"] = p.CgroupFolder
+		// the nodes have version 1 as well, where containers see the node's groups without more rights
+		nmi["cgroupFolder"], nmi["rulesPrivileged"] = p.CgroupFolder, false
 	}
 	rendered, err := helmchart.Render(charts.Lanyard, "lanyard", helmchart.Release{
 		Name: podIdentityRelease, Namespace: addonExceptionNamespace, KubernetesVersion: p.KubernetesVersion,
-		Values: map[string]any{"operationMode": "managed", "fullnameOverride": podIdentityRelease, "nmi": nmi},
+		Values: map[string]any{
+			"operationMode": "managed", "fullnameOverride": podIdentityRelease, "nmi": nmi,
+			// AKS leaves policies against NET_RAW to those who set the cluster up; the rules hold spoofers off either way.
+			"requireDropNetRaw": map[string]any{"enabled": "false"},
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("rendering nmi: %w", err)
