@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/lanyard-project/lanyard/internal/cli/command"
@@ -29,8 +31,13 @@ func run(line []string) int {
 		fmt.Fprintln(os.Stderr, "ERROR:", err)
 		return 1
 	}
+	name, table := "lanyard", command.Join(groups.Table(), life.Table(), command.CompletionCommands(groups.Names), command.ManCommand())
+	// kubectl runs a program of this name for `kubectl lanyard`.
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-lanyard") {
+		name, table = "kubectl lanyard", life.Plugin()
+	}
 	program := &command.Program{
-		Name: "lanyard", Version: version(), Table: command.Join(groups.Table(), life.Table()),
+		Name: name, Version: version(), Table: table,
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Folder: folder,
 		Interactive: command.IsTerminal(os.Stdin),
 		Color:       command.IsTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",

@@ -67,7 +67,11 @@ func (p *Program) groupHelp(path string) {
 	}
 	var groups, commands []string
 	for _, word := range p.tree.Children(path) {
-		if p.tree.Command(strings.TrimSpace(path+" "+word)) != nil {
+		full := strings.TrimSpace(path + " " + word)
+		if c := p.command(full); c != nil && c.Hidden {
+			continue
+		}
+		if p.tree.Command(full) != nil {
 			commands = append(commands, word)
 		} else {
 			groups = append(groups, word)

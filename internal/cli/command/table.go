@@ -19,6 +19,8 @@ type Command struct {
 	NoWait bool
 	// Raw commands read what follows their words themselves (`lanyard az -- …`).
 	Raw bool
+	// Hidden commands aren't listed.
+	Hidden bool
 	// Table makes the rows of -o table; nil leaves it to the rules of az.
 	Table func(answer any) any
 	// Run returns the document to print; nil prints nothing.

@@ -12,7 +12,7 @@ import (
 
 // Table is all commands of this package.
 func Table() command.Table {
-	return command.Join(demoCommand(), upCommand(), downCommand(), statusCommand(), logsCommand(), envCommand(), azCommand(), doctorCommand())
+	return command.Join(demoCommand(), upCommand(), downCommand(), statusCommand(), logsCommand(), envCommand(), azCommand(), doctorCommand(), whyCommand(), tokenCommand(), bindingsCommand(), clockCommand())
 }
 
 type argument = grammar.Argument

@@ -26,6 +26,7 @@ func upCommand() command.Table {
 		Arguments: append(cloudArguments(),
 			grammar.Flag("--foreground", "Stay, show the log, and take the cloud down at Ctrl-C."),
 			grammar.Flag("--clean", "Remove what was there before."),
+			grammar.Arg("--clock", "real, or movable: then `clock move` moves the cloud's time.").Choices("real", "movable"),
 			grammar.Flag("--no-login", "Leave the current cloud and sign-in as they are.")),
 		Examples: []command.Example{
 			{Title: "Start it and make a cluster.", Line: "lanyard up\nlanyard group create -n myResourceGroup -l eastus\nlanyard aks create -g myResourceGroup -n myAKSCluster --node-count 1 --generate-ssh-keys"},
@@ -39,6 +40,7 @@ func up(ctx context.Context, c *command.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	clockFlags(c, cloud)
 	p := &progress{out: c.Program.Out, color: c.Program.Color}
 	if c.On("clean") {
 		if err := p.step("removing what was there", func() error { return cloud.Down(ctx) }); err != nil {

@@ -173,3 +173,6 @@ func (f Folder) Forget(cloud string) error {
 	}
 	return f.remove(tokensFile)
 }
+
+// ForgetTokens drops all tokens; the next command signs in again.
+func (f Folder) ForgetTokens() error { return f.remove(tokensFile) }
