@@ -32,6 +32,7 @@ build: ## Our own programs into build/bin: lanyardd, lanyard, mic, nmi, demo
 	@mkdir -p $(BUILD)/bin
 	@for p in $(PROGRAMS); do test -x $(BUILD)/bin/$$p || { echo "building $(PROGRAMS): with empty caches 3 to 6 minutes on two cores"; break; }; done
 	@$(GO_BUILD) -o $(BUILD)/bin/ $(PROGRAMS:%=./cmd/%)
+	@ln -sf lanyard $(BUILD)/bin/kubectl-lanyard
 
 .PHONY: kube
 kube: ## Kubernetes, etcd, containerd, runc, CNI plugins into build/kube (first time: minutes)

@@ -31,7 +31,7 @@ func run(line []string) int {
 		fmt.Fprintln(os.Stderr, "ERROR:", err)
 		return 1
 	}
-	name, table := "lanyard", command.Join(groups.Table(), life.Table(), command.CompletionCommands(groups.Names), command.ManCommand())
+	name, table := "lanyard", command.Join(groups.Table(), life.Table(), command.CompletionCommands(groups.Names), command.ManCommand(), command.FindCommand())
 	// kubectl runs a program of this name for `kubectl lanyard`.
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-lanyard") {
 		name, table = "kubectl lanyard", life.Plugin()
