@@ -15,7 +15,7 @@ import (
 
 // How much is enough: a few pods for every run of the tests, a thousand and an agent with the race detector for make lab.
 var (
-	churned = flag.Int("churned", 16, "pods that come and go in the churn tests")
+	churned = flag.Int("churned", 8, "pods that come and go in the churn tests")
 	racing  = flag.Bool("racing", false, "build the agent with the race detector")
 )
 
