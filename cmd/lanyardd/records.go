@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/activity"
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
+	"github.com/lanyard-project/lanyard/internal/edge"
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
 	"github.com/lanyard-project/lanyard/internal/obs/record"
 	"github.com/lanyard-project/lanyard/internal/providers"
@@ -20,6 +22,26 @@ func recordCall(log *record.Log, done *activity.Log) func(pipeline.Entry) {
 		log.Decision(record.Decision{
 			CorrelationID: e.CorrelationID, RequestID: e.RequestID, TenantID: e.Caller.TenantID, Caller: e.Caller.ObjectID, AppID: e.Caller.AppID,
 			Method: e.Method, Path: e.Path, Action: e.Action, Scope: e.Scope, Allowed: e.Allowed, Assignment: e.Reason, Status: e.Status, Code: e.Code,
+			Called: e.Called, APIVersion: e.APIVersion, UserAgent: e.UserAgent,
+		})
+	}
+}
+
+// recordRequest writes the requests that the pipeline doesn't see. Asking whether
+// lanyardd is well says nothing about anybody.
+func recordRequest(log *record.Log) func(edge.Access) {
+	return func(a edge.Access) {
+		first, _, _ := strings.Cut(strings.TrimPrefix(a.Path, "/"), "/")
+		switch strings.ToLower(first) {
+		case "subscriptions", "providers", "tenants", "debug", "healthz", "readyz":
+			return
+		}
+		client := a.Library
+		if client == "" {
+			client = a.UserAgent
+		}
+		log.Request(record.Request{
+			CorrelationID: a.CorrelationID, RequestID: a.RequestID, Method: a.Method, Path: a.Path, Status: a.Status, UserAgent: client, Remote: a.Remote,
 		})
 	}
 }

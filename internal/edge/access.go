@@ -21,6 +21,8 @@ type Access struct {
 	Bytes         int64         `json:"bytes"`
 	Duration      time.Duration `json:"duration"`
 	UserAgent     string        `json:"userAgent,omitempty"`
+	// Library is what MSAL calls itself, which leaves the user agent to its HTTP client.
+	Library string `json:"library,omitempty"`
 }
 
 // access tells of each request once it was answered.
@@ -32,12 +34,23 @@ func access(clk clock.PassiveClock, tell func(Access), next http.Handler) http.H
 			named := idsOf(r)
 			tell(Access{
 				Time: start.UTC(), RequestID: named.request, CorrelationID: named.correlation, Remote: r.RemoteAddr, Host: r.Host,
-				Method: r.Method, Path: path, Status: seen.status, Bytes: seen.bytes, Duration: clk.Since(start), UserAgent: r.UserAgent(),
+				Method: r.Method, Path: path, Status: seen.status, Bytes: seen.bytes, Duration: clk.Since(start), UserAgent: clip(r.UserAgent()), Library: clip(library(r)),
 			})
 		}()
 		next.ServeHTTP(seen, r)
 	})
 }
+
+func library(r *http.Request) string {
+	sku := r.Header.Get("x-client-SKU")
+	if version := r.Header.Get("x-client-Ver"); sku != "" && version != "" {
+		return sku + "/" + version
+	}
+	return sku
+}
+
+// clip bounds what a client calls itself.
+func clip(name string) string { return name[:min(len(name), 256)] }
 
 // observed remembers what was answered.
 type observed struct {

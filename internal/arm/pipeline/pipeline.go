@@ -112,6 +112,7 @@ func (p *Pipeline) Handle(ctx context.Context, in Call) rest.Response {
 	}
 	entry.Status = response.Status
 	entry.Duration = p.Clock.Since(start)
+	c.describe()
 	p.Record(entry)
 	return response
 }

@@ -22,5 +22,10 @@ type Entry struct {
 	Status        int              `json:"status"`
 	Code          string           `json:"code,omitempty"` // of an error
 	Operation     string           `json:"operation,omitempty"`
-	Duration      time.Duration    `json:"duration"`
+	// Called is what was called, without the names in its path
+	// ("PUT Microsoft.Network/virtualNetworks"); for what isn't served, the path's own words.
+	Called     string        `json:"called,omitempty"`
+	APIVersion string        `json:"apiVersion,omitempty"`
+	UserAgent  string        `json:"userAgent,omitempty"` // empty for calls of the cloud itself
+	Duration   time.Duration `json:"duration"`
 }

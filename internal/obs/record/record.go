@@ -80,6 +80,21 @@ type Decision struct {
 	Code          string `json:"code,omitempty"`
 	Reason        string `json:"reason,omitempty"`
 	Remote        string `json:"remote,omitempty"`
+	Called        string `json:"called,omitempty"` // what, without names: "PUT Microsoft.Network/virtualNetworks"
+	APIVersion    string `json:"apiVersion,omitempty"`
+	UserAgent     string `json:"userAgent,omitempty"`
+}
+
+// Request is one that isn't ARM's: to Graph, to the token service, or for what
+// clients learn the cloud by. It has no query.
+type Request struct {
+	CorrelationID string `json:"correlationId,omitempty"`
+	RequestID     string `json:"requestId,omitempty"`
+	Method        string `json:"method"`
+	Path          string `json:"path"`
+	Status        int    `json:"status"`
+	UserAgent     string `json:"userAgent,omitempty"`
+	Remote        string `json:"remote,omitempty"`
 }
 
 // Token is an answer of the token service or the metadata service.
@@ -110,6 +125,15 @@ func (l *Log) Decision(d Decision) {
 		Kind string    `json:"kind"`
 		Decision
 	}{l.now(), "decision", d})
+}
+
+// Request records a request that has no other entry.
+func (l *Log) Request(r Request) {
+	l.write(struct {
+		Time time.Time `json:"time"`
+		Kind string    `json:"kind"`
+		Request
+	}{l.now(), "request", r})
 }
 
 // Token records an issued or refused token.
