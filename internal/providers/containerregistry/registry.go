@@ -80,7 +80,7 @@ func (p *Provider) Types() []*providers.Type {
 		},
 		Admit: stampCreation,
 	}
-	return shape.Compile(p.cfg.Deps, p.registries(), scopeMaps, tokens)
+	return shape.Compile(p.cfg.Deps, p.registries(), scopeMaps, tokens, p.replications())
 }
 
 func (p *Provider) registries() shape.Kind {
