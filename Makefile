@@ -84,15 +84,26 @@ lint: tools/golangci-lint ## golangci-lint with the list of .golangci.yml
 	@GOFLAGS= $(BUILD)/tools/golangci-lint run ./...
 
 .PHONY: generate
-generate: tools/controller-gen ## Write generated code: deep copies, CRDs, RBAC
+generate: tools/controller-gen ## Write what is generated: deep copies, CRDs, RBAC, the page of compatibility
 	@$(BUILD)/tools/controller-gen object crd rbac:roleName=mic paths='./api/v1;./internal/cluster' \
 		output:crd:artifacts:config=config/crd output:rbac:artifacts:config=config/rbac
 	@cp config/crd/*.yaml charts/lanyard/crds/
+	@GOFLAGS= $(GO) run -trimpath -buildvcs=false ./test/ledger page
 
 .PHONY: verify
 verify: generate ## Generated code is what is committed
-	@git diff --exit-code -- api config charts || { echo "generated files differ: run make generate and commit them" >&2; exit 1; }
-	@test -z "$$(git status --porcelain -- api config charts)" || { git status --short -- api config charts; exit 1; }
+	@git diff --exit-code -- api config charts docs/compatibility.md || { echo "generated files differ: run make generate and commit them" >&2; exit 1; }
+	@test -z "$$(git status --porcelain -- api config charts docs/compatibility.md)" || { git status --short -- api config charts docs/compatibility.md; exit 1; }
+
+.PHONY: conformance
+conformance: kube build ## Azure's own SDKs and MSAL against a lanyardd, and whether the ledger of compatibility still holds
+	@cd conformance && $(GO_TEST) -count=1 ./...
+	@GOFLAGS= $(GO) run -trimpath -buildvcs=false ./test/ledger compare conformance
+
+.PHONY: ledger
+ledger: ## What the last runs of conformance and e2e have shown, into docs/compatibility
+	@GOFLAGS= $(GO) run -trimpath -buildvcs=false ./test/ledger collect
+	@GOFLAGS= $(GO) run -trimpath -buildvcs=false ./test/ledger page
 
 .PHONY: e2e-short
 e2e-short: programs ## The main job with lanyardd killed while it creates the cluster
