@@ -2,6 +2,8 @@ package rig
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -71,6 +73,11 @@ func (c *Cloud) end(t testing.TB, before local.Footprint) {
 	if t.Failed() {
 		t.Logf("the end of lanyardd's log:\n%s", tail(c.LogFile(), 40))
 	}
+	if !t.Failed() {
+		if err := c.keepRecord(t.Name()); err != nil {
+			t.Errorf("keeping the record for the ledger: %v", err)
+		}
+	}
 	if err := c.Down(ctx); err != nil {
 		t.Errorf("taking the cloud down: %v", err)
 		return
@@ -83,6 +90,17 @@ func (c *Cloud) end(t testing.TB, before local.Footprint) {
 	for _, line := range after.Left(before) {
 		t.Errorf("the machine isn't as it was before: %s", line)
 	}
+}
+
+// keepRecord leaves what the clients used in build/records, from where docs/compatibility.md is made. A test that failed
+// proves nothing, and leaves none.
+func (c *Cloud) keepRecord(test string) error {
+	record, err := os.ReadFile(filepath.Join(c.DataDir(), "record", "record.jsonl"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	records := filepath.Join(c.Build, "records")
+	return errors.Join(err, os.MkdirAll(records, 0o755), os.WriteFile(filepath.Join(records, test+".jsonl"), record, 0o600))
 }
 
 // sourceTree is the folder of the module that the test belongs to.

@@ -1,0 +1,117 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+// Terraform is the real terraform with a provider binary that the user named, in a working folder of its own.
+type Terraform struct {
+	dir string
+	env []string
+}
+
+// ProviderVariable names the environment variable for a binary of terraform-provider-azurerm, which has no package
+// that could be installed from here.
+const ProviderVariable = "TF_AZURERM"
+
+// releasedVersion is in the file names of released providers.
+var releasedVersion = regexp.MustCompile(`_v(4\.\d+\.\d+)`)
+
+// Terraform prepares a folder with the configuration of another. It is nil where no provider is at hand, and has then
+// said so loudly.
+func (c *Cloud) Terraform(t testing.TB, configuration string) *Terraform {
+	t.Helper()
+	provider := os.Getenv(ProviderVariable)
+	program, err := exec.LookPath("terraform")
+	if provider == "" || err != nil {
+		fmt.Fprintf(os.Stderr, "\n!!! %s DID NOT RUN: it needs terraform in the path and %s naming a binary of terraform-provider-azurerm 4.x\n\n", t.Name(), ProviderVariable)
+		return nil
+	}
+	version := "4.81.0"
+	if found := releasedVersion.FindStringSubmatch(filepath.Base(provider)); found != nil {
+		version = found[1]
+	}
+	if provider, err = filepath.Abs(provider); err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	tf := &Terraform{dir: filepath.Join(root, "work")}
+	mirror := filepath.Join(root, "mirror")
+	plugins := filepath.Join(mirror, "registry.terraform.io", "hashicorp", "azurerm", version, "linux_amd64")
+	settings := filepath.Join(root, "terraform.rc")
+	if err := errors.Join(
+		os.CopyFS(tf.dir, os.DirFS(configuration)),
+		os.MkdirAll(plugins, 0o700),
+		os.Symlink(provider, filepath.Join(plugins, "terraform-provider-azurerm_v"+version)),
+		os.WriteFile(settings, fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror), 0o600),
+	); err != nil {
+		t.Fatal(err)
+	}
+	vars, err := c.Environment("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tf.env = append(tf.env, "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"), "HOME="+root, "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
+	for _, v := range vars {
+		tf.env = append(tf.env, v[0]+"="+v[1])
+	}
+	tf.Must(t, "init", "-no-color")
+	return tf
+}
+
+// Must runs terraform and returns what it printed.
+func (tf *Terraform) Must(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := tf.run(t.Context(), args...)
+	if err != nil {
+		t.Fatalf("terraform %s: %v\n%s", args[0], err, tailOf(out))
+	}
+	return out
+}
+
+// Apply makes what the configuration says.
+func (tf *Terraform) Apply(t testing.TB) {
+	t.Helper()
+	tf.Must(t, "apply", "-auto-approve", "-no-color")
+}
+
+// Settled fails if a plan wants to change anything.
+func (tf *Terraform) Settled(t testing.TB) {
+	t.Helper()
+	if out, err := tf.run(t.Context(), "plan", "-detailed-exitcode", "-no-color"); err != nil {
+		t.Errorf("a second plan isn't empty: %v\n%s", err, tailOf(out))
+	}
+}
+
+// Change replaces a text in a file of the configuration.
+func (tf *Terraform) Change(t testing.TB, file string, change func(string) string) {
+	t.Helper()
+	file = filepath.Join(tf.dir, file)
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := change(string(before))
+	if after == string(before) {
+		t.Fatalf("%s didn't change", file)
+	}
+	if err := os.WriteFile(file, []byte(after), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (tf *Terraform) run(ctx context.Context, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, "terraform", args...)
+	command.Dir, command.Env = tf.dir, tf.env
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+func tailOf(out string) string { return out[max(0, len(out)-4000):] }

@@ -1,0 +1,53 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armresources"
+
+	"github.com/lanyard-project/lanyard/test/e2e/rig"
+)
+
+// TestTerraformCluster applies the Terraform example of seed 002, changes its node count, and destroys it.
+func TestTerraformCluster(t *testing.T) {
+	cloud := rig.Start(t)
+	tf := cloud.Terraform(t, "testdata/terraform/kubelet")
+	if tf == nil {
+		return
+	}
+	tf.Apply(t)
+	tf.Settled(t)
+	tf.Change(t, "main.tf", func(text string) string { return strings.Replace(text, "node_count = 1", "node_count = 2", 1) })
+	tf.Apply(t)
+	made, err := cloud.Clusters(t).Get(t.Context(), "aks-rg", "aks-kubelet", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if count := *made.Properties.AgentPoolProfiles[0].Count; count != 2 {
+		t.Errorf("the pool has %d nodes, want 2", count)
+	}
+	tf.Settled(t)
+	tf.Must(t, "destroy", "-auto-approve", "-no-color")
+}
+
+// TestTerraformResources applies what stands around clusters; no second plan finds anything to do, and nothing is left.
+func TestTerraformResources(t *testing.T) {
+	cloud := rig.Start(t)
+	tf := cloud.Terraform(t, "testdata/terraform/resources")
+	if tf == nil {
+		return
+	}
+	tf.Apply(t)
+	tf.Settled(t)
+	tf.Must(t, "destroy", "-auto-approve", "-no-color")
+	groups, err := armresources.NewResourceGroupsClient(cloud.Admin.SubscriptionID, cloud.Credential, cloud.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, err := groups.CheckExistence(t.Context(), "landscape", nil); err != nil || left.Success {
+		t.Errorf("the group is still there: %v", err)
+	}
+}
