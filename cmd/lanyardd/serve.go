@@ -19,6 +19,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/activity"
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/edge"
 	"github.com/lanyard-project/lanyard/internal/entra"
@@ -113,6 +114,13 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	}
 	defer etcd.Close()
 	defer state.Close()
+
+	// All resources are in memory as well: reads cost etcd nothing.
+	following, stopFollowing := context.WithCancel(ctx)
+	defer stopFollowing()
+	if _, err := state.Follow(following, resource.KeyPrefix+"/", clk, log); err != nil {
+		return err
+	}
 
 	// Who there is and how they prove it.
 	ring, err := keys.Open(ctx, keys.Options{Store: state, Box: box, Clock: clk, Log: log})

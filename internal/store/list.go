@@ -29,6 +29,16 @@ type Page struct {
 // List reads the items whose keys start with the prefix. Prefixes are compared
 // byte by byte: to list the children of a path, end it with a slash.
 func (s *Store) List(ctx context.Context, prefix string, o ListOptions) (Page, error) {
+	if f := s.serving(prefix); f != nil && o.Revision == 0 {
+		if page, known := f.list(prefix, o); known {
+			return page, nil
+		}
+	}
+	return s.list(ctx, prefix, o)
+}
+
+// list reads from etcd.
+func (s *Store) list(ctx context.Context, prefix string, o ListOptions) (Page, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -35,11 +36,13 @@ type Item struct {
 	Key      string
 	Value    []byte
 	Revision int64 // etcd's mod revision: grows with every write of the key
+	Memo     *Memo // nil unless the item comes from memory, see Follow
 }
 
 // Store reads and writes items. It is safe for concurrent use.
 type Store struct {
-	client *clientv3.Client
+	client   *clientv3.Client
+	followed atomic.Pointer[followed]
 }
 
 // Config says which etcd to use.
@@ -82,6 +85,13 @@ func (s *Store) Ready(ctx context.Context) error {
 
 // Get reads one item, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, key string) (Item, error) {
+	if f := s.serving(key); f != nil {
+		if item, found, known := f.get(key); found && known {
+			return item, nil
+		} else if known {
+			return Item{}, fmt.Errorf("reading %s: %w", key, ErrNotFound)
+		}
+	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	response, err := s.client.Get(ctx, key)

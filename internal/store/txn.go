@@ -67,7 +67,9 @@ func (s *Store) Txn(ctx context.Context, conds []Cond, ops []Op) (int64, error) 
 		return 0, fmt.Errorf("writing: %w", translate(err))
 	}
 	if !response.Succeeded {
+		s.reread(ctx, conds)
 		return 0, fmt.Errorf("writing: %w", ErrConflict)
 	}
+	s.wrote(ops, response.Header.Revision)
 	return response.Header.Revision, nil
 }

@@ -66,6 +66,6 @@ func TestRowsInTheFile(t *testing.T) {
 		t.Error(diff)
 	}
 	if err := missing(rows); err == nil {
-		t.Error("three rows are missing, and that isn't said")
+		t.Error("others are missing, and that isn't said")
 	}
 }

@@ -25,6 +25,10 @@ import (
 type bench struct {
 	cloud *local.Cloud
 	chart string
+	// resources is how many the rows about many are of.
+	resources int
+	// only names the parts that are measured; empty means all.
+	only string
 	// progress is where the user sees how far the run is.
 	progress io.Writer
 }
@@ -35,14 +39,21 @@ func main() {
 	dir := flag.String("dir", "build/bench", "folder for the state of the cloud")
 	listen := flag.String("listen", "127.0.0.1:8445", "loopback address of ARM and the token service")
 	chart := flag.String("chart", "charts/lanyard", "Helm chart of mic and nmi")
+	resources := flag.Int("arm-resources", 10000, "how many resources the rows of ARM with many are of; 100000 takes minutes")
+	only := flag.String("only", "", "measure one part only: arm, nmi, sts or pods")
+	noop := flag.String("noop", "", "be the empty handler that others are compared with; a folder for its certificate")
 	flag.Parse()
+	if *noop != "" {
+		fmt.Fprintln(os.Stderr, serveNoop(*noop))
+		os.Exit(1)
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	interrupted := context.AfterFunc(ctx, func() {
 		stop() // a second Ctrl-C ends the program at once
 		fmt.Fprintln(os.Stderr, "interrupted: what runs comes to its end and cleans up, which takes seconds")
 	})
-	err := run(ctx, *out, *build, *dir, *listen, *chart)
+	err := run(ctx, *out, *build, *dir, *listen, bench{chart: *chart, resources: *resources, only: *only, progress: os.Stderr})
 	interrupted()
 	stop()
 	if err != nil {
@@ -51,7 +62,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out, build, dir, listen, chart string) error {
+func run(ctx context.Context, out, build, dir, listen string, b bench) error {
 	build, err := filepath.Abs(build)
 	if err != nil {
 		return err
@@ -66,7 +77,7 @@ func run(ctx context.Context, out, build, dir, listen, chart string) error {
 	if err := local.CheckPrograms(build); err != nil {
 		return err
 	}
-	b := &bench{cloud: &local.Cloud{Dir: dir, Build: build, Listen: listen}, chart: chart, progress: os.Stderr}
+	b.cloud = &local.Cloud{Dir: dir, Build: build, Listen: listen}
 	release, err := b.cloud.Claim()
 	if err != nil {
 		return err
@@ -76,18 +87,27 @@ func run(ctx context.Context, out, build, dir, listen, chart string) error {
 	if err := printTable(os.Stdout, rows); err != nil {
 		return err
 	}
-	return errors.Join(err, missing(rows), writeJSON(out, rows))
+	if b.only == "" {
+		err = errors.Join(err, missing(rows))
+	}
+	return errors.Join(err, writeJSON(out, rows))
 }
 
 // measure goes on after a failure: the other rows are worth having.
 func (b *bench) measure(ctx context.Context) ([]row, error) {
 	var rows []row
 	var errs []error
-	for _, part := range []func(context.Context) ([]row, error){b.tokenHit, b.serving, b.mint, b.podsToToken} {
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context) ([]row, error)
+	}{{"nmi", b.tokenHit}, {"nmi", b.serving}, {"sts", b.mint}, {"arm", b.arm}, {"pods", b.podsToToken}} {
+		if b.only != "" && b.only != part.name {
+			continue
+		}
 		if err := ctx.Err(); err != nil {
 			return rows, errors.Join(append(errs, err)...)
 		}
-		more, err := part(ctx)
+		more, err := part.measure(ctx)
 		rows, errs = append(rows, more...), append(errs, err)
 	}
 	return rows, errors.Join(errs...)

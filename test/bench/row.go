@@ -23,6 +23,8 @@ const (
 	mintVsRSA2048      = "sts_mint_vs_rsa2048"
 	podToFirstTokenP50 = "pod_created_to_first_token_p50"
 	podToFirstTokenP99 = "pod_created_to_first_token_p99"
+	getVsNoop          = "arm_get_vs_noop_1"
+	createVsEtcdPut    = "arm_create_vs_etcd_put_64"
 )
 
 const (
@@ -52,6 +54,7 @@ func missing(rows []row) error {
 	var names []string
 	for _, name := range []string{
 		tokenHitVsNoop, tokenHitFlat, connectionP50, connectionP99, coldToken, assignedToToken, agentMemory, mintVsRSA2048, podToFirstTokenP50, podToFirstTokenP99,
+		getVsNoop, createVsEtcdPut,
 	} {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.Name == name }) {
 			names = append(names, name)

@@ -38,7 +38,20 @@ func (d *Documents) Get(ctx context.Context, id armid.ID) (*resource.Resource, e
 	if err != nil {
 		return nil, err
 	}
-	return resource.Load(item.Value, item.Revision)
+	return load(item)
+}
+
+// load decodes an item. One in memory is decoded once: everybody gets a copy.
+func load(item store.Item) (*resource.Resource, error) {
+	if known, ok := item.Memo.Load().(*resource.Resource); ok {
+		return known.Clone(), nil
+	}
+	r, err := resource.Load(item.Value, item.Revision)
+	if err != nil {
+		return nil, err
+	}
+	item.Memo.Keep(r.Clone())
+	return r, nil
 }
 
 // Scan describes a range of resources.
@@ -77,7 +90,7 @@ func (d *Documents) Scan(ctx context.Context, q Scan) iter.Seq2[*resource.Resour
 					after = prefix + member + "/\xff"
 					continue
 				}
-				r, err := resource.Load(item.Value, item.Revision)
+				r, err := load(item)
 				if err == nil && q.Type != "" && !r.ID.Is(q.Type) {
 					continue
 				}
