@@ -115,11 +115,14 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	defer etcd.Close()
 	defer state.Close()
 
-	// All resources are in memory as well: reads cost etcd nothing.
+	// Resources, what they refer to and who there is are in memory as well: reads
+	// cost etcd nothing.
 	following, stopFollowing := context.WithCancel(ctx)
 	defer stopFollowing()
-	if _, err := state.Follow(following, resource.KeyPrefix+"/", clk, log); err != nil {
-		return err
+	for _, prefix := range []string{resource.KeyPrefix + "/", "/lanyard/uses/", "/lanyard/directory/"} {
+		if _, err := state.Follow(following, prefix, clk, log); err != nil {
+			return err
+		}
 	}
 
 	// Who there is and how they prove it.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
@@ -49,13 +50,14 @@ func (h *armHandler) write(w http.ResponseWriter, r *http.Request, response rest
 		w.WriteHeader(response.Status)
 		return
 	}
-	body, err := json.Marshal(response.Body)
+	body, err := encoded(response.Body)
 	if err != nil {
 		h.log.Error("encoding an answer", "path", r.URL.Path, "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
 	header.Set("Content-Type", "application/json; charset=utf-8")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(response.Status)
 	if r.Method == http.MethodHead {
 		return
@@ -63,4 +65,15 @@ func (h *armHandler) write(w http.ResponseWriter, r *http.Request, response rest
 	if _, err := w.Write(body); err != nil {
 		h.log.Debug("client went away", "path", r.URL.Path, "error", err)
 	}
+}
+
+// encoded is a body as JSON. What the pipeline has encoded isn't read again.
+func encoded(body any) ([]byte, error) {
+	switch body := body.(type) {
+	case json.RawMessage:
+		return body, nil
+	case rest.Page:
+		return body.Encode()
+	}
+	return json.Marshal(body)
 }

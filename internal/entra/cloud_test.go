@@ -44,6 +44,7 @@ var identityID = armid.MustParse("/subscriptions/22222222-2222-2222-2222-2222222
 
 // cloud is a running token service with everything below it.
 type cloud struct {
+	flush     func() // of the record
 	origin    string
 	client    *http.Client
 	service   *entra.Service
@@ -82,6 +83,7 @@ func start(t testing.TB, clock clock.WithTicker) *cloud {
 	must(err)
 	recorded, err := record.Open(record.Options{Path: c.record, Clock: clock, Log: log})
 	must(err)
+	c.flush = recorded.Flush
 	t.Cleanup(func() { _ = recorded.Close() })
 
 	own := &atHome{}

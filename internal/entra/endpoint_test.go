@@ -167,6 +167,7 @@ func TestRefusalsAreEntras(t *testing.T) {
 	if get.status != 405 || !cmp.Equal(get.body["error_codes"], []any{900561.0}) || get.header.Get("Allow") != "POST" {
 		t.Errorf("GET: %d %v", get.status, get.body)
 	}
+	c.flush()
 	recorded, err := os.ReadFile(c.record)
 	if err != nil {
 		t.Fatal(err)

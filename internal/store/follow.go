@@ -60,7 +60,7 @@ type followed struct {
 	seen  int64            // the watch has brought everything up to it
 }
 
-// Follow reads the keys below the prefix into memory, from where Get and List
+// Follow reads the keys below the prefix, one of several, into memory, from where Get and List
 // answer from now on, and follows their changes until ctx ends. It returns once
 // everything is read; done ends when following has ended.
 func (s *Store) Follow(ctx context.Context, prefix string, clk clock.WithTicker, log *slog.Logger) (done <-chan struct{}, err error) {
@@ -74,7 +74,7 @@ func (s *Store) Follow(ctx context.Context, prefix string, clk clock.WithTicker,
 	go func() {
 		defer close(ended)
 		defer cancel()
-		defer s.followed.Store(nil)
+		defer s.forget(prefix)
 		const most = 5 * time.Second
 		for wait := 50 * time.Millisecond; ; wait = min(2*wait, most) {
 			if f != nil {
@@ -106,7 +106,7 @@ func (s *Store) startFollowing(ctx context.Context, prefix string, clk clock.Pas
 		prefix: prefix, clock: clk, gone: map[string]int64{},
 		items: btree.NewG(32, func(a, b Item) bool { return a.Key < b.Key }),
 	}
-	s.followed.Store(f)
+	s.announce(f)
 	options := ListOptions{Limit: 2000}
 	for {
 		page, err := s.list(ctx, prefix, options)
@@ -196,10 +196,48 @@ func (f *followed) remove(key string, revision int64, ours bool) {
 	}
 }
 
+// announce makes a part the one of its prefix.
+func (s *Store) announce(f *followed) {
+	s.followedLock.Lock()
+	defer s.followedLock.Unlock()
+	s.setFollowed(f.prefix, f)
+}
+
+// forget ends reading the prefix from memory.
+func (s *Store) forget(prefix string) {
+	s.followedLock.Lock()
+	defer s.followedLock.Unlock()
+	s.setFollowed(prefix)
+}
+
+func (s *Store) setFollowed(prefix string, more ...*followed) {
+	parts := more
+	if known := s.followed.Load(); known != nil {
+		for _, f := range *known {
+			if f.prefix != prefix {
+				parts = append(parts, f)
+			}
+		}
+	}
+	s.followed.Store(&parts)
+}
+
+// holder returns the followed part that has the key, or nil.
+func (s *Store) holder(key string) *followed {
+	if parts := s.followed.Load(); parts != nil {
+		for _, f := range *parts {
+			if strings.HasPrefix(key, f.prefix) {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
 // serving returns the followed part that has the key, if memory can be trusted now.
 func (s *Store) serving(key string) *followed {
-	f := s.followed.Load()
-	if f == nil || !strings.HasPrefix(key, f.prefix) || f.clock.Now().UnixNano()-f.heard.Load() > int64(fresh) {
+	f := s.holder(key)
+	if f == nil || f.clock.Now().UnixNano()-f.heard.Load() > int64(fresh) {
 		return nil
 	}
 	return f
@@ -244,14 +282,11 @@ func (f *followed) list(prefix string, o ListOptions) (Page, bool) {
 
 // wrote takes over what this process has written.
 func (s *Store) wrote(ops []Op, revision int64) {
-	f := s.followed.Load()
-	if f == nil {
-		return
-	}
 	for _, o := range ops {
 		key := string(o.op.KeyBytes())
+		f := s.holder(key)
 		switch {
-		case !strings.HasPrefix(key, f.prefix):
+		case f == nil:
 		case o.op.IsPut():
 			f.put(Item{Key: key, Value: o.op.ValueBytes(), Revision: revision})
 		case o.op.IsDelete():
@@ -263,13 +298,10 @@ func (s *Store) wrote(ops []Op, revision int64) {
 // reread asks etcd for the items that a conflict was about: what is decided anew
 // must not be decided by the same old state.
 func (s *Store) reread(ctx context.Context, conds []Cond) {
-	f := s.followed.Load()
-	if f == nil {
-		return
-	}
 	for _, c := range conds {
 		key := string(c.cmp.KeyBytes())
-		if !strings.HasPrefix(key, f.prefix) || len(c.cmp.RangeEnd) > 0 {
+		f := s.holder(key)
+		if f == nil || len(c.cmp.RangeEnd) > 0 {
 			continue
 		}
 		response, err := s.client.Get(ctx, key)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,7 +43,9 @@ type Item struct {
 // Store reads and writes items. It is safe for concurrent use.
 type Store struct {
 	client   *clientv3.Client
-	followed atomic.Pointer[followed]
+	followed atomic.Pointer[[]*followed]
+	// followedLock is for who changes the list.
+	followedLock sync.Mutex
 }
 
 // Config says which etcd to use.

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -57,6 +58,8 @@ func startNoop(ctx context.Context, dir string) (address string, trust *tls.Conf
 	ctx, cancel := context.WithCancel(ctx)
 	command := exec.CommandContext(ctx, self, "-noop", dir)
 	command.Stderr = os.Stderr
+	// A session of its own, as lanyardd has: schedulers share the machine by sessions.
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := command.StdoutPipe()
 	if err != nil {
 		cancel()

@@ -43,14 +43,18 @@ func (d *Documents) Get(ctx context.Context, id armid.ID) (*resource.Resource, e
 
 // load decodes an item. One in memory is decoded once: everybody gets a copy.
 func load(item store.Item) (*resource.Resource, error) {
-	if known, ok := item.Memo.Load().(*resource.Resource); ok {
-		return known.Clone(), nil
+	known, ok := item.Memo.Load().(*resource.Resource)
+	if !ok {
+		r, err := resource.Load(item.Value, item.Revision)
+		if err != nil || item.Memo == nil {
+			return r, err
+		}
+		r.Shown = &resource.Shown{}
+		item.Memo.Keep(r)
+		known = r
 	}
-	r, err := resource.Load(item.Value, item.Revision)
-	if err != nil {
-		return nil, err
-	}
-	item.Memo.Keep(r.Clone())
+	r := known.Clone()
+	r.Shown = known.Shown
 	return r, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
@@ -44,6 +45,29 @@ type Resource struct {
 	SystemData SystemData
 	// Revision is the store's; it makes the ETag. Zero: not stored yet.
 	Revision int64
+	// Shown keeps the encoding of a document as it was read, for who reads it next.
+	// Copies and documents that aren't from memory have none.
+	Shown *Shown
+}
+
+// Shown is one encoding of a document.
+type Shown struct {
+	raw atomic.Pointer[json.RawMessage]
+}
+
+// Wire returns the encoding that is kept, or keeps the one that encode makes.
+func (s *Shown) Wire(encode func() (json.RawMessage, error)) (json.RawMessage, error) {
+	if s == nil {
+		return encode()
+	}
+	if known := s.raw.Load(); known != nil {
+		return *known, nil
+	}
+	raw, err := encode()
+	if err == nil {
+		s.raw.Store(&raw)
+	}
+	return raw, err
 }
 
 // SystemData says who wrote the resource first and last.
@@ -65,6 +89,7 @@ func (r *Resource) Clone() *Resource {
 		return nil
 	}
 	out := *r
+	out.Shown = nil
 	out.Tags = maps.Clone(r.Tags)
 	out.Extra = maps.Clone(r.Extra)
 	out.Zones = slices.Clone(r.Zones)

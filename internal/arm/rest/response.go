@@ -48,3 +48,27 @@ type Page struct {
 	Value    []json.RawMessage `json:"value"`
 	NextLink string            `json:"nextLink,omitempty"`
 }
+
+// Encode writes the page as JSON without reading its members again.
+func (p Page) Encode() ([]byte, error) {
+	size := len(p.NextLink) + 64
+	for _, member := range p.Value {
+		size += len(member) + 1
+	}
+	out := append(make([]byte, 0, size), `{"value":[`...)
+	for i, member := range p.Value {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, member...)
+	}
+	out = append(out, ']')
+	if p.NextLink != "" {
+		link, err := json.Marshal(p.NextLink)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out, `,"nextLink":`...), link...)
+	}
+	return append(out, '}'), nil
+}

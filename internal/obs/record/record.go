@@ -27,13 +27,31 @@ type Options struct {
 }
 
 // Log is the record. It is safe for concurrent use; a nil Log records nothing.
+//
+// Lines are written by a goroutine of its own, as fast as the disk takes them, so
+// that a call doesn't wait for a disk that is busy with somebody's sync. A caller
+// waits only when thousands of lines are behind. A process that is killed loses
+// the lines of its last moment, one that is closed none.
 type Log struct {
 	options Options
 	file    io.WriteCloser
+	lines   chan line
+	done    chan struct{}
 
-	mu         sync.Mutex
-	complained time.Time
+	closing    sync.RWMutex
+	closed     bool
+	complained time.Time // of the writing goroutine
 }
+
+// line is an entry on its way; written is closed once it and all before it are in
+// the file.
+type line struct {
+	text    []byte
+	written chan struct{}
+}
+
+// behind is how many lines may wait.
+const behind = 8192
 
 // Open opens or makes the file.
 func Open(o Options) (*Log, error) {
@@ -51,14 +69,73 @@ func Open(o Options) (*Log, error) {
 	if _, err := file.Write(nil); err != nil {
 		return nil, fmt.Errorf("opening the record: %w", err)
 	}
-	return &Log{options: o, file: file}, nil
+	l := &Log{options: o, file: file, lines: make(chan line, behind), done: make(chan struct{})}
+	go l.run()
+	return l, nil
 }
 
-// Close closes the file.
+// run writes lines until Close, all that are there at once.
+func (l *Log) run() {
+	defer close(l.done)
+	const most = 256 << 10
+	var waiting []byte
+	var asked []chan struct{}
+	take := func(l line) {
+		waiting = append(waiting, l.text...)
+		if l.written != nil {
+			asked = append(asked, l.written)
+		}
+	}
+	for first := range l.lines {
+		take(first)
+		for more := true; more && len(waiting) < most; {
+			select {
+			case next, ok := <-l.lines:
+				take(next)
+				more = ok
+			default:
+				more = false
+			}
+		}
+		if _, err := l.file.Write(waiting); err != nil {
+			l.complain(err)
+		}
+		for _, written := range asked {
+			close(written)
+		}
+		waiting, asked = waiting[:0], asked[:0]
+	}
+}
+
+// Flush waits until everything that was recorded is in the file.
+func (l *Log) Flush() {
+	if l == nil {
+		return
+	}
+	l.closing.RLock()
+	defer l.closing.RUnlock()
+	if l.closed {
+		return
+	}
+	written := make(chan struct{})
+	l.lines <- line{written: written}
+	<-written
+}
+
+// Close writes what is waiting and closes the file.
 func (l *Log) Close() error {
 	if l == nil {
 		return nil
 	}
+	l.closing.Lock()
+	was := l.closed
+	l.closed = true
+	l.closing.Unlock()
+	if was {
+		return nil
+	}
+	close(l.lines)
+	<-l.done
 	return l.file.Close()
 }
 
@@ -156,15 +233,19 @@ func (l *Log) write(entry any) {
 	if l == nil {
 		return
 	}
-	line, err := json.Marshal(entry)
-	if err == nil {
-		_, err = l.file.Write(append(line, '\n'))
+	text, err := json.Marshal(entry)
+	if err != nil {
+		return // unreachable: entries are texts, numbers and times
 	}
-	if err == nil {
-		return
+	l.closing.RLock()
+	defer l.closing.RUnlock()
+	if !l.closed {
+		l.lines <- line{text: append(text, '\n')}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+}
+
+// complain logs that the record can't be written, not with every line.
+func (l *Log) complain(err error) {
 	if now := l.options.Clock.Now(); now.Sub(l.complained) >= complainEvery {
 		l.complained = now
 		l.options.Log.Error("writing the record failed", "path", l.options.Path, "error", err)

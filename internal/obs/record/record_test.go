@@ -25,6 +25,9 @@ func TestRecordHoldsALineAnEntry(t *testing.T) {
 	log.Token(record.Token{Via: "metadata", ObjectID: "o", Issued: true, TokenID: "u"})
 	log.Decision(record.Decision{Method: "GET", Path: "/subscriptions", Caller: "o\nfake line", Allowed: false, Status: 403})
 
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
