@@ -40,11 +40,12 @@ func (b *bench) arm(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
-	address, trust, stop, err := startNoop(ctx, folder)
+	address, pid, trust, stop, err := startNoop(ctx, folder)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
+	m.noopPID = pid
 	m.noop = load{address: address, tls: trust, connections: connections, request: func(int64) []byte { return wire("GET", "/", "", "", "") }}
 	m.etcd, err = m.etcdRates(ctx, folder)
 	if err != nil {
@@ -64,13 +65,14 @@ func (b *bench) arm(ctx context.Context) (rows []row, err error) {
 // measured is a cloud under measurement.
 type measured struct {
 	*bench
-	noop  load
-	etcd  map[int]float64 // puts per second by the number of clients
-	trust *tls.Config
-	token string
-	group string // path of the resource group
-	rows  []row
-	made  int64
+	noop    load
+	noopPID int
+	etcd    map[int]float64 // puts per second by the number of clients
+	trust   *tls.Config
+	token   string
+	group   string // path of the resource group
+	rows    []row
+	made    int64
 }
 
 func (m *measured) all(ctx context.Context) ([]row, error) {
@@ -86,8 +88,11 @@ func (m *measured) all(ctx context.Context) ([]row, error) {
 	if err := put(m.group, "2021-04-01", `{"location":"eastus"}`); err != nil {
 		return nil, err
 	}
-	if err := put(m.identity("one"), "2023-01-31", `{"location":"eastus"}`); err != nil {
-		return nil, err
+	// As many as a page of the list has, so that it has the same page later.
+	for _, name := range []string{"one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"} {
+		if err := put(m.identity(name), "2023-01-31", `{"location":"eastus"}`); err != nil {
+			return nil, err
+		}
 	}
 	if err := m.reads(ctx, "1"); err != nil {
 		return m.rows, err
@@ -172,20 +177,27 @@ func (m *measured) reads(ctx context.Context, with string) error {
 		{"arm_list_vs_noop_" + with, "GET of ten identities/s / empty TLS handler", list},
 		{"sts_secret_vs_noop_" + with, "signed tokens by client secret/s / empty TLS handler", token},
 	} {
-		var theirs, ours float64
+		var theirs, ours, theirCPU, ourCPU float64
 		const turns = 2
 		for range turns {
+			before := cpuSeconds(m.noopPID)
 			t, err := m.noop.during(ctx, span/turns)
 			if err != nil {
 				return fmt.Errorf("the empty handler: %w", err)
 			}
+			theirCPU += t * (span / turns).Seconds() / (cpuSeconds(m.noopPID) - before) / turns
+			before = cpuSeconds(m.pid())
 			o, err := m.load(connections, func(int64) []byte { return one.request }).during(ctx, span/turns)
 			if err != nil {
 				return fmt.Errorf("%s: %w", one.name, err)
 			}
+			ourCPU += o * (span / turns).Seconds() / (cpuSeconds(m.pid()) - before) / turns
 			theirs, ours = theirs+t/turns, ours+o/turns
 		}
 		m.add(one.name, ratio, ours, theirs, one.about)
+		// The same by the processor time of the two servers, which neighbours on the
+		// machine don't disturb.
+		m.add(one.name+"_cpu", ratio, ourCPU, theirCPU, "the same per second of the server's processor time")
 	}
 	return nil
 }
@@ -227,11 +239,7 @@ func (m *measured) fill(ctx context.Context) error {
 
 // memory is what lanyardd has in memory.
 func (m *measured) memory() float64 {
-	raw, err := os.ReadFile(filepath.Join(m.cloud.Dir, "lanyardd.pid"))
-	if err != nil {
-		return math.NaN()
-	}
-	status, err := os.ReadFile("/proc/" + strings.TrimSpace(string(raw)) + "/status")
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.pid()))
 	if err != nil {
 		return math.NaN()
 	}
@@ -242,6 +250,35 @@ func (m *measured) memory() float64 {
 		}
 	}
 	return math.NaN()
+}
+
+// pid is lanyardd's process, 0 when there is none.
+func (m *measured) pid() int {
+	raw, err := os.ReadFile(filepath.Join(m.cloud.Dir, "lanyardd.pid"))
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(raw)))
+	return pid
+}
+
+// ticksPerSecond is how Linux counts processor time for programs.
+const ticksPerSecond = 100
+
+// cpuSeconds is the processor time that a process has used.
+func cpuSeconds(pid int) float64 {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return math.NaN()
+	}
+	// Behind the name, which may hold anything: fields 14 and 15 of proc(5).
+	fields := strings.Fields(string(raw)[strings.LastIndexByte(string(raw), ')')+1:])
+	var ticks float64
+	for _, field := range fields[11:13] {
+		n, _ := strconv.ParseFloat(field, 64)
+		ticks += n
+	}
+	return ticks / ticksPerSecond
 }
 
 // etcdRates measures puts of a document's size into an etcd of its own, as

@@ -50,10 +50,10 @@ func serveNoop(dir string) error {
 }
 
 // startNoop starts such a process and returns where it listens and how to trust it.
-func startNoop(ctx context.Context, dir string) (address string, trust *tls.Config, stop func(), err error) {
+func startNoop(ctx context.Context, dir string) (address string, pid int, trust *tls.Config, stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "", nil, nil, err
+		return "", 0, nil, nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	command := exec.CommandContext(ctx, self, "-noop", dir)
@@ -63,11 +63,11 @@ func startNoop(ctx context.Context, dir string) (address string, trust *tls.Conf
 	out, err := command.StdoutPipe()
 	if err != nil {
 		cancel()
-		return "", nil, nil, err
+		return "", 0, nil, nil, err
 	}
 	if err := command.Start(); err != nil {
 		cancel()
-		return "", nil, nil, err
+		return "", 0, nil, nil, err
 	}
 	stop = func() { cancel(); _ = command.Wait() }
 	line, err := bufio.NewReader(out).ReadString('\n')
@@ -76,9 +76,9 @@ func startNoop(ctx context.Context, dir string) (address string, trust *tls.Conf
 	}
 	if err != nil {
 		stop()
-		return "", nil, nil, fmt.Errorf("starting the empty handler: %w", err)
+		return "", 0, nil, nil, fmt.Errorf("starting the empty handler: %w", err)
 	}
-	return strings.TrimSpace(line), trust, stop, nil
+	return strings.TrimSpace(line), command.Process.Pid, trust, stop, nil
 }
 
 func trusting(file string) (*tls.Config, error) {
