@@ -3,6 +3,7 @@ package route
 import (
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
@@ -10,10 +11,28 @@ import (
 )
 
 // Table finds routes among the registered types.
-type Table struct{ registry *providers.Registry }
+type Table struct {
+	registry *providers.Registry
+
+	// known are matches of resources that were read lately: what a path means never
+	// changes once requests come.
+	mu    sync.RWMutex
+	known map[asked]Match
+}
+
+// asked is a request as far as its match depends on it.
+type asked struct{ method, path, version string }
+
+// maxKnown and longestKnown bound what is kept.
+const (
+	maxKnown     = 4096
+	longestKnown = 512
+)
 
 // New returns the table of the registry's types.
-func New(registry *providers.Registry) *Table { return &Table{registry: registry} }
+func New(registry *providers.Registry) *Table {
+	return &Table{registry: registry, known: map[asked]Match{}}
+}
 
 // core names ARM's own collections, which need no "providers" in their path, by
 // the type of the scope that they stand below.
@@ -31,6 +50,27 @@ func core(scopeType string) []string {
 
 // Match finds what a call means, or the *rest.Error for one that means nothing.
 func (t *Table) Match(method, path, version string) (*Match, error) {
+	key := asked{method, path, version}
+	t.mu.RLock()
+	known, ok := t.known[key]
+	t.mu.RUnlock()
+	if ok {
+		return &known, nil
+	}
+	m, err := t.find(method, path, version)
+	if err != nil || method != http.MethodGet || m.Operation != "" || len(path)+len(version) > longestKnown {
+		return m, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.known) >= maxKnown {
+		clear(t.known)
+	}
+	t.known[key] = *m
+	return m, nil
+}
+
+func (t *Table) find(method, path, version string) (*Match, error) {
 	id, left, err := armid.ParsePath(path)
 	if err != nil {
 		return nil, rest.NewError(http.StatusBadRequest, "InvalidResourceId", "The path of the request is no valid resource ID: "+err.Error()+".")
