@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"os"
 
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
@@ -70,8 +73,14 @@ func (m *localMachinery) close() {
 	}
 }
 
+// clusterState reports what of a clusters folder a backup needs.
+func clusterState(name string) bool { return clusters.IsRecord(name) }
+
 // teardownMachinery ends every cluster of the data folder.
 func teardownMachinery(ctx context.Context, c config) error {
+	if _, err := os.Stat(clustersDir(c)); errors.Is(err, fs.ErrNotExist) {
+		return nil // it ran without clusters, perhaps on a machine that can have none
+	}
 	engine, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, Log: slog.Default()})
 	if err != nil {
 		return err

@@ -17,4 +17,6 @@ func openMachinery(_ context.Context, c config, _ *slog.Logger) (machinery, erro
 	return noMachinery{}, nil
 }
 
+func clusterState(string) bool { return false }
+
 func teardownMachinery(context.Context, config) error { return nil }

@@ -30,7 +30,7 @@ func main() {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), teardownCommand())
+	root.AddCommand(serveCommand(), teardownCommand(), backupCommand(), restoreCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "lanyardd: %v\n", err)
 		os.Exit(1)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -245,18 +246,60 @@ func TestStrangerIsRefused(t *testing.T) {
 	}
 }
 
-func TestSnapshotHoldsTheDatabase(t *testing.T) {
-	s := start(t, options(t))
-	defer s.Close()
+// A restored database is the whole one: keys, and who may reach which.
+func TestSnapshotIsRestored(t *testing.T) {
+	o := options(t)
+	s := start(t, o)
 	if err := write(t.Context(), open(t, s, "lanyard", "/lanyard/"), "/lanyard/needle"); err != nil {
 		t.Fatal(err)
 	}
-	var copied bytes.Buffer
-	if err := s.Snapshot(t.Context(), &copied); err != nil {
+	file, err := os.Create(filepath.Join(t.TempDir(), "snapshot.db"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(copied.Bytes(), []byte("/lanyard/needle")) {
-		t.Errorf("the snapshot's %d bytes don't hold the key", copied.Len())
+	defer file.Close()
+	if err := etcdserver.Snapshot(t.Context(), o.DataDir, o.RunDir, file); err != nil {
+		t.Fatal(err)
+	}
+	if err := etcdserver.Restore(o.DataDir, file.Name()); err == nil {
+		t.Fatal("a folder with a database was restored into")
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := etcdserver.Snapshot(t.Context(), o.DataDir, o.RunDir, io.Discard); !errors.Is(err, etcdserver.ErrNotRunning) {
+		t.Errorf("a snapshot of nothing that runs: %v", err)
+	}
+
+	other := options(t)
+	if err := os.CopyFS(filepath.Join(other.DataDir, "pki"), os.DirFS(filepath.Join(o.DataDir, "pki"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := etcdserver.Restore(other.DataDir, file.Name()); err != nil {
+		t.Fatal(err)
+	}
+	restored := start(t, other)
+	defer restored.Close()
+	lanyard, err := restored.Store("lanyard")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lanyard.Close()
+	if item, err := lanyard.Get(t.Context(), "/lanyard/needle"); err != nil || len(item.Value) == 0 {
+		t.Errorf("the key is %q, %v", item.Value, err)
+	}
+	if err := write(t.Context(), lanyard, "/elsewhere/needle"); err == nil {
+		t.Error("the user reaches more than its prefix")
+	}
+}
+
+func TestDamagedSnapshotIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "snapshot.db")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("x"), 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := etcdserver.Restore(filepath.Join(t.TempDir(), "etcd"), file); err == nil {
+		t.Error("it was restored")
 	}
 }
 

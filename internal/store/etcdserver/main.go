@@ -84,17 +84,25 @@ func serve(p paths) error {
 	}
 }
 
+// The one member, by names that are part of the data.
+const (
+	memberName     = "lanyard"
+	peerHost       = "localhost:2380"
+	peerURL        = "https://" + peerHost
+	initialCluster = memberName + "=" + peerURL
+)
+
 func serverConfig(p paths) *embed.Config {
 	c := embed.NewConfig()
-	c.Name = "lanyard"
+	c.Name = memberName
 	c.Dir = p.member()
 	c.ListenClientUrls = []url.URL{{Scheme: "unixs", Path: p.socket()}}
 	// One member: it never speaks to a peer, so it doesn't listen for one. The
 	// advertised names are its identity in the data, nobody dials them.
 	c.ListenPeerUrls = nil
-	c.AdvertisePeerUrls = []url.URL{{Scheme: "https", Host: "localhost:2380"}}
+	c.AdvertisePeerUrls = []url.URL{{Scheme: "https", Host: peerHost}}
 	c.AdvertiseClientUrls = []url.URL{{Scheme: "https", Host: "localhost:2379"}}
-	c.InitialCluster = c.Name + "=https://localhost:2380"
+	c.InitialCluster = initialCluster
 
 	server := p.pair(serverName)
 	c.ClientTLSInfo.CertFile, c.ClientTLSInfo.KeyFile = server.cert, server.key

@@ -31,6 +31,14 @@ func (p paths) pair(name string) pair {
 	return pair{cert: filepath.Join(p.pki(), name+".crt"), key: filepath.Join(p.pki(), name+".key")}
 }
 
+func (p paths) credentials(user string) Credentials {
+	files := p.pair(userFile(user))
+	return Credentials{
+		Endpoints: []string{"unixs://" + p.socket()},
+		CAFile:    p.pair(caName).cert, CertFile: files.cert, KeyFile: files.key,
+	}
+}
+
 func (p paths) make() error {
 	for _, dir := range []string{p.data, p.run, p.pki()} {
 		if !filepath.IsAbs(dir) {

@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 
 	"github.com/lanyard-project/lanyard/internal/store"
 )
@@ -94,27 +92,7 @@ func (s *Server) Store(user string) (*store.Store, error) {
 }
 
 // Credentials say how the user (see EnsureUser) signs in.
-func (s *Server) Credentials(user string) Credentials {
-	files := s.paths.pair(userFile(user))
-	return Credentials{
-		Endpoints: []string{"unixs://" + s.paths.socket()},
-		CAFile:    s.paths.pair(caName).cert, CertFile: files.cert, KeyFile: files.key,
-	}
-}
-
-// Snapshot writes a consistent copy of the whole database, which `etcdutl
-// snapshot restore` reads.
-func (s *Server) Snapshot(ctx context.Context, to io.Writer) error {
-	from, err := s.root.Snapshot(ctx)
-	if err != nil {
-		return fmt.Errorf("taking a snapshot: %w", err)
-	}
-	defer from.Close()
-	if _, err := io.Copy(to, from); err != nil {
-		return fmt.Errorf("taking a snapshot: %w", err)
-	}
-	return nil
-}
+func (s *Server) Credentials(user string) Credentials { return s.paths.credentials(user) }
 
 // Close stops watching etcd and leaves it running for the next Start.
 func (s *Server) Close() error {
@@ -133,14 +111,9 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // signIn connects as root, by its certificate, and turns etcd's auth on.
 func (s *Server) signIn(ctx context.Context) error {
-	credentials := s.Credentials(rootUser)
-	config, err := credentials.TLS()
-	if err != nil {
+	var err error
+	if s.root, err = connect(s.paths); err != nil {
 		return err
-	}
-	s.root, err = clientv3.New(clientv3.Config{Endpoints: credentials.Endpoints, TLS: config, Logger: zap.NewNop()})
-	if err != nil {
-		return fmt.Errorf("connecting to etcd: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
