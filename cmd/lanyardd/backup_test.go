@@ -140,7 +140,7 @@ func (i *instance) serve(t *testing.T) (stop func()) {
 		if err != nil {
 			continue
 		}
-		response, err := client(t, ca).Get(i.origin() + "/readyz") //nolint:noctx // the deadline is the loop's
+		response, err := client(t, ca).Get(i.origin() + "/readyz")
 		if err != nil {
 			continue
 		}
@@ -183,7 +183,7 @@ func (i *instance) administrator(t *testing.T) credential {
 
 func (i *instance) signIn(t *testing.T, ca []byte, c credential) int {
 	t.Helper()
-	response, err := client(t, ca).PostForm(i.origin()+"/"+c.TenantID+"/oauth2/v2.0/token", url.Values{ //nolint:noctx // the client has a deadline
+	response, err := client(t, ca).PostForm(i.origin()+"/"+c.TenantID+"/oauth2/v2.0/token", url.Values{
 		"grant_type": {"client_credentials"}, "client_id": {c.ClientID}, "client_secret": {c.ClientSecret}, "scope": {i.origin() + "/.default"},
 	})
 	if err != nil {

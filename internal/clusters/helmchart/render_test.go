@@ -25,7 +25,7 @@ func names(t *testing.T, r helmchart.Release) []string {
 	return all
 }
 
-// Managed mode is nmi alone, after the kinds that it reads.
+// Managed mode is nmi alone with its self-test, after the kinds that it reads.
 func TestTheChartInManagedMode(t *testing.T) {
 	got := names(t, helmchart.Release{Name: "lanyard", Namespace: "kube-system", KubernetesVersion: "v1.34.4", Values: map[string]any{"operationMode": "managed"}})
 	want := []string{
@@ -37,6 +37,7 @@ func TestTheChartInManagedMode(t *testing.T) {
 		"ServiceAccount kube-system/lanyard-nmi",
 		"ClusterRole /lanyard-nmi",
 		"ClusterRoleBinding /lanyard-nmi",
+		"DaemonSet kube-system/lanyard-probe",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
