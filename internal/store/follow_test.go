@@ -18,7 +18,7 @@ import (
 // following is a store that reads "/a/" from memory.
 func following(t *testing.T, s *store.Store) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context())) // the cleanup waits for its end
 	done, err := s.Follow(ctx, "/a/", clock.RealClock{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
