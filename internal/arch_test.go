@@ -16,6 +16,7 @@ var layers = []string{
 	"cmd/...",
 	"internal/cli/...",
 	"internal/edge",
+	"internal/azextension",
 	"internal/arm/pipeline",
 	"internal/arm/route",
 	"internal/arm/ops",

@@ -32,6 +32,8 @@ type Options struct {
 	Issuers http.Handler
 	// Local serves /lanyard, what Azure has no counterpart of; nil means 404.
 	Local http.Handler
+	// Extensions serves /extensions, what az installs; nil means 404.
+	Extensions http.Handler
 	// Origins are the base URLs that clients reach us under
 	// ("https://localhost:8443"), the default first.
 	Origins []string
@@ -66,9 +68,14 @@ func New(o Options) http.Handler {
 		issuers:  o.Issuers,
 		local:    o.Local,
 		entra:    o.Entra,
+
+		extensions: o.Extensions,
 	}
 	if front.graph == nil {
 		front.graph = http.NotFoundHandler()
+	}
+	if front.extensions == nil {
+		front.extensions = http.NotFoundHandler()
 	}
 	if front.issuers == nil {
 		front.issuers = http.NotFoundHandler()
@@ -99,7 +106,7 @@ func Server(handler http.Handler, log *slog.Logger) *http.Server {
 
 // front chooses by the path's first segment who answers.
 type front struct {
-	arm, metadata, health, graph, issuers, local, entra http.Handler
+	arm, metadata, health, graph, issuers, local, extensions, entra http.Handler
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -128,6 +135,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.graph.ServeHTTP(w, r)
 	case "oidc":
 		f.issuers.ServeHTTP(w, r)
+	case "extensions":
+		f.extensions.ServeHTTP(w, r)
 	default:
 		f.entra.ServeHTTP(w, r)
 	}

@@ -10,6 +10,9 @@ import (
 // EnvFile is the file of shell exports that WriteEnv writes.
 func (c *Cloud) EnvFile() string { return filepath.Join(c.Dir, "env") }
 
+// ExtensionIndex is where the cloud lists its extensions of az.
+func (c *Cloud) ExtensionIndex() string { return c.Origin() + "/extensions/index.json" }
+
 // Environment are variables under the names that the clients themselves read: Azure
 // SDKs (AZURE_*), Terraform azurerm (ARM_*), TLS trust of Go, OpenSSL and Python
 // programs, and kubectl. One of them is a secret.
@@ -34,6 +37,7 @@ func (c *Cloud) Environment(kubeconfig string) ([][2]string, error) {
 		{"ARM_CLIENT_SECRET", admin.ClientSecret.Reveal()},
 		{"SSL_CERT_FILE", c.CAFile()},
 		{"REQUESTS_CA_BUNDLE", c.CAFile()},
+		{"AZURE_EXTENSION_INDEX_URL", c.ExtensionIndex()},
 	}
 	if kubeconfig != "" {
 		vars = append(vars, [2]string{"KUBECONFIG", kubeconfig})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -57,7 +58,20 @@ func (c *Cloud) NewAz(t testing.TB) *Az {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PYTHONPATH=" + filepath.Join(dir, "compat"),
 		"AZURE_CONFIG_DIR=" + filepath.Join(dir, "azure"), "AZURE_CORE_COLLECT_TELEMETRY=false", "AZURE_CORE_NO_COLOR=true",
 		"REQUESTS_CA_BUNDLE=" + c.CAFile(), "SSL_CERT_FILE=" + c.CAFile(),
+		"AZURE_EXTENSION_DIR=" + filepath.Join(dir, "extensions"), "AZURE_EXTENSION_INDEX_URL=" + c.ExtensionIndex(),
 	}}
+	shim := filepath.Join(dir, "compat", "sitecustomize.py")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(shim), 0o700), os.WriteFile(shim, azcompat, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	az.Must(t, "cloud", "register", "--name", "lanyard", "--cloud-config", "@"+c.cloudConfig(t, dir))
+	az.Must(t, "cloud", "set", "--name", "lanyard")
+	return az
+}
+
+// cloudConfig writes the cloud's addresses into a folder, in the form of cloud register --cloud-config.
+func (c *Cloud) cloudConfig(t testing.TB, dir string) string {
+	t.Helper()
 	origin := c.Origin()
 	// az asks no other host about an authority that ends in /adfs.
 	endpoints, err := json.Marshal(map[string]any{"endpoints": map[string]string{
@@ -68,16 +82,15 @@ func (c *Cloud) NewAz(t testing.TB) *Az {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, content := range map[string][]byte{"cloud.json": endpoints, "compat/sitecustomize.py": azcompat} {
-		file = filepath.Join(dir, file)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, content, 0o600)); err != nil {
-			t.Fatal(err)
-		}
+	file := filepath.Join(dir, "cloud.json")
+	if err := os.WriteFile(file, endpoints, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	az.Must(t, "cloud", "register", "--name", "lanyard", "--cloud-config", "@"+filepath.Join(dir, "cloud.json"))
-	az.Must(t, "cloud", "set", "--name", "lanyard")
-	return az
+	return file
 }
+
+// Environment is that of az's processes.
+func (a *Az) Environment() []string { return slices.Clone(a.env) }
 
 // Run returns what az printed. A failure is an *AzError.
 func (a *Az) Run(ctx context.Context, args ...string) (string, error) {
