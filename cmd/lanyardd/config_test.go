@@ -112,3 +112,18 @@ func TestMistakesAreFoundBeforeAnythingIsStarted(t *testing.T) {
 		})
 	}
 }
+
+// The teardown of a cloud that ran without clusters wanted the Kubernetes programs.
+func TestTeardownWithoutClustersNeedsNoPrograms(t *testing.T) {
+	dir := t.TempDir()
+	settings := config{dataDir: filepath.Join(dir, "data"), runDir: filepath.Join(dir, "run"), kubeDir: filepath.Join(dir, "none")}
+	if err := os.Mkdir(settings.dataDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := teardown(t.Context(), settings); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(settings.dataDir); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("the data folder is still there")
+	}
+}

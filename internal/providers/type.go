@@ -72,6 +72,7 @@ type Type struct {
 	ShowETag    bool // "etag" member and ETag header
 	AlwaysTags  bool // "tags":{} is shown even when empty
 	HideSystem  bool // systemData isn't shown
+	MadeOK      bool // the PUT that makes one answers 200 instead of 201; some clients take nothing else
 	FlatErrors  bool // the provider's own errors have no "error" envelope (AKS)
 	ShowDeleted bool // DELETE answers with the resource that was
 	// ListVisible collections need no right of their own: they show what the caller

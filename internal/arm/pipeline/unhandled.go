@@ -94,14 +94,11 @@ func (g *gaps) forgetOldest() {
 // one gap.
 func typeOf(path string) string {
 	parts := strings.Split(strings.ToLower(strings.Trim(path, "/")), "/")
-	i := slices.Index(parts, "providers")
-	if i < 0 {
-		i = 0
-	}
-	parts = parts[i:]
+	provider := slices.Index(parts, "providers")
+	parts = parts[max(provider, 0):]
 	var out []string
 	for n, part := range parts[:min(len(parts), 16)] {
-		if n < 2 || n%2 == 0 {
+		if n%2 == 0 || n == 1 && provider >= 0 { // behind "providers" stands a namespace
 			out = append(out, part)
 		}
 	}

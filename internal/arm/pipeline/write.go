@@ -71,7 +71,7 @@ func (p *Pipeline) tryWrite(ctx context.Context, c *call, body json.RawMessage, 
 		return rest.Response{}, err
 	}
 	status := http.StatusOK
-	if r.Old == nil {
+	if r.Old == nil && !t.MadeOK {
 		status = http.StatusCreated
 	}
 	response, err := respond(ctx, c, status, outcome.Resource)

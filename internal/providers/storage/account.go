@@ -55,7 +55,7 @@ func (p *Provider) accounts() shape.Kind {
 	k := shape.Kind{
 		Type: providers.Type{
 			Namespace: namespace, Name: "storageAccounts", APIVersions: apiVersions(), Levels: providers.AtGroup, Tracked: true,
-			HideSystem: true, ListBySubscription: true, AlwaysTags: true,
+			HideSystem: true, MadeOK: true, ListBySubscription: true, AlwaysTags: true,
 			Actions: []providers.Action{
 				{Name: "listKeys", Permission: accountType + "/listkeys/action", Run: func(_ context.Context, r *providers.Request) (rest.Response, error) { return p.keys(r) }},
 				{Name: "regenerateKey", Permission: accountType + "/regeneratekey/action", Run: p.regenerate},
