@@ -30,6 +30,7 @@ type config struct {
 	nodeImages               []string
 	pauseImage               string
 	dnsImage                 string
+	otherKubeDirs            []string
 	aks                      aksRules
 	clusters                 string
 	clock                    string
@@ -59,6 +60,7 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.StringVar(&c.issuerCAFile, "issuer-ca-file", "", "certificates (PEM) to believe token issuers by, beside the system's")
 	flags.StringVar(&c.dnsImage, "dns-image", "", "name of the image, one of --node-image, of the name server that every cluster gets; empty: none")
 	flags.StringVar(&c.pauseImage, "pause-image", "registry.k8s.io/pause:3.10", "name of the image, one of --node-image, that holds a pod's namespaces")
+	flags.StringArrayVar(&c.otherKubeDirs, "other-kube-dir", nil, "folder of the programs of another Kubernetes version, which clusters can have and be upgraded from or to (repeatable)")
 	flags.BoolVar(&c.aks.Of2020, "aks-rules-of-2020", false, "AKS as it was in 2020: identities of clusters can't change, own ones are previews, and one that names none gets a service principal")
 	flags.BoolVar(&c.aks.Strict, "aks-strict-checks", false, "AKS's permission checks also where the documented walk-throughs contradict them")
 	flags.BoolVar(&c.aks.WithholdNodeImages, "aks-withhold-node-images", false, "no newer node image is available: what needs one to consume is refused")

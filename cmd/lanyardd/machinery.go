@@ -38,6 +38,10 @@ type machinery interface {
 	issuers() http.Handler
 	// resume takes up what an earlier process left.
 	resume(ctx context.Context, log *slog.Logger)
+	// run keeps going what was taken up, until the context ends.
+	run(ctx context.Context) error
+	// unavailable reports whether a principal's tokens can't be had because its cluster is being upgraded.
+	unavailable(principal string) bool
 	close()
 }
 
@@ -67,6 +71,8 @@ type noMachinery struct{}
 func (noMachinery) attach(context.Context, foundation) []typed { return nil }
 func (noMachinery) issuers() http.Handler                      { return http.NotFoundHandler() }
 func (noMachinery) resume(context.Context, *slog.Logger)       {}
+func (noMachinery) run(context.Context) error                  { return nil }
+func (noMachinery) unavailable(string) bool                    { return false }
 func (noMachinery) close()                                     {}
 
 // aksRules are containerservice.Rules, which exist where clusters do.

@@ -6,15 +6,19 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 )
 
 // localMachinery runs clusters on this machine.
 type localMachinery struct {
+	others  []string // further Kubernetes versions
 	engine  *clusters.Engine
 	version string
 	inside  *platform
@@ -34,24 +38,43 @@ func openMachinery(ctx context.Context, c config, log *slog.Logger) (machinery, 
 	if err != nil {
 		return nil, err
 	}
-	engine, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, Log: log})
+	others, err := kubernetesVersions(ctx, c.otherKubeDirs)
 	if err != nil {
 		return nil, err
 	}
-	return &localMachinery{engine: engine, version: version}, nil
+	engine, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, KubeDirs: others, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return &localMachinery{engine: engine, version: version, others: slices.Sorted(maps.Keys(others))}, nil
 }
 
 func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
-	m.inside = &platform{engine: m.engine, metadata: f.metadata, front: f.front, tls: f.tls, log: f.log}
+	m.inside = &platform{engine: m.engine, metadata: f.metadata, front: f.front, tls: f.tls, log: f.log, ctx: ctx}
 	m.aks = containerservice.New(ctx, containerservice.Options{
 		Resources: f.engine, Engine: m.engine, Etcd: etcdUsers{f.etcd}, Platform: m.inside, Directory: f.people,
 		Identities: f.identities, Roles: f.roles, Addresses: f.networks, Instances: f.computing, Features: f.features, Box: f.box,
 		Rules: containerservice.Rules(f.config.aks), Log: f.log,
-		KubernetesVersion: m.version, TenantID: f.tenantID, IssuerBase: f.config.origin + "/oidc",
+		Begin:             func(ctx context.Context, r *providers.Request) error { _, err := f.engine.Commit(ctx, r); return err },
+		KubernetesVersion: m.version, OtherVersions: m.others, TenantID: f.tenantID, IssuerBase: f.config.origin + "/oidc",
 		CACertificates: f.authority, Images: f.config.nodeImages, PauseImage: f.config.pauseImage, DNSImage: f.config.dnsImage, CgroupFolder: m.engine.CgroupFolder(),
 	})
 	return []typed{m.aks}
 }
+
+// run mends what ended by itself and renews certificates, until the context ends.
+func (m *localMachinery) run(ctx context.Context) error {
+	mending := make(chan struct{})
+	go func() {
+		defer close(mending)
+		m.engine.Mend(ctx)
+	}()
+	err := m.aks.Run(ctx)
+	<-mending
+	return err
+}
+
+func (m *localMachinery) unavailable(principal string) bool { return m.aks.Unavailable(principal) }
 
 func (m *localMachinery) issuers() http.Handler { return m.aks.Issuers() }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ type platform struct {
 	front    http.Handler
 	tls      *tls.Config
 	log      *slog.Logger
+	ctx      context.Context // the process's own: listeners outlive the steps that ask for them
 
 	mu     sync.Mutex
 	served map[string][]*http.Server // by VNet
@@ -55,8 +57,8 @@ func (p *platform) Serve(ctx context.Context, vnet armid.ID) error {
 		p.served = map[string][]*http.Server{}
 	}
 	p.served[vnet.Key()] = []*http.Server{
-		p.serve(metadata, p.metadata.Handler(vnet)),
-		p.serve(tls.NewListener(front, p.tls), p.front),
+		p.serve(vnet, metadata, p.metadata.Handler(vnet)),
+		p.serve(vnet, tls.NewListener(front, p.tls), p.front),
 	}
 	return nil
 }
@@ -85,15 +87,45 @@ func (p *platform) Close() {
 	p.done.Wait()
 }
 
-func (p *platform) serve(listener net.Listener, handler http.Handler) *http.Server {
+func (p *platform) serve(vnet armid.ID, listener net.Listener, handler http.Handler) *http.Server {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	p.done.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			p.log.Error("a listener inside a virtual network ended", "address", listener.Addr().String(), "error", err)
+			p.log.Error("a listener inside a virtual network ended: opening it anew", "address", listener.Addr().String(), "error", err)
+			p.reopen(vnet, server)
 		}
 	})
 	return server
+}
+
+// reopenEvery is how long to wait before a listener that failed is opened anew.
+const reopenEvery = time.Second
+
+// reopen opens the listeners of a network anew after one of them ended by itself,
+// unless they were withdrawn meanwhile or the network is gone.
+func (p *platform) reopen(vnet armid.ID, ended *http.Server) {
+	p.mu.Lock()
+	ours := slices.Contains(p.served[vnet.Key()], ended)
+	if ours {
+		for _, server := range p.served[vnet.Key()] {
+			_ = server.Close()
+		}
+		delete(p.served, vnet.Key())
+	}
+	p.mu.Unlock()
+	for ours {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-time.After(reopenEvery):
+		}
+		err := p.Serve(p.ctx, vnet)
+		if err == nil || errors.Is(err, clusters.ErrNotFound) {
+			return
+		}
+		p.log.Warn("opening listeners inside a virtual network", "network", vnet.String(), "error", err)
+	}
 }

@@ -213,6 +213,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	cloud := imdsserver.Cloud{Compute: computing, Tokens: signIn, Directory: people}
 	metadata := imdsserver.New(imdsserver.Options{
 		Machines: cloud, Issuer: cloud, Clock: clk, Log: log, Record: recordMetadata(recorder),
+		Unavailable: machines.unavailable,
 	})
 	templates := deployments.New(deployments.Config{
 		Resources: engine, Registry: registry, Clock: clk, Origin: c.origin, Check: roles.Check, Send: sendAs(arm, c.origin),
@@ -253,6 +254,10 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		defer close(resumed)
 		machines.resume(ctx, log)
 		return nil
+	})
+	group.Go(func() error {
+		<-resumed
+		return ignoreCanceled(machines.run(ctx))
 	})
 	group.Go(func() error {
 		// Operations come after: one that deletes a cluster must not run beside the

@@ -22,3 +22,16 @@ func kubernetesVersion(ctx context.Context, kubeDir string) (string, error) {
 	}
 	return version, nil
 }
+
+// kubernetesVersions are the folders by the version of their programs.
+func kubernetesVersions(ctx context.Context, dirs []string) (map[string]string, error) {
+	byVersion := map[string]string{}
+	for _, dir := range dirs {
+		version, err := kubernetesVersion(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		byVersion[version] = dir
+	}
+	return byVersion, nil
+}

@@ -32,8 +32,8 @@ type ControlPlane struct {
 	ResourceGroup string
 	ServiceCIDR   netip.Prefix
 	DNSIP         netip.Addr
-	// KubernetesVersion is what was asked for. There is one version of the
-	// programs; it is for the record.
+	// KubernetesVersion is that of its programs; the default one if there are
+	// none of it.
 	KubernetesVersion string
 	Etcd              Etcd
 	// ServiceAccountIssuer is the "iss" of service account tokens, and
@@ -63,6 +63,12 @@ type ControlPlaneStatus struct {
 type clusterRecord struct {
 	ControlPlane
 	Address netip.Addr
+	// Started is whether it was ready once; Stopped whether it was stopped since.
+	Started bool `json:",omitempty"`
+	Stopped bool `json:",omitempty"`
+	// Certificates and TokenKeys name the latest rotations.
+	Certificates string `json:",omitempty"`
+	TokenKeys    string `json:",omitempty"`
 }
 
 func (c ControlPlane) check() error {
@@ -115,6 +121,12 @@ func (e *Engine) ensureControlPlane(ctx context.Context, c ControlPlane) (Contro
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
+	if e.hosts.Differs(spec) {
+		// Other programs or other flags: it starts again with them.
+		if err := e.powerOffMachine(ctx, id); err != nil {
+			return ControlPlaneStatus{}, err
+		}
+	}
 	m, err := e.hosts.Ensure(ctx, spec)
 	if err != nil {
 		return ControlPlaneStatus{}, err
@@ -133,6 +145,10 @@ func (e *Engine) ensureControlPlane(ctx context.Context, c ControlPlane) (Contro
 	}
 	if err != nil {
 		return ControlPlaneStatus{}, fmt.Errorf("%w; kube-apiserver's last words: %s", err, lastWords(e.controlPlaneDisk(c.ID), "/var/log/kube-apiserver.log"))
+	}
+	record.Started, record.Stopped = true, false
+	if err := e.saveCluster(record); err != nil {
+		return ControlPlaneStatus{}, err
 	}
 	return e.status(cp, record)
 }
@@ -201,6 +217,10 @@ func (e *Engine) DeleteControlPlane(ctx context.Context, id string) error {
 		return err
 	}
 	defer e.locks.exclusive("cluster/" + id)()
+	return e.deleteControlPlane(ctx, id)
+}
+
+func (e *Engine) deleteControlPlane(ctx context.Context, id string) error {
 	nodes, err := names(filepath.Join(e.clusterDir(id), "nodes"), "")
 	if err != nil {
 		return err
@@ -254,7 +274,7 @@ func (e *Engine) controlPlaneDisk(id string) machine.Disk {
 
 func (e *Engine) controlPlaneSettings(r clusterRecord) controlplane.Settings {
 	return controlplane.Settings{
-		Name: r.Name, Disk: e.controlPlaneDisk(r.ID), Binaries: e.options.KubeDir,
+		Name: r.Name, Disk: e.controlPlaneDisk(r.ID), Binaries: e.programsOf(r.KubernetesVersion),
 		Address: r.Address, ServiceCIDR: r.ServiceCIDR, Etcd: r.Etcd,
 		Issuer: r.ServiceAccountIssuer, KeysURL: r.ServiceAccountKeysURL,
 		Names: r.Hostnames, ExtraArgs: r.APIServerArgs,

@@ -32,6 +32,8 @@ type Options struct {
 	// KubeDir holds the programs: kube-apiserver and so on, containerd, runc,
 	// ctr, cni/. An engine that is to stop what runs, and no more, needs none.
 	KubeDir string
+	// KubeDirs hold the programs of further Kubernetes versions, by version.
+	KubeDirs map[string]string
 	// Clock is the real time, by default: certificates are checked by programs
 	// that look at the machine's clock, so a clock that a test moves has no
 	// place here.
@@ -45,6 +47,8 @@ type Engine struct {
 	hosts   *machine.Host
 	groups  cgroup.Group
 	locks   locks
+
+	troubles troubles
 }
 
 // New makes an Engine. It starts nothing; see Adopt.
@@ -129,6 +133,14 @@ func checkID(kind, id string) error {
 		return fmt.Errorf("%s ID %q must be 1 to 40 lower-case letters, digits and hyphens", kind, id)
 	}
 	return nil
+}
+
+// programsOf is the folder of a Kubernetes version's programs.
+func (e *Engine) programsOf(version string) string {
+	if dir, ok := e.options.KubeDirs[version]; ok {
+		return dir
+	}
+	return e.options.KubeDir
 }
 
 func (e *Engine) vnetRecord(id string) string {

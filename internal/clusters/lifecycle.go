@@ -26,12 +26,8 @@ func (e *Engine) Adopt(ctx context.Context) error {
 		return err
 	}
 	for _, id := range vnets {
-		var v VNet
-		if err := load(e.vnetRecord(id), &v); err != nil {
+		if err := e.adoptVNet(id); err != nil {
 			return fmt.Errorf("adopting virtual network %s: %w", id, err)
-		}
-		if err := e.EnsureVNet(ctx, v); err != nil {
-			return err
 		}
 	}
 	ids, err := names(filepath.Join(e.options.DataDir, "clusters"), "")
@@ -54,32 +50,31 @@ func each(ids []string, do func(id string) error) error {
 }
 
 func (e *Engine) adoptCluster(ctx context.Context, id string) error {
-	c, err := e.cluster(id)
+	_, err := e.cluster(id)
 	if errors.Is(err, ErrNotFound) {
-		// Half deleted: the record goes last but for its folder.
-		return e.DeleteControlPlane(ctx, id)
+		return e.removeHalf(ctx, id)
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := e.EnsureControlPlane(ctx, c.ControlPlane); err != nil {
+	if err := e.adoptControlPlane(ctx, id); err != nil {
 		return err
 	}
 	nodes, err := names(filepath.Join(e.clusterDir(id), "nodes"), "")
 	if err != nil {
 		return err
 	}
-	return each(nodes, func(name string) error {
-		var n Node
-		err := load(filepath.Join(e.nodeDir(id, name), "node.json"), &n)
-		if errors.Is(err, ErrNotFound) {
-			return e.DeleteNode(ctx, id, name)
-		}
-		if err != nil {
-			return err
-		}
-		return e.EnsureNode(ctx, n)
-	})
+	return each(nodes, func(name string) error { return e.adoptNode(ctx, id, name) })
+}
+
+// removeHalf removes a cluster without a record, which goes last but for its
+// folder, unless it has one by now.
+func (e *Engine) removeHalf(ctx context.Context, id string) error {
+	defer e.locks.exclusive("cluster/" + id)()
+	if _, err := e.cluster(id); err == nil {
+		return nil
+	}
+	return e.deleteControlPlane(ctx, id)
 }
 
 // Stop ends every process and namespace and keeps the data: Adopt brings the

@@ -218,7 +218,7 @@ func (e *Engine) nodeDisk(clusterID, name string) machine.Disk {
 
 func (e *Engine) nodeSettings(c clusterRecord, n Node, server string) node.Settings {
 	return node.Settings{
-		Name: n.Name, Disk: e.nodeDisk(n.ClusterID, n.Name), Keys: filepath.Join(e.nodeDir(n.ClusterID, n.Name), "pki"), Binaries: e.options.KubeDir, Server: server,
+		Name: n.Name, Disk: e.nodeDisk(n.ClusterID, n.Name), Keys: filepath.Join(e.nodeDir(n.ClusterID, n.Name), "pki"), Binaries: e.programsOf(n.KubernetesVersion), Server: server,
 		Address: n.Address, PodAddresses: n.PodAddresses, Bridge: n.Bridge, ProviderID: n.ProviderID,
 		Labels: n.Labels, Taints: n.Taints, MaxPods: n.MaxPods, DNS: c.DNSIP,
 		AzureJSON: n.AzureJSON, CACertificates: n.CACertificates, PauseImage: n.PauseImage,

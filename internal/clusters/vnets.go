@@ -46,6 +46,25 @@ func (e *Engine) EnsureVNet(_ context.Context, v VNet) error {
 		return err
 	}
 	defer e.locks.exclusive("vnet/" + v.ID)()
+	return e.ensureVNet(v)
+}
+
+// adoptVNet makes the network as it is recorded once it is ours; one that was
+// deleted meanwhile is left alone.
+func (e *Engine) adoptVNet(id string) error {
+	defer e.locks.exclusive("vnet/" + id)()
+	var v VNet
+	err := load(e.vnetRecord(id), &v)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return e.ensureVNet(v)
+}
+
+func (e *Engine) ensureVNet(v VNet) error {
 	var before VNet
 	err := load(e.vnetRecord(v.ID), &before)
 	if err != nil && !errors.Is(err, ErrNotFound) {

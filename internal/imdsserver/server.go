@@ -24,6 +24,8 @@ type Options struct {
 	// Record is told of every decision about a token. It must not block for long.
 	Record func(context.Context, Decision)
 	Limits Limits
+	// Unavailable says of which principals no token can be had at the moment; nil means of none.
+	Unavailable func(principal string) bool
 }
 
 // Server answers the metadata requests of all VNets' machines.
@@ -34,6 +36,8 @@ type Server struct {
 	record   func(context.Context, Decision)
 	limiter  *limiter
 	cache    *cache
+
+	unavailable func(principal string) bool
 }
 
 // New makes a Server.
@@ -45,6 +49,8 @@ func New(o Options) *Server {
 		record:   o.Record,
 		limiter:  newLimiter(o.Limits, o.Clock),
 		cache:    newCache(o.Issuer, o.Clock),
+
+		unavailable: o.Unavailable,
 	}
 }
 
@@ -85,6 +91,9 @@ func (s *Server) Handler(vnet armid.ID) http.Handler {
 	})
 }
 
+// unavailableFor is when clients are told to ask again for the token of an identity that is unavailable.
+const unavailableFor = 5 * time.Second
+
 // token answers in a fixed order: limit, choose, issue, record.
 func (s *Server) token(w http.ResponseWriter, r *http.Request, vnet armid.ID, m Machine, q imds.TokenQuery) {
 	ctx := r.Context()
@@ -105,6 +114,10 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request, vnet armid.ID, m 
 		return
 	}
 	d.Identity = identity
+	if s.unavailable != nil && s.unavailable(identity.PrincipalID) {
+		s.refuse(ctx, w, d, OutcomeFailed, imds.Unavailable("The managed identity is temporarily unavailable while its cluster is upgraded. Try again.", unavailableFor))
+		return
+	}
 	token, cached, err := s.cache.get(ctx, identity, q.Resource, q.BypassCache)
 	var refused *RefusedError
 	switch {

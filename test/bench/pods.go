@@ -33,9 +33,13 @@ func (b *bench) podsToToken(ctx context.Context) ([]row, error) {
 		return nil, fmt.Errorf("taking down what an earlier run left: %w", err)
 	}
 	var took []time.Duration
+	var cost []row
 	err := story.Run(ctx, story.Options{
 		Cloud: b.cloud, ChartDir: b.chart, Narrator: &story.Narrator{Out: b.progress},
 		BeforeTearDown: func(ctx context.Context, s *story.Story) (err error) {
+			if cost, err = b.clusterCost(s); err != nil {
+				return err
+			}
 			took, err = firstTokens(ctx, s)
 			return err
 		},
@@ -44,12 +48,12 @@ func (b *bench) podsToToken(ctx context.Context) ([]row, error) {
 		err = fmt.Errorf("pods on a real cluster: %w", err)
 	}
 	if len(took) < pods {
-		return nil, err
+		return cost, err
 	}
-	return []row{
+	return append(cost,
 		newRow(podToFirstTokenP50, seconds, percentile(took, 50).Seconds(), 1, fmt.Sprintf("median of %d pods: create call to printed token", pods)),
 		newRow(podToFirstTokenP99, seconds, percentile(took, 99).Seconds(), 1, fmt.Sprintf("slowest of %d pods: create call to printed token", pods)),
-	}, err
+	), err
 }
 
 // firstTokens measures the pods of one identity that is bound.

@@ -42,8 +42,13 @@ func (s *Story) createCluster(ctx context.Context) error {
 	}
 	n.Tick("AKS cluster %s Succeeded after %.1f s; node resource group %s", cluster, time.Since(started).Seconds(), s.env.nodeGroup)
 	n.Say("control-plane identity (system-assigned) %s\nkubelet identity %s-agentpool, client ID %s", s.env.clusterPrincipal, cluster, s.env.kubeletClientID)
-	return s.getCredentials(ctx)
+	err = s.getCredentials(ctx)
+	s.clusterTook = time.Since(started)
+	return err
 }
+
+// ClusterTook is the time from the PUT of the cluster to its Ready node.
+func (s *Story) ClusterTook() time.Duration { return s.clusterTook }
 
 // pollCluster creates the cluster and waits for it; lanyardd may be killed and
 // started again in between.

@@ -50,6 +50,8 @@ type Story struct {
 	kube    *kubectl.Kubectl
 	env     environment
 	demoLog *kubectl.Follower
+
+	clusterTook time.Duration
 }
 
 // environment is what the seeds keep in shell variables.

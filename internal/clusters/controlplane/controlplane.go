@@ -64,6 +64,9 @@ func Prepare(s Settings, c clock.PassiveClock) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := dropRetired(s, c.Now()); err != nil {
+		return nil, err
+	}
 	if err := cp.certificates(c); err != nil {
 		return nil, err
 	}
@@ -80,7 +83,7 @@ func Open(s Settings, c clock.PassiveClock) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := pki.EnsureSigningKey(filepath.Join(dir, "sa.key"))
+	key, err := pki.EnsureSigningKey(filepath.Join(dir, tokenKey))
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,10 @@ func (cp *ControlPlane) Machine(id, network string, group cgroup.Group) (machine
 	if err != nil {
 		return machine.Spec{}, err
 	}
+	former, err := cp.formerTokenKeys()
+	if err != nil {
+		return machine.Spec{}, err
+	}
 	binds := append(cp.settings.Disk.Binds(), machine.Bind{Source: cp.settings.Binaries, Target: binDir, ReadOnly: true})
 	return machine.Spec{
 		ID: id, Hostname: "control-plane", Network: network, Cgroup: group,
@@ -32,14 +36,14 @@ func (cp *ControlPlane) Machine(id, network string, group cgroup.Group) (machine
 		Log:      cp.settings.Disk.Dir + ".log",
 		UnitLogs: "/var/log",
 		Units: []machine.Unit{
-			{Name: "kube-apiserver", Args: cp.apiServer(), Ready: "tcp:" + cp.HostPort(), StopSeconds: 5},
+			{Name: "kube-apiserver", Args: cp.apiServer(former), Ready: "tcp:" + cp.HostPort(), StopSeconds: 5},
 			{Name: "kube-controller-manager", Args: cp.controllerManager(), After: readyFile, StopSeconds: 3},
 			{Name: "kube-scheduler", Args: cp.scheduler(), After: readyFile, StopSeconds: 3},
 		},
 	}, nil
 }
 
-func (cp *ControlPlane) apiServer() []string {
+func (cp *ControlPlane) apiServer(formerKeys []string) []string {
 	s := cp.settings
 	args := []string{
 		binDir + "/kube-apiserver",
@@ -75,6 +79,9 @@ func (cp *ControlPlane) apiServer() []string {
 	}
 	if s.KeysURL != "" {
 		args = append(args, "--service-account-jwks-uri="+s.KeysURL)
+	}
+	for _, key := range formerKeys {
+		args = append(args, "--service-account-key-file="+key)
 	}
 	args = append(args, s.Etcd.args()...)
 	return append(args, s.ExtraArgs...)

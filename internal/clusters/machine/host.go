@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -79,6 +80,16 @@ func (h *Host) Ensure(ctx context.Context, spec Spec) (Machine, error) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// Differs reports whether the machine was started with other units or binds than
+// the spec's. One that was never started doesn't.
+func (h *Host) Differs(spec Spec) bool {
+	was, err := readSpec(filepath.Join(h.Dir, spec.ID))
+	if err != nil {
+		return false
+	}
+	return !reflect.DeepEqual(was.Units, spec.Units) || !reflect.DeepEqual(was.Binds, spec.Binds)
 }
 
 // start re-executes this program as the machine's init and lets go of it.

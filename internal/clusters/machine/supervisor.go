@@ -38,6 +38,10 @@ type process struct {
 	started time.Time
 	delay   time.Duration
 	begun   bool
+	// how and when it ended by itself last, and how often.
+	how     string
+	ended   time.Time
+	times   int
 	isReady bool
 }
 
@@ -73,6 +77,7 @@ func (s *supervisor) start(i int) {
 		return
 	}
 	p.pid = pid
+	s.tell()
 	s.log.Info("unit started", "unit", u.Name, "pid", pid)
 	if !p.isReady {
 		go func() { s.ready <- awaitSocket(i, u.Ready) }()
@@ -121,6 +126,8 @@ func (s *supervisor) reap() {
 		for i, p := range s.units {
 			if p.pid == pid {
 				p.pid = 0
+				p.how, p.ended, p.times = describe(status), time.Now(), p.times+1
+				s.tell()
 				s.log.Warn("unit ended", "unit", s.spec.Units[i].Name, "status", describe(status), "after", time.Since(p.started).Round(time.Millisecond))
 				s.again(i)
 			}

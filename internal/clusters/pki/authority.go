@@ -143,6 +143,16 @@ func (a *Authority) fits(c *x509.Certificate, key crypto.Signer, r Request) bool
 		slices.EqualFunc(c.IPAddresses, ips(r.Addresses), net.IP.Equal)
 }
 
+// RenewalDue reports whether the certificate in the file has less than a third of
+// its life ahead, as Ensure sees it.
+func RenewalDue(file string, now time.Time) (bool, error) {
+	c, err := readCertificate(file)
+	if err != nil || c == nil {
+		return false, err
+	}
+	return !now.Add(c.NotAfter.Sub(c.NotBefore) / 3).Before(c.NotAfter), nil
+}
+
 // CertificatePEM is the authority's own certificate, which clients trust.
 func (a *Authority) CertificatePEM() ([]byte, error) {
 	return os.ReadFile(a.Files.Certificate)

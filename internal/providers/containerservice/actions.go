@@ -15,6 +15,10 @@ func (p *Provider) actions() []providers.Action {
 		{Name: "listClusterAdminCredential", Run: p.handOut("clusterAdmin", p.Engine.AdminKubeconfig)},
 		{Name: "resetServicePrincipalProfile", Run: p.resetServicePrincipal},
 		{Name: "availableAgentPoolVersions", Method: http.MethodGet, Permission: clusterType + "/availableAgentPoolVersions/read", Run: p.availableVersions},
+		{Name: "stop", Run: p.stop},
+		{Name: "start", Run: p.start},
+		{Name: "rotateClusterCertificates", Run: p.rotateCertificates},
+		{Name: "rotateServiceAccountSigningKeys", Run: p.rotateTokenKeys},
 		{Name: "runCommand", Run: p.runCommand},
 	}
 }

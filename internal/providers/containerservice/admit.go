@@ -47,7 +47,14 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 	if err := p.admitPodIdentity(ctx, r, wanted); err != nil {
 		return err
 	}
-	return r.Start(planReconcile, nil)
+	if err := r.Start(planReconcile, planArgs{IgnoreBudgets: ignoresBudgets(r)}); err != nil {
+		return err
+	}
+	if upgrades, err := p.upgrades(r, wanted); err != nil || !upgrades {
+		return err
+	}
+	r.Operation.State = upgrading
+	return nil
 }
 
 // busy answers a write while a plan works on the cluster.
@@ -69,6 +76,20 @@ func busy(current *resource.Resource) *rest.Error {
 		return poolOperationNotAllowed(working[0].text("name"), working[0].text("provisioningState"))
 	}
 	return operationNotAllowed(current.ProvisioningState)
+}
+
+// upgrades reports whether an update gives the control plane another version of Kubernetes.
+func (p *Provider) upgrades(r *providers.Request, wanted properties) (bool, error) {
+	if r.Old == nil {
+		return false, nil
+	}
+	before, err := resource.Read[properties](r.Old)
+	return before.CurrentVersion != wanted.CurrentVersion, err
+}
+
+// ignoresBudgets reports whether the deletion of a pool is to take pods away whose disruption budgets forbid it.
+func ignoresBudgets(r *providers.Request) bool {
+	return strings.EqualFold(r.Query.Get("ignore-pod-disruption-budget"), "true")
 }
 
 // admitNodeResourceGroup refuses a group that is there, unless it is this cluster's own: what an earlier cluster of

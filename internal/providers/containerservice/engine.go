@@ -35,6 +35,14 @@ type Engine interface {
 	// DrainNode keeps new pods from a node and evicts those that it has; a node that isn't there is drained. It fails with
 	// a *clusters.DrainError if they don't go in time.
 	DrainNode(ctx context.Context, clusterID, name string, d clusters.Drain) error
+	// StopCluster ends its processes until it is ensured again; RotateCertificates does, and gives it another authority.
+	StopCluster(ctx context.Context, clusterID string) error
+	RotateCertificates(ctx context.Context, clusterID, generation string) error
+	RotateTokenKeys(ctx context.Context, clusterID, generation string) error
+	// RenewalDue reports whether a certificate of the cluster is to be issued anew, which ensuring it does.
+	RenewalDue(ctx context.Context, clusterID string) (bool, error)
+	// Troubles are the programs of the cluster that ended by themselves lately.
+	Troubles(ctx context.Context, clusterID string, since time.Time) ([]clusters.Trouble, error)
 	AdminKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
 	UserKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
 	// RelayAPIServer serves the listener until the context ends.

@@ -18,6 +18,10 @@ import (
 const (
 	planReconcile = "reconcile"
 	planDelete    = "delete"
+	planStop      = "stop"
+
+	planRotateCertificates = "rotate-certificates"
+	planRotateTokenKeys    = "rotate-token-keys"
 )
 
 // reconcilePlan makes a cluster what its document says, be it new or changed. The order is that of dependence: nothing

@@ -173,6 +173,7 @@ func TestUpgrade(t *testing.T) {
 	if !strings.Contains(string(c.Properties), `"currentKubernetesVersion":"1.33.8"`) || !strings.Contains(string(c.Properties), `"kubernetesVersion":"1.33"`) {
 		t.Fatalf("cluster %s", c.Properties)
 	}
+	principal := c.Identity.PrincipalID
 	upgrade := func(controlPlane, pool string) error {
 		_, _, err := p.put(clusterID("demo"), `{"location":"westus2","properties":{"kubernetesVersion":"`+controlPlane+`","agentPoolProfiles":[{"name":"nodepool1","mode":"System","count":2,"orchestratorVersion":"`+pool+`"}]}}`)
 		p.settle(clusterID("demo"))
@@ -188,8 +189,20 @@ func TestUpgrade(t *testing.T) {
 		}
 	}
 	w.calls = nil
-	if err := upgrade("1.34.2", "1.33.8"); err != nil || count(w.calls, "DrainNode") != 0 {
+	unavailable := false
+	w.fail = func(string) error {
+		// "During cluster upgrade operations, the managed identity is temporarily unavailable."
+		unavailable = unavailable || p.provider.Unavailable(principal)
+		return nil
+	}
+	if err := upgrade("1.34.2", "1.33.8"); err != nil || !unavailable || count(w.calls, "DrainNode") != 0 {
 		t.Fatalf("control plane only: %v, calls %v", err, w.calls)
+	}
+	for end := time.Now().Add(5 * time.Second); p.provider.Unavailable(principal) && time.Now().Before(end); { // it hears of the end just after the store
+		time.Sleep(time.Millisecond)
+	}
+	if p.provider.Unavailable(principal) {
+		t.Error("the control plane's identity is still unavailable")
 	}
 	for id, plane := range w.planes {
 		if plane.KubernetesVersion != "1.34.2" {

@@ -78,6 +78,7 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 	if len(r.Next.SKU) == 0 {
 		r.Next.SKU = json.RawMessage(`{"name":"Base","tier":"Free"}`)
 	}
+	delete(d, "status")
 	delete(r.Next.Extra, "eTag") // shown from the revision; tools send it back
 	dropEmpty(d)
 	if r.Next.Properties, err = d.raw(); err != nil {

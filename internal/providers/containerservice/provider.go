@@ -3,6 +3,7 @@ package containerservice
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"k8s.io/utils/clock"
 
@@ -25,6 +26,8 @@ type Options struct {
 	Log        *slog.Logger
 	Clock      clock.Clock // nil means the real one
 
+	// Begin starts an operation that the service itself wants.
+	Begin func(ctx context.Context, r *providers.Request) error
 	// Box seals the secrets of service principals.
 	Box *seal.Box
 	// Rules are today's if zero.
@@ -51,7 +54,10 @@ type Options struct {
 // Provider is the Microsoft.ContainerService resource provider.
 type Provider struct {
 	Options
-	relays relays
+	relays  relays
+	outages outages
+	// places is held while what this process has for a network or a cluster is made or taken away: listeners and relays.
+	places sync.Mutex
 	whole  *providers.Type // managedClusters
 }
 
@@ -103,9 +109,10 @@ func (p *Provider) clusters() *providers.Type {
 		Admit:              p.admit,
 		Remove:             p.remove,
 		Render:             p.render,
+		Committed:          p.committed,
 		Busy:               busy,
 		Actions:            p.actions(),
-		Plans:              []providers.Plan{p.reconcilePlan(), p.deletePlan()},
+		Plans:              append(p.rotationPlans(), p.reconcilePlan(), p.deletePlan(), p.stopPlan()),
 	}
 }
 

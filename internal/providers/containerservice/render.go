@@ -5,15 +5,24 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/clusters"
 )
 
-// firstETag is the API version that shows clusters' entity tags first.
-const firstETag = "2024-09-01"
+const (
+	// firstETag is the API version that shows clusters' entity tags first.
+	firstETag = "2024-09-01"
+	// troubleShown is how long a cluster tells that a program of it ended.
+	troubleShown = 15 * time.Minute
+)
 
 // render adds to a cluster's document what isn't stored in it.
-func (p *Provider) render(_ context.Context, r *resource.Resource, apiVersion string) error {
+func (p *Provider) render(ctx context.Context, r *resource.Resource, apiVersion string) error {
+	if err := p.renderTroubles(ctx, r); err != nil {
+		return err
+	}
 	if apiVersion < firstETag {
 		return nil
 	}
@@ -26,4 +35,34 @@ func (p *Provider) render(_ context.Context, r *resource.Resource, apiVersion st
 	}
 	r.Extra["eTag"] = tag
 	return nil
+}
+
+// renderTroubles says in properties.status which programs of the cluster ended lately though nobody stopped them.
+func (p *Provider) renderTroubles(ctx context.Context, r *resource.Resource) error {
+	s, err := readState(r)
+	if err != nil || s.Port == 0 || r.Busy() || isStopped(r) {
+		return err
+	}
+	troubles, err := p.Engine.Troubles(ctx, s.Key, p.Clock.Now().Add(-troubleShown))
+	if err != nil || len(troubles) == 0 {
+		return nil //nolint:nilerr // a cluster that isn't on this machine has nothing to tell
+	}
+	var details []object
+	for _, t := range troubles {
+		details = append(details, object{"code": "ProgramEnded", "message": describeTrouble(t)})
+	}
+	return r.Merge(map[string]any{"status": object{"provisioningError": object{
+		"code": "ClusterComponentsRestarted", "message": "Programs of the cluster ended by themselves and were started again.", "details": details,
+	}}})
+}
+
+func describeTrouble(t clusters.Trouble) string {
+	at, state := "the control plane", "is being started again"
+	if t.Node != "" {
+		at = "node " + t.Node
+	}
+	if t.Restored {
+		state = "runs again"
+	}
+	return fmt.Sprintf("%s of %s %s at %s (%d times since it was started) and %s.", t.Unit, at, t.How, t.At.UTC().Format(time.RFC3339), t.Times, state)
 }

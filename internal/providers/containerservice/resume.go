@@ -21,6 +21,7 @@ func (p *Provider) Resume(ctx context.Context) error {
 	}
 	var failures []error
 	for _, cluster := range all {
+		p.committed(ctx, cluster.ID, cluster)
 		if err := p.resume(ctx, cluster); err != nil {
 			failures = append(failures, fmt.Errorf("resuming %s: %w", cluster.ID, err))
 		}
@@ -29,6 +30,16 @@ func (p *Provider) Resume(ctx context.Context) error {
 }
 
 func (p *Provider) resume(ctx context.Context, cluster *resource.Resource) error {
+	// A deletion may run beside this: its steps come after the state that is read here, and wait for what is made of it.
+	p.places.Lock()
+	defer p.places.Unlock()
+	cluster, err := p.Resources.Get(ctx, cluster.ID)
+	if rest.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	run := providers.NewRun(providers.Run{ID: cluster.ID, Resources: p.Resources, Log: p.Log}, nil)
 	w, err := read(run, cluster)
 	if err != nil {
@@ -37,7 +48,7 @@ func (p *Provider) resume(ctx context.Context, cluster *resource.Resource) error
 	if w.state.Port == 0 && !w.is.APIServerAccessProfile.EnablePrivateCluster || cluster.ProvisioningState == resource.Deleting {
 		return nil // its plan makes, or removes, what there is to be
 	}
-	if err := p.ensureNetwork(ctx, w); err != nil {
+	if err := p.makeNetwork(ctx, w); err != nil {
 		if rest.IsNotFound(err) {
 			return nil
 		}

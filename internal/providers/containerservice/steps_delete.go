@@ -107,7 +107,9 @@ func (w *work) subnets() []armid.ID {
 // deleteProcesses ends the cluster with all its nodes at once: it must not take a control plane that works to get rid
 // of one that doesn't.
 func (p *Provider) deleteProcesses(ctx context.Context, w *work) error {
+	p.places.Lock()
 	p.relays.end(w.state.Key)
+	p.places.Unlock()
 	if err := p.Engine.DeleteControlPlane(ctx, w.state.Key); err != nil {
 		return err
 	}
@@ -131,6 +133,8 @@ func (p *Provider) deleteInstances(ctx context.Context, w *work) error {
 // deleteNetwork ends the VNet's namespace unless another cluster is in the same network. A cluster that is being made
 // has its record before its network, so it is seen here.
 func (p *Provider) deleteNetwork(ctx context.Context, w *work) error {
+	p.places.Lock()
+	defer p.places.Unlock()
 	others, err := w.run.Resources.List(ctx, armid.Root(), clusterType)
 	if err != nil {
 		return fmt.Errorf("looking for other clusters of the virtual network: %w", err)

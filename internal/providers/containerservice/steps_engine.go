@@ -22,6 +22,12 @@ func VNetKey(vnet armid.ID) string {
 // ensureNetwork makes the VNet's namespace and serves the platform's addresses in it: nodes ask for metadata as soon as
 // they run.
 func (p *Provider) ensureNetwork(ctx context.Context, w *work) error {
+	p.places.Lock()
+	defer p.places.Unlock()
+	return p.makeNetwork(ctx, w)
+}
+
+func (p *Provider) makeNetwork(ctx context.Context, w *work) error {
 	document, err := w.run.Resources.Get(ctx, w.vnet())
 	if err != nil {
 		return fmt.Errorf("reading the virtual network: %w", err)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/clock"
@@ -54,6 +55,8 @@ type world struct {
 	fail   func(call string) error
 
 	rules    containerservice.Rules
+	due      bool // certificates are to be renewed
+	troubles []clusters.Trouble
 	versions []string        // besides the default one
 	features map[string]bool // those that are registered
 
@@ -185,7 +188,7 @@ func (w *world) start() *process {
 	p.provider = containerservice.New(ctx, containerservice.Options{
 		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
 		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
-		Instances: instancesWithPoints{p.machines, w}, Features: w, Box: box, Rules: w.rules, Log: log, Clock: w.clock,
+		Instances: instancesWithPoints{p.machines, w}, Features: w, Box: box, Begin: p.begin, Rules: w.rules, Log: log, Clock: w.clock,
 		KubernetesVersion: "1.34.2", OtherVersions: w.versions, TenantID: tenant, IssuerBase: "https://localhost:8443/oidc",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	})
@@ -210,6 +213,11 @@ func (w *world) start() *process {
 		})
 	}
 	return p
+}
+
+func (p *process) begin(ctx context.Context, r *providers.Request) error {
+	_, err := p.engine.Commit(ctx, r)
+	return err
 }
 
 func (p *process) stop() {
@@ -313,6 +321,24 @@ func (f fakeEngine) Apply(ctx context.Context, cluster string, set objects.Set) 
 
 func (f fakeEngine) ServiceAccountKeys(context.Context, string) ([]byte, error) {
 	return []byte(`{"keys":[]}`), nil
+}
+
+func (f fakeEngine) StopCluster(ctx context.Context, id string) error {
+	return f.change(ctx, "StopCluster", func() error { return nil })
+}
+
+func (f fakeEngine) RotateCertificates(ctx context.Context, id, _ string) error {
+	return f.change(ctx, "RotateCertificates", func() error { return nil })
+}
+
+func (f fakeEngine) RotateTokenKeys(ctx context.Context, id, _ string) error {
+	return f.change(ctx, "RotateTokenKeys", func() error { return nil })
+}
+
+func (f fakeEngine) RenewalDue(context.Context, string) (bool, error) { return f.due, nil }
+
+func (f fakeEngine) Troubles(context.Context, string, time.Time) ([]clusters.Trouble, error) {
+	return f.troubles, nil
 }
 
 func (f fakeEngine) AdminKubeconfig(_ context.Context, id, url string) ([]byte, error) {
