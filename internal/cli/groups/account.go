@@ -44,6 +44,9 @@ func accountGroup() command.Table {
 					if err != nil {
 						return nil, err
 					}
+					if _, err := c.Folder().Subscription(cloud.Name, c.Get("subscription")); err != nil {
+						return nil, command.Usage("The subscription of '%s' doesn't exist in cloud '%s'.", c.Get("subscription"), cloud.Name)
+					}
 					return nil, c.Folder().SetDefault(cloud.Name, c.Get("subscription"))
 				},
 			},

@@ -148,6 +148,10 @@ func nameValues(words []string) (*value.Object, error) {
 // authorize adds a token when the address is one of the cloud's.
 func authorize(ctx context.Context, c *command.Call, client *azure.Client, request *http.Request) error {
 	resource := c.Get("resource")
+	if resource == "" && strings.HasPrefix(request.URL.String(), strings.TrimSuffix(client.Cloud.ARM(), "/")+"/") {
+		// A private cloud may have all its addresses on one host.
+		resource = client.Cloud.Endpoint("activeDirectoryResourceId")
+	}
 	if resource == "" {
 		for _, key := range client.Cloud.Endpoints.Keys() {
 			if known, err := url.Parse(client.Cloud.Endpoint(key)); err == nil && known.Host != "" && known.Host == request.URL.Host {

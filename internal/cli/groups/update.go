@@ -27,7 +27,11 @@ func applyGeneric(c *command.Call, o *value.Object) error {
 		if !ok || path == "" {
 			return command.Usage("usage error: Empty key in --set. Correct syntax: --set KEY=VALUE [KEY=VALUE ...]")
 		}
-		if err := setPath(o, path, parseValue(c, text)); err != nil {
+		var v any = text
+		if !strings.HasPrefix(path, "tags.") { // tags are text, also those that look like numbers
+			v = parseValue(c, text)
+		}
+		if err := setPath(o, path, v); err != nil {
 			return err
 		}
 	}
