@@ -104,16 +104,19 @@ func (u *Use) answered(status int, code string) {
 	answer := strings.TrimSpace(fmt.Sprintf("%d %s", status, code))
 	if !slices.Contains(u.Refusals, answer) {
 		u.Refusals = append(u.Refusals, answer)
-		if unknown[code] {
+		if isUnknown(code) {
 			u.Unknown = append(u.Unknown, answer)
 		}
 	}
 }
 
-// unknown are the codes that say that something isn't served at all; lanyardd keeps what got them for GET /debug/unhandled.
-var unknown = map[string]bool{
-	"InvalidResourceType": true, "InvalidResourceNamespace": true, "InvalidResourcePath": true,
-	"NoRegisteredProviderFound": true, "InvalidApiVersionParameter": true, "MethodNotAllowed": true,
+// isUnknown are the codes that say that something isn't served at all; lanyardd keeps what got them for GET /debug/unhandled.
+func isUnknown(code string) bool {
+	switch code {
+	case "InvalidResourceType", "InvalidResourceNamespace", "InvalidResourcePath", "NoRegisteredProviderFound", "InvalidApiVersionParameter", "MethodNotAllowed":
+		return true
+	}
+	return false
 }
 
 var (
