@@ -16,9 +16,11 @@ const (
 	addrPort     = 24
 	addrProtocol = 36
 
-	opsOp        = 0
-	opsLocalIP4  = 28
-	opsLocalPort = 68
+	opsOp         = 0
+	opsRemoteIP4  = 24
+	opsLocalIP4   = 28
+	opsRemotePort = 64
+	opsLocalPort  = 68
 
 	opsConnecting = 3 // BPF_SOCK_OPS_TCP_CONNECT_CB
 )
@@ -38,6 +40,13 @@ func addressWord(address netip.Addr) int32 { return word(address.AsSlice()) }
 func portWord(port uint16) int32 {
 	b := make([]byte, 4)
 	binary.BigEndian.PutUint16(b, port)
+	return word(b)
+}
+
+// remotePortWord is a port as struct bpf_sock_ops has the other end's: in the network's order, in the second half.
+func remotePortWord(port uint16) int32 {
+	b := make([]byte, 4)
+	binary.BigEndian.PutUint16(b[2:], port)
 	return word(b)
 }
 
@@ -116,11 +125,20 @@ func connecting(config Config, maps maps, six bool) asm.Instructions {
 	return append(code, leave("refuse", refuse)...)
 }
 
-// opening is the program before a connection's first packet: address and port are settled now.
-func opening(maps maps) asm.Instructions {
+// opening is the program before a connection's first packet: address and port are settled now. A socket that goes straight to the
+// agent has no note, and must not find one that an earlier connection from the same address and port left because nobody accepted it:
+// in the node's network, where pods share the address, that would make it another pod.
+func opening(config Config, maps maps) asm.Instructions {
 	code := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
 	code = append(code, unless(opsOp, opsConnecting, "other")...)
-	code = append(code,
+	code = append(code, unless(opsRemoteIP4, addressWord(config.Agent.Addr()), "other")...)
+	code = append(code, unless(opsRemotePort, remotePortWord(config.Agent.Port()), "other")...)
+	return append(code,
+		asm.LoadMem(asm.R2, asm.R6, opsLocalIP4, asm.Word), asm.StoreMem(asm.RFP, -16, asm.R2, asm.Word),
+		asm.LoadMem(asm.R2, asm.R6, opsLocalPort, asm.Word), asm.StoreMem(asm.RFP, -12, asm.R2, asm.Word),
+		asm.LoadMapPtr(asm.R1, maps.connections.FD()),
+		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -16),
+		asm.FnMapDeleteElem.Call(),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.FnGetSocketCookie.Call(),
 		asm.StoreMem(asm.RFP, -8, asm.R0, asm.DWord),
@@ -129,8 +147,6 @@ func opening(maps maps) asm.Instructions {
 		asm.FnMapLookupElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, "other"),
 		asm.Mov.Reg(asm.R3, asm.R0), // the note
-		asm.LoadMem(asm.R2, asm.R6, opsLocalIP4, asm.Word), asm.StoreMem(asm.RFP, -16, asm.R2, asm.Word),
-		asm.LoadMem(asm.R2, asm.R6, opsLocalPort, asm.Word), asm.StoreMem(asm.RFP, -12, asm.R2, asm.Word),
 		asm.LoadMapPtr(asm.R1, maps.connections.FD()),
 		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -16),
 		asm.Mov.Imm(asm.R4, 0),
@@ -138,8 +154,8 @@ func opening(maps maps) asm.Instructions {
 		asm.LoadMapPtr(asm.R1, maps.sockets.FD()),
 		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -8),
 		asm.FnMapDeleteElem.Call(),
+		asm.Mov.Imm(asm.R0, allow).WithSymbol("other"), asm.Return(),
 	)
-	return append(code, leave("other", allow)...)
 }
 
 // naming is the program at getpeername.
@@ -161,7 +177,7 @@ type spec struct {
 
 func specs(config Config, maps maps) []spec {
 	return []spec{
-		{"opening", ebpf.SockOps, ebpf.AttachCGroupSockOps, opening(maps)},
+		{"opening", ebpf.SockOps, ebpf.AttachCGroupSockOps, opening(config, maps)},
 		{"naming4", ebpf.CGroupSockAddr, ebpf.AttachCgroupInet4GetPeername, naming(config, false)},
 		{"naming6", ebpf.CGroupSockAddr, ebpf.AttachCgroupInet6GetPeername, naming(config, true)},
 		// last: from here on connections are led to the agent, and noted

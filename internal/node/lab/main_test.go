@@ -19,6 +19,7 @@ const (
 	roleNoop       = "noop"
 	rolePeer       = "peer"
 	roleLate       = "late"
+	roleFromPort   = "fromport"
 )
 
 func TestMain(m *testing.M) {
@@ -31,6 +32,9 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	case roleLate:
 		late(os.Getenv(targetVariable))
+		os.Exit(0)
+	case roleFromPort:
+		fromPort(os.Getenv(targetVariable))
 		os.Exit(0)
 	case roleNoop:
 		noop(os.Getenv(targetVariable))
