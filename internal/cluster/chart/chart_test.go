@@ -61,6 +61,7 @@ func TestRenderedChart(t *testing.T) {
 		"adminsecret": {"--set", "adminsecret.tenantID=t,adminsecret.clientID=c,adminsecret.clientSecret=s,adminsecret.useMSI=false"},
 		"workload":    {"--set", "mic.workloadIdentity.clientID=c,mic.workloadIdentity.tenantID=t,mic.customCloud.enabled=true"},
 		"broker":      broker(),
+		"bridge":      {"--set", "operationMode=managed,nmi.podNetwork=bridge"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := render(t, args...)
