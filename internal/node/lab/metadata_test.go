@@ -97,6 +97,10 @@ func (m *metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		trouble(w, r)
 		return
 	}
+	m.answer(w, r)
+}
+
+func (m *metadata) answer(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.broken {
