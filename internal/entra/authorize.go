@@ -150,7 +150,7 @@ func (s *Service) handleAuthorize(v2 bool) http.HandlerFunc {
 			p.back(a, url.Values{"error": {refused.OAuth}, "error_description": {p.call.describe(refused)}})
 			return
 		case r.Method == http.MethodGet:
-			p.signIn(a.client.Name, r.URL.Query().Get("login_hint"), "")
+			p.signIn(a, r.URL.Query().Get("login_hint"), "")
 			return
 		}
 		name, password, refused := p.credentials()
@@ -160,12 +160,12 @@ func (s *Service) handleAuthorize(v2 bool) http.HandlerFunc {
 		}
 		user, refused := s.signIn(r.Context(), name, password)
 		if refused != nil {
-			p.signIn(a.client.Name, name, refused.Message)
+			p.signIn(a, name, refused.Message)
 			return
 		}
 		code, refused := s.issueCode(a, user)
 		if refused != nil {
-			p.signIn(a.client.Name, name, refused.Message)
+			p.signIn(a, name, refused.Message)
 			return
 		}
 		p.back(a, url.Values{"code": {code.Reveal()}})

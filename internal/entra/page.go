@@ -35,6 +35,7 @@ func (s *Service) page(w http.ResponseWriter, r *http.Request) *page {
 type view struct {
 	Title, Text, Problem string
 	Client, Name, Code   string
+	Goes                 string // the host, if it isn't the user's own machine
 	Form, Device, Done   bool
 	Post                 map[string]string // sent by the user's click
 	To                   string
@@ -62,8 +63,21 @@ func (p *page) fail(e *Error) {
 	p.show(e.Status, view{Title: "Sign in", Problem: p.call.describe(e)})
 }
 
-func (p *page) signIn(client, name, problem string) {
-	p.show(http.StatusOK, view{Title: "Sign in", Form: true, Client: client, Name: short(name), Problem: problem})
+func (p *page) signIn(a authorization, name, problem string) {
+	p.show(http.StatusOK, view{Title: "Sign in", Form: true, Client: a.client.Name, Goes: elsewhere(a.redirect), Name: short(name), Problem: problem})
+}
+
+// elsewhere is where a code leaves the user's machine for. Any user may register a
+// client under any name, and there is no consent: the page has to say it.
+func elsewhere(redirect string) string {
+	if isLoopback(redirect) {
+		return ""
+	}
+	to, err := url.Parse(redirect)
+	if err != nil || to.Host == "" {
+		return redirect
+	}
+	return to.Host
 }
 
 // credentials reads the filled-in form.
@@ -153,7 +167,7 @@ input{font:inherit;width:100%;box-sizing:border-box;padding:.4em}button{font:inh
 {{if .Form}}<form method="post">
 {{if .Device}}<p>Enter a code only if you asked for it yourself on the other device, a moment ago.</p>
 <label>Code <input name="code" value="{{.Code}}" autocomplete="off" autofocus required></label>
-{{else}}<p>to continue to {{.Client}}</p>{{end}}
+{{else}}<p>to continue to {{.Client}}{{with .Goes}} at <b>{{.}}</b>, which may then act as you{{end}}</p>{{end}}
 <label>User <input name="username" value="{{.Name}}" autocomplete="username" required></label>
 <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
 <button name="answer" value="ok">Sign in</button>

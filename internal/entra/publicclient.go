@@ -59,9 +59,10 @@ func (s *Service) publicClient(ctx context.Context, clientID string, tenant dire
 // mayRedirect says whether a code may be sent there: to the machine of the user
 // himself, or where the application was registered with.
 func (c publicClient) mayRedirect(to string) bool {
-	if slices.Contains(c.Redirects, to) {
-		return true
-	}
+	return slices.Contains(c.Redirects, to) || isLoopback(to)
+}
+
+func isLoopback(to string) bool {
 	parsed, err := url.Parse(to)
 	if err != nil || parsed.Scheme != "http" || parsed.User != nil || parsed.Fragment != "" {
 		return false

@@ -20,6 +20,9 @@ const (
 	// processor for a while, and anybody may ask.
 	maxHashing = 2
 	maxNames   = 4096
+	// What is longer is no user's name or password, and isn't remembered or checked.
+	maxUserName     = 320
+	maxPasswordText = 1024
 )
 
 // signIns slows down who guesses passwords.
@@ -57,14 +60,7 @@ func (l *signIns) note(name string, good bool) {
 	}
 	seen, known := l.failed[name]
 	if !known && len(l.failed) >= maxNames {
-		for other, f := range l.failed {
-			if l.clock.Since(f.since) >= failureWindow {
-				delete(l.failed, other)
-			}
-		}
-		if len(l.failed) >= maxNames {
-			return // a flood of names: those known stay locked
-		}
+		l.forget()
 	}
 	if !known || l.clock.Since(seen.since) >= failureWindow {
 		seen = failures{since: l.clock.Now()}
@@ -73,9 +69,30 @@ func (l *signIns) note(name string, good bool) {
 	l.failed[name] = seen
 }
 
+// forget makes room for a name: a flood of names must neither fill the memory nor
+// keep the names after it from being locked. Each name of the flood costs a hash.
+func (l *signIns) forget() {
+	var fewest string
+	for name, f := range l.failed {
+		if l.clock.Since(f.since) >= failureWindow {
+			delete(l.failed, name)
+			continue
+		}
+		if fewest == "" || f.count < l.failed[fewest].count {
+			fewest = name
+		}
+	}
+	if len(l.failed) >= maxNames {
+		delete(l.failed, fewest)
+	}
+}
+
 // signIn proves a user by his password.
 func (s *Service) signIn(ctx context.Context, name string, password secret.String) (directory.User, *Error) {
-	if s.signIns.locked(name) {
+	switch {
+	case len(name) > maxUserName || len(password.Reveal()) > maxPasswordText:
+		return directory.User{}, passwordWrong()
+	case s.signIns.locked(name):
 		return directory.User{}, userLocked()
 	}
 	select {
@@ -83,6 +100,9 @@ func (s *Service) signIn(ctx context.Context, name string, password secret.Strin
 		defer func() { <-s.signIns.hashing }()
 	case <-ctx.Done():
 		return directory.User{}, unavailable()
+	}
+	if s.signIns.locked(name) { // by those who were before it in the queue
+		return directory.User{}, userLocked()
 	}
 	user, ok, err := s.options.Directory.SignIn(ctx, name, password)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,6 +106,41 @@ func TestGuessingPasswordsIsSlowedDown(t *testing.T) {
 	if got := c.grant(t, "password", "username", user.Name, "password", horse); got.status != 200 {
 		t.Errorf("%d %v", got.status, got.body)
 	}
+}
+
+// Guesses that come all at once wait for the same two hashes: the lock must catch
+// those in the queue.
+func TestGuessingPasswordsAllAtOnceIsSlowedDownToo(t *testing.T) {
+	c := start(t, fakeClock())
+	user := c.user(t, "ann")
+	var checked atomic.Int32
+	var wait sync.WaitGroup
+	for range 40 {
+		wait.Go(func() {
+			if cmp.Equal(c.grant(t, "password", "username", user.Name, "password", "x").body["error_codes"], []any{50126.0}) {
+				checked.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	if got := checked.Load(); got > 11 {
+		t.Errorf("%d guesses were checked", got)
+	}
+}
+
+// A flood of names that cost nothing must neither fill the memory nor use up the
+// room in which failures are counted.
+func TestFloodOfNamesTurnsNoLockOff(t *testing.T) {
+	c := start(t, fakeClock())
+	user := c.user(t, "ann")
+	for i := range 5000 {
+		wantCode(t, "flood", c.grant(t, "password", "username", fmt.Sprintf("u%d@x", i), "password", strings.Repeat("x", 2000)), 50126)
+	}
+	wantCode(t, "long name", c.grant(t, "password", "username", strings.Repeat("n", 60000), "password", "x"), 50126)
+	for range 10 {
+		wantCode(t, "wrong", c.grant(t, "password", "username", user.Name, "password", "x"), 50126)
+	}
+	wantCode(t, "the right one, too late", c.grant(t, "password", "username", user.Name, "password", horse), 50053)
 }
 
 func TestTooManyGroupsForAToken(t *testing.T) {

@@ -123,12 +123,14 @@ func (p *Pipeline) Handle(ctx context.Context, in Call) rest.Response {
 func (p *Pipeline) HandleAs(ctx context.Context, caller providers.Caller, in Call) rest.Response {
 	start := p.Clock.Now()
 	entry := Entry{Time: start.UTC(), RequestID: in.RequestID, CorrelationID: in.CorrelationID, Method: in.Method, Path: in.Path, Caller: caller}
-	response, err := p.serveAs(ctx, &call{Call: in, entry: &entry, caller: caller})
+	c := &call{Call: in, entry: &entry, caller: caller, start: start}
+	response, err := p.serveAs(ctx, c)
 	if err != nil {
 		response = p.failure(ctx, err, &entry)
 	}
 	entry.Status = response.Status
 	entry.Duration = p.Clock.Since(start)
+	c.describe()
 	p.Record(entry)
 	return response
 }

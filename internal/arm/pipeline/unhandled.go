@@ -58,7 +58,8 @@ func (g *gaps) note(c *call, status int, now time.Time) {
 	if c.caller.ObjectID == "" || !isGap(c.entry.Code) {
 		return
 	}
-	key := gap{c.Method, typeOf(c.Path), c.version, c.entry.Code}
+	// Copies: what is kept must not hold the whole of a long request.
+	key := gap{cut(c.Method, 16), typeOf(c.Path), cut(c.version, 64), c.entry.Code}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.known == nil {
@@ -70,7 +71,7 @@ func (g *gaps) note(c *call, status int, now time.Time) {
 			g.forgetOldest()
 		}
 		known = &Unhandled{
-			Method: c.Method, Path: cut(c.Path, 512), Type: key.typ, APIVersion: cut(c.version, 64), UserAgent: cut(c.Header.Get("User-Agent"), 256),
+			Method: key.method, Path: cut(c.Path, 512), Type: key.typ, APIVersion: key.version, UserAgent: cut(c.Header.Get("User-Agent"), 256),
 			Status: status, Code: c.entry.Code, First: now.UTC(),
 		}
 		g.known[key] = known
@@ -105,7 +106,7 @@ func typeOf(path string) string {
 	return cut(strings.Join(out, "/"), 256)
 }
 
-func cut(text string, most int) string { return text[:min(len(text), most)] }
+func cut(text string, most int) string { return strings.Clone(text[:min(len(text), most)]) }
 
 func (g *gaps) list() []Unhandled {
 	g.mu.Lock()
