@@ -145,11 +145,22 @@ func (s *Service) createUser(r *request) (answer, error) {
 	return answer{http.StatusCreated, r.entityOf("users", userDocument(made))}, nil
 }
 
-func (s *Service) updateUser(r *request) (answer, error) {
+// changedUser is the user that the path names, if the caller may change him. Who
+// has rights in the directory can't be changed by who has fewer: a new password
+// would give these rights away.
+func (s *Service) changedUser(r *request) (directory.User, error) {
 	if err := s.guard(r, directory.RoleUserWrite); err != nil {
-		return answer{}, err
+		return directory.User{}, err
 	}
 	found, err := s.user(r)
+	if err != nil || len(found.Roles) == 0 || strings.EqualFold(found.ObjectID, r.caller.ObjectID) {
+		return found, err
+	}
+	return found, s.guard(r)
+}
+
+func (s *Service) updateUser(r *request) (answer, error) {
+	found, err := s.changedUser(r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -173,10 +184,7 @@ func (s *Service) updateUser(r *request) (answer, error) {
 }
 
 func (s *Service) deleteUser(r *request) (answer, error) {
-	if err := s.guard(r, directory.RoleUserWrite); err != nil {
-		return answer{}, err
-	}
-	found, err := s.user(r)
+	found, err := s.changedUser(r)
 	if err != nil {
 		return answer{}, err
 	}

@@ -221,3 +221,38 @@ func TestOnlyWhoMayWrites(t *testing.T) {
 		t.Errorf("taken away: %d %v", got.status, got.body)
 	}
 }
+
+// A new password is all that its user may: who may change users must not get the
+// rights of those who may more.
+func TestPasswordsOfAdministratorsAreTheirs(t *testing.T) {
+	c := start(t)
+	helpdesk, err := c.directory.CreateApplication(t.Context(), c.tenant.ID, "helpdesk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.directory.SetRole(t.Context(), helpdesk.ObjectID, directory.RoleUserWrite, true); err != nil {
+		t.Fatal(err)
+	}
+	bearer := c.token(t, helpdesk, c.origin+"/")
+	for name, role := range map[string]string{"ann": "", "root": directory.RoleDirectoryWrite, "reader": directory.RoleDirectoryRead} {
+		user, err := c.directory.CreateUser(t.Context(), directory.User{TenantID: c.tenant.ID, Name: name + "@" + c.tenant.Domain, DisplayName: name}, secret.New("correct horse"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := http.StatusNoContent
+		if role != "" {
+			want = http.StatusForbidden
+			if err := c.directory.SetRole(t.Context(), user.ObjectID, role, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		path := c.origin + "/v1.0/users/" + user.ObjectID
+		for _, write := range []struct{ method, body string }{
+			{"PATCH", `{"passwordProfile":{"password":"another horse"}}`}, {"PATCH", `{"accountEnabled":false}`}, {"DELETE", ""},
+		} {
+			if got := c.do(t, write.method, path, bearer, write.body); got.status != want {
+				t.Errorf("%s: %s %s: %d %v", name, write.method, write.body, got.status, got.body)
+			}
+		}
+	}
+}

@@ -267,3 +267,30 @@ func TestLanguageVersion2(t *testing.T) {
 		t.Errorf("not granted: %v", err)
 	}
 }
+
+// Small templates whose loops and variables multiply must be refused before they
+// take the memory or the processor of everybody.
+func TestTemplatesThatMultiplyAreRefused(t *testing.T) {
+	f := newCloud(t)
+	loops := `"x"`
+	for i := range 4 {
+		loops = fmt.Sprintf(`{"copy":[{"name":"l%d","count":800,"input":%s}]}`, i, loops)
+	}
+	var variables strings.Builder
+	variables.WriteString(`"v0":""`)
+	for i := range 60 {
+		fmt.Fprintf(&variables, `,"v%d":"[concat(variables('v%d'),variables('v%d'))]"`, i+1, i, i)
+	}
+	resource := func(tags string) string {
+		return `"resources":[{"type":"Microsoft.ManagedIdentity/userAssignedIdentities","apiVersion":"2023-01-31","name":"i","location":"westeurope","tags":` + tags + `}]}`
+	}
+	for name, template := range map[string]string{
+		"loops in loops":         `{` + schema + `,"variables":{"v":` + loops + `},` + resource(`{"a":"[string(length(variables('v').l3))]"}`),
+		"variables of variables": `{` + schema + `,"variables":{` + variables.String() + `},` + resource(`{"a":"[variables('v60')]"}`),
+	} {
+		status, answer := f.call(ownerID, "POST", deploymentsAt+"d/whatIf"+deployVer, deployment("Incremental", template, "{}"))
+		if status != 400 || !strings.Contains(fmt.Sprint(answer), "too large") {
+			t.Errorf("%s: %d %v", name, status, answer)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
+	"github.com/lanyard-project/lanyard/internal/providers"
 )
 
 // limited is the world with limits on what a caller may do in an hour.
@@ -33,6 +34,10 @@ func TestCallersAreThrottledByTheHour(t *testing.T) {
 	if refused.code() != "SubscriptionRequestsThrottled" || refused.header.Get("Retry-After") == "" || refused.header.Get("x-ms-ratelimit-remaining-subscription-reads") != "0" {
 		t.Error(refused.body, refused.header)
 	}
+	// A call that a template deployment makes is of this hour too: it must not begin
+	// the allowances of everybody anew.
+	w.pipeline.HandleAs(t.Context(), providers.Caller{ObjectID: "eve", TenantID: tenant}, pipeline.Call{Method: "GET", Path: sub + "/resourceGroups/g", Query: url.Values{"api-version": {"2021-04-01"}}})
+	w.want(t, get("owner"), 429)
 	// Another kind of call and another caller have allowances of their own.
 	w.want(t, w.do(t, "PUT", sub+"/resourceGroups/h", `{"location":"eastus"}`), 201)
 	w.want(t, get("mia"), 403)

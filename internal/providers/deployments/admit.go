@@ -82,7 +82,7 @@ func (p *Provider) environment(ctx context.Context, id armid.ID, raw json.RawMes
 	if err != nil {
 		return nil, err
 	}
-	env := &environment{id: id, template: t, tenant: tenant, location: location, origin: p.cfg.Origin, now: p.cfg.Clock.Now(), variables: nil}
+	env := &environment{id: id, template: t, tenant: tenant, location: location, origin: p.cfg.Origin, now: p.cfg.Clock.Now(), effort: &effort{}}
 	if group := id.ResourceGroupID(); !group.IsZero() {
 		if env.group, err = p.cfg.Resources.Get(ctx, group); err != nil {
 			return nil, err

@@ -35,6 +35,7 @@ type environment struct {
 	variables  map[string]any
 	evaluating []string // variables, to find circles
 	loops      []loop
+	effort     *effort
 	// read reads a resource for reference() and list…(); nil until the deployment runs.
 	read func(name, version, action string, body any) (map[string]any, error)
 }
@@ -60,6 +61,9 @@ func (e *environment) with(l loop) *environment {
 
 // value evaluates everything in a document, copy loops of properties included.
 func (e *environment) value(document any) (any, error) {
+	if err := e.effort.spend(1); err != nil {
+		return nil, err
+	}
 	switch d := document.(type) {
 	case []any:
 		out := make([]any, len(d))
@@ -73,7 +77,11 @@ func (e *environment) value(document any) (any, error) {
 	case map[string]any:
 		return e.object(d)
 	}
-	return expression.Walk(document, e)
+	result, err := expression.Walk(document, e)
+	if text, ok := result.(string); ok && err == nil {
+		err = e.effort.spend(len(text) / textPerValue)
+	}
+	return result, err
 }
 
 func (e *environment) object(d map[string]any) (any, error) {
@@ -140,6 +148,9 @@ func (e *environment) loop(l map[string]any) (string, int64, error) {
 
 // Call implements expression.Environment.
 func (e *environment) Call(name string, a []any) (any, bool, error) {
+	if err := e.effort.spend(1); err != nil {
+		return nil, true, err
+	}
 	value, err := e.call(name, a)
 	if errors.Is(err, errNoSuchFunction) {
 		return nil, false, nil

@@ -99,6 +99,7 @@ func (p *Provider) makeResources(ctx context.Context, run *providers.Run) error 
 
 // round looks at every resource once and does what can be done now.
 func (r *runner) round(ctx context.Context) (moved bool, err error) {
+	r.env.effort.renew()
 	failed := false
 	for _, p := range r.state.Progress {
 		failed = failed || p.State == resource.Failed
