@@ -34,7 +34,7 @@ func TestDataRolesOfSeed001HoldAtEveryScope(t *testing.T) {
 	f := newCloud(t)
 	const storage, bus = "?api-version=2023-01-01", "?api-version=2021-11-01"
 	account := groupPath + "Microsoft.Storage/storageAccounts/files1"
-	f.must(201, "PUT", account+storage, `{"location":"westus2","sku":{"name":"Standard_LRS"}}`)
+	f.must(200, "PUT", account+storage, `{"location":"westus2","sku":{"name":"Standard_LRS"}}`)
 	inbox, outbox := account+"/blobServices/default/containers/inbox", account+"/blobServices/default/containers/outbox"
 	f.must(201, "PUT", inbox+storage, `{}`)
 	f.must(201, "PUT", outbox+storage, `{}`)

@@ -44,7 +44,7 @@ func TestStorageAccountsHaveServicesAndContainers(t *testing.T) {
 	const version = "?api-version=2023-01-01"
 	account := groupPath + "Microsoft.Storage/storageAccounts/files1"
 	f.refused(ownerID, 400, "InvalidResourceName", "PUT", groupPath+"Microsoft.Storage/storageAccounts/Files"+version, `{"location":"westus2","sku":{"name":"Standard_LRS"}}`)
-	made := f.must(201, "PUT", account+version, `{"location":"westus2","sku":{"name":"Standard_LRS"},"kind":"StorageV2"}`)
+	made := f.must(200, "PUT", account+version, `{"location":"westus2","sku":{"name":"Standard_LRS"},"kind":"StorageV2"}`)
 	f.has(made, "https://files1.blob.core.windows.net/", "properties", "primaryEndpoints", "blob")
 	f.has(made, "Standard", "sku", "tier")
 	f.has(f.must(200, "GET", account+"/blobServices/default"+version, ""), false, "properties", "deleteRetentionPolicy", "enabled")
