@@ -102,6 +102,19 @@ func TestCustomRoleLives(t *testing.T) {
 	f.must(201, "PUT", at, customRole("VM Reader", []string{nodes}, "*/read"))
 }
 
+// The owner of one group must not reach, through a path below it, the roles of others.
+func TestCustomRolesOfOthersStay(t *testing.T) {
+	f := newCloud(t)
+	guid, nodes, own := uuid.NewString(), group("nodes").String(), group("g").String()
+	name := "/providers/Microsoft.Authorization/roleDefinitions/" + guid + roleVer
+	f.must(201, "PUT", nodes+name, customRole("VM Reader", []string{nodes}, "*/read"))
+	f.grant(guestID, "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", group("g")) // Owner
+	f.refused(guestID, 403, "AuthorizationFailed", "DELETE", own+name, "")
+	f.refused(guestID, 403, "LinkedAuthorizationFailed", "PUT", own+name, customRole("VM Reader", []string{own}, "*"))
+	f.must(200, "GET", nodes+name, "")
+	f.must(200, "DELETE", nodes+name, "")
+}
+
 func TestCustomRoleRefusals(t *testing.T) {
 	f := newCloud(t)
 	f.must(201, "PUT", roleDefinition(uuid.NewString())+roleVer, customRole("Taken", []string{subPath}, "*/read"))

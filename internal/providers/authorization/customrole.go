@@ -194,7 +194,8 @@ func (p *Provider) claimName(ctx context.Context, r *providers.Request, name str
 	return nil
 }
 
-// removeRole refuses to take a role away from under its assignments.
+// removeRole refuses to take a role away from under its assignments, and from who
+// may not delete it wherever it is assignable: a path may name it at any scope.
 func (p *Provider) removeRole(_ context.Context, r *providers.Request) error {
 	props, err := resource.Read[roleProperties](r.Old)
 	if err != nil {
@@ -202,6 +203,16 @@ func (p *Provider) removeRole(_ context.Context, r *providers.Request) error {
 	}
 	if props.Type == rbac.BuiltInRole {
 		return roleInvalid("RoleDefinitionDeleteNotPermitted", fmt.Sprintf("'%s' is a built-in role, which can't be deleted.", props.RoleName))
+	}
+	const action = namespace + "/roleDefinitions/delete"
+	for _, text := range props.AssignableScopes {
+		at, err := armid.Parse(text)
+		if err != nil {
+			return badScope(text)
+		}
+		if !p.Decide(r.Caller, action, at, false).Allowed {
+			return rest.AuthorizationFailed(r.Caller.Client(), r.Caller.ObjectID, action, at.String())
+		}
 	}
 	if p.index.Assigned(r.Old.ID.Name()) {
 		return roleInvalid("RoleDefinitionHasAssignments", "There are existing role assignments referencing role (code: RoleDefinitionHasAssignments)")
