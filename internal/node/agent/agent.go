@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/utils/clock"
 
@@ -73,12 +74,12 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 	} {
 		answerOn(ctx, group, serve.NewServer(port.handler, port.most, parts.metrics, clock.RealClock{}, log), port.listener)
 	}
-	if err := listenOn(ctx, group, c.Probe, serve.Health(parts.checks), log); err != nil {
+	if err := listenOn(ctx, group, c.Probe, mostProbers, serve.Health(parts.checks), log); err != nil {
 		return err
 	}
 	metrics := http.NewServeMux()
 	metrics.Handle("GET /metrics", promhttp.HandlerFor(parts.registry, promhttp.HandlerOpts{}))
-	if err := listenOn(ctx, group, c.Metrics, metrics, log); err != nil {
+	if err := listenOn(ctx, group, c.Metrics, mostReaders, metrics, log); err != nil {
 		return err
 	}
 	for _, run := range parts.loops {
@@ -274,8 +275,12 @@ func serveOn(ctx context.Context, group *errgroup.Group, server *http.Server, li
 	})
 }
 
-// listenOn serves probes or metrics; an empty address is none.
-func listenOn(ctx context.Context, group *errgroup.Group, address string, handler http.Handler, log *slog.Logger) error {
+// How many connections there may be: all pods reach the metrics' port, those in the node's network the probes' too, and each
+// connection takes memory that is the agent's. Kubelet has to get through, so probes have more room.
+const mostReaders, mostProbers = 256, 4096
+
+// listenOn serves probes or metrics, to so many at a time; an empty address is none.
+func listenOn(ctx context.Context, group *errgroup.Group, address string, most int, handler http.Handler, log *slog.Logger) error {
 	if address == "" {
 		return nil
 	}
@@ -283,6 +288,7 @@ func listenOn(ctx context.Context, group *errgroup.Group, address string, handle
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", address, err)
 	}
+	listener = netutil.LimitListener(listener, most)
 	serveOn(ctx, group, &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
