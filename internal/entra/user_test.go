@@ -3,7 +3,9 @@ package entra_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -267,4 +269,37 @@ func TestUsersSignInInABrowser(t *testing.T) {
 	code = to.Query().Get("code")
 	clock.Step(6 * time.Minute)
 	wantCode(t, "too late", redeem(), 70008)
+}
+
+// Any user may register a client under a name that others trust, and there is no
+// consent: the page says where the sign-in leads unless that is the user's machine.
+func TestSignInPageNamesForeignHosts(t *testing.T) {
+	c := start(t, fakeClock())
+	app, err := c.directory.Register(t.Context(), directory.Application{TenantID: c.tenant.ID, DisplayName: "Microsoft Azure CLI", Further: map[string]json.RawMessage{
+		"isFallbackPublicClient": json.RawMessage(`true`), "publicClient": json.RawMessage(`{"redirectUris":["https://evil.example/take"]}`),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.directory.CreatePrincipal(t.Context(), c.tenant.ID, app.AppID); err != nil {
+		t.Fatal(err)
+	}
+	for redirect, want := range map[string]bool{"https://evil.example/take": true, "http://localhost:8400": false} {
+		query := url.Values{
+			"client_id": {app.AppID}, "response_type": {"code"}, "redirect_uri": {redirect}, "code_challenge": {strings.Repeat("c", 43)}, "code_challenge_method": {"S256"},
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.origin+"/adfs/oauth2/authorize?"+query.Encode(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := c.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK || strings.Contains(string(text), "<b>evil.example</b>") != want {
+			t.Errorf("%s: %d %v %s", redirect, response.StatusCode, err, text)
+		}
+	}
 }
