@@ -63,12 +63,16 @@ func TestHooksOnARealNode(t *testing.T) {
 	cloud.Delete(t, "hooks", "azure")
 }
 
-// installAgent installs nmi alone (managed mode) and waits until its self-test has passed.
+// installAgent makes the namespace my-app, installs the chart in managed mode (nmi alone, and mic if it is the broker) and waits
+// until nmi's self-test has passed.
 func installAgent(t *testing.T, cloud *rig.Cloud, kube *kubectl.Kubectl, set string) {
 	t.Helper()
+	if _, err := kube.Run(t.Context(), "", "create", "namespace", "my-app"); err != nil {
+		t.Fatal(err)
+	}
 	args := []string{
 		"install", "lanyard", cloud.Chart(), "--kubeconfig", kube.Kubeconfig, "--namespace", "kube-system",
-		"--set", "operationMode=managed", "--set", set,
+		"--set", "operationMode=managed,mic.replicas=1", "--set", set,
 	}
 	// On a machine with both versions of cgroups the second is elsewhere, and containers have no cgroup namespaces.
 	const hybrid = "/sys/fs/cgroup/unified"
@@ -82,9 +86,6 @@ func installAgent(t *testing.T, cloud *rig.Cloud, kube *kubectl.Kubectl, set str
 		all, _ := kube.Run(t.Context(), "", "get", "pods", "-A", "-o", "wide")
 		logs, _ := kube.Run(t.Context(), "", "logs", "daemonset/lanyard-nmi", "-n", "kube-system", "--all-containers", "--tail=20")
 		t.Fatalf("%v\n%s\n%s", err, all, logs)
-	}
-	if _, err := kube.Run(t.Context(), "", "create", "namespace", "my-app"); err != nil {
-		t.Fatal(err)
 	}
 }
 
