@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -23,15 +24,16 @@ type tokenService struct {
 	keys jose.JSONWebKeySet
 
 	mu       sync.Mutex
-	secrets  map[string]string // by client ID
-	subjects map[string]string // by client ID: the service account that is trusted
+	secrets  map[string]string            // by client ID
+	subjects map[string]string            // by client ID: the service account that is trusted
+	uploaded map[string]*x509.Certificate // by client ID
 	asked    []string
 	seen     []string // service account tokens
 }
 
 func newTokenService(t *testing.T) *tokenService {
 	t.Helper()
-	s := &tokenService{t: t, secrets: map[string]string{}, subjects: map[string]string{}}
+	s := &tokenService{t: t, secrets: map[string]string{}, subjects: map[string]string{}, uploaded: map[string]*x509.Certificate{}}
 	transport, err := rest.TransportFor(api)
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +85,9 @@ func (s *tokenService) check(r *http.Request) string {
 		return ""
 	}
 	assertion := r.PostFormValue("client_assertion")
+	if certificate := s.uploaded[clientID]; certificate != nil {
+		return s.checkOwn(assertion, clientID, certificate)
+	}
 	token, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.RS256, jose.ES256} /* envtest signs with the latter */)
 	if err != nil {
 		return "AADSTS50027: Invalid JWT token."
@@ -95,6 +100,23 @@ func (s *tokenService) check(r *http.Request) string {
 	err = claims.ValidateWithLeeway(jwt.Expected{AnyAudience: jwt.Audience{"api://AzureADTokenExchange"}, Subject: s.subjects[clientID], Time: time.Now()}, 0)
 	if err != nil || len(claims.Audience) != 1 {
 		return "AADSTS70021: No matching federated identity record found for presented assertion. Subject '" + claims.Subject + "'."
+	}
+	return ""
+}
+
+// checkOwn says why an assertion isn't one that the client has signed with the key of its certificate, for this service.
+func (s *tokenService) checkOwn(assertion, clientID string, certificate *x509.Certificate) string {
+	token, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.PS256, jose.RS256})
+	if err != nil {
+		return "AADSTS50027: Invalid JWT token."
+	}
+	var claims jwt.Claims
+	if err := token.Claims(certificate.PublicKey, &claims); err != nil {
+		return "AADSTS700027: The certificate with identifier used to sign the client assertion is not registered on application."
+	}
+	expected := jwt.Expected{AnyAudience: jwt.Audience{s.URL + "/tenant/oauth2/v2.0/token"}, Issuer: clientID, Subject: clientID, Time: time.Now()}
+	if err := claims.ValidateWithLeeway(expected, 0); err != nil {
+		return "AADSTS700023: Client assertion is not for this service: " + err.Error()
 	}
 	return ""
 }

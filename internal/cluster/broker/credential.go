@@ -64,12 +64,10 @@ func (b *Broker) credential(ctx context.Context, identity *aadpodid.AzureIdentit
 		if data, err = b.secret(ctx, identity); err != nil {
 			return nil, err
 		}
-		certificates, key, failed := azidentity.ParseCertificates(data["certificate"], data["password"])
+		certificates, key, failed := clientCertificate(data)
 		if err = failed; err == nil {
 			credential, err = azidentity.NewClientCertificateCredential(tenant, client, certificates, key,
 				&azidentity.ClientCertificateCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: true, SendCertificateChain: true})
-		} else {
-			err = errors.New("the secret's keys certificate (PKCS#12 or PEM) and password don't make a certificate with its private key")
 		}
 	case aadpodid.WorkloadIdentity:
 		var assertion string
