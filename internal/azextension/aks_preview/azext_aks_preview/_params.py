@@ -1,5 +1,11 @@
 from azure.cli.command_modules.acs._params import load_arguments as load_arguments_of_az
-from azure.cli.core.commands.parameters import tags_type
+from azure.cli.core.commands.validators import validate_tag
+
+
+def validate_pod_labels(namespace):
+    # az's own validator of key=value pairs looks at an argument named tags.
+    if isinstance(namespace.pod_labels, list):
+        namespace.pod_labels = {key: value for pair in namespace.pod_labels for key, value in validate_tag(pair).items()}
 
 
 def load_arguments(self, command):
@@ -24,5 +30,6 @@ def load_arguments(self, command):
         c.argument('identity_resource_id', options_list=['--identity-resource-id'], help='Resource ID of the identity to use.')
         c.argument('binding_selector', options_list=['--binding-selector'],
                    help='The value of the pods\' label aadpodidbinding. Default is the name.')
-        c.argument('pod_labels', tags_type, options_list=['--pod-labels'], help='Space-separated labels: key=value [key=value ...].')
+        c.argument('pod_labels', nargs='*', validator=validate_pod_labels, options_list=['--pod-labels'],
+                   help='Space-separated labels: key=value [key=value ...].')
         c.argument('aks_custom_headers', options_list=['--aks-custom-headers'], help='Comma-separated headers: key=value[,key=value ...].')
