@@ -69,10 +69,10 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 		listener net.Listener
 	}{
 		{parts.proven, serve.Crowd{PerOrigin: 128, InAll: 8192}, proven},
-		{parts.proven, serve.Crowd{PerOrigin: 128, InAll: 1024}, grouped},
+		{parts.proven, serve.Crowd{PerOrigin: 128, InAll: 8192}, grouped},
 		{parts.stranger, serve.Crowd{PerOrigin: 64, InAll: 1024}, strangers},
 	} {
-		answerOn(ctx, group, serve.NewServer(port.handler, port.most, parts.metrics, clock.RealClock{}, log), port.listener)
+		answerOn(ctx, group, serve.NewServer(port.handler, port.most, parts.sandboxes.At, parts.metrics, clock.RealClock{}, log), port.listener)
 	}
 	if err := listenOn(ctx, group, c.Probe, mostProbers, serve.Health(parts.checks), log); err != nil {
 		return err
@@ -91,13 +91,14 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 
 // parts are what runs.
 type parts struct {
-	registry *prometheus.Registry
-	metrics  *serve.Metrics
-	snapshot *snapshot.Store
-	proven   *serve.Proven
-	stranger *serve.Stranger
-	checks   []serve.Check
-	loops    []func(context.Context) error
+	registry  *prometheus.Registry
+	metrics   *serve.Metrics
+	snapshot  *snapshot.Store
+	sandboxes *pods.Sandboxes
+	proven    *serve.Proven
+	stranger  *serve.Stranger
+	checks    []serve.Check
+	loops     []func(context.Context) error
 }
 
 func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Logger) (*parts, error) {
@@ -117,6 +118,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 		log.Warn("pods in the node's network can't be proven", "error", err)
 	}
 	sandboxes := pods.NewSandboxes(gate, groups, log)
+	p.sandboxes = sandboxes
 	conn, err := pods.Dial(c.RuntimeSocket)
 	if err != nil {
 		return nil, err

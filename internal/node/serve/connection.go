@@ -53,43 +53,64 @@ func (c *connection) auditFor(audit *slog.Logger, sandbox pods.Sandbox) *slog.Lo
 // Crowd bounds connections.
 type Crowd struct{ PerOrigin, InAll int }
 
-// doorkeeper lets connections in, so many of each origin and no more: a pod that opens thousands takes none from the others.
+// guest is who a connection counts for: a pod, where its containers' cgroups prove it and each is an origin of its own,
+// and the origin otherwise.
+type guest struct {
+	origin pods.Binding
+	pod    string // UID
+}
+
+// doorkeeper lets connections in, so many of each guest and no more: a pod that opens thousands takes none from the others.
 type doorkeeper struct {
 	most    Crowd
+	pod     func(pods.Binding) (pods.Sandbox, bool)
 	refused func()
 
 	mu    sync.Mutex
-	in    map[pods.Binding]int
+	in    map[guest]int
 	total int
 }
 
 // accepted is for [wire.Server.Accepted].
 func (d *doorkeeper) accepted(ctx context.Context, conn net.Conn) (context.Context, func(), bool) {
 	origin, err := attest.Origin(conn)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.in[origin] >= d.most.PerOrigin || d.total >= d.most.InAll {
+	leave, ok := d.enter(origin)
+	if !ok {
 		d.refused()
 		return ctx, nil, false
 	}
-	d.in[origin]++
-	d.total++
-	known := context.WithValue(ctx, connectionKey{}, &connection{origin: origin, failed: err})
-	return known, func() { d.leave(origin) }, true
+	return context.WithValue(ctx, connectionKey{}, &connection{origin: origin, failed: err}), leave, true
 }
 
-func (d *doorkeeper) leave(origin pods.Binding) {
+func (d *doorkeeper) enter(origin pods.Binding) (leave func(), ok bool) {
+	who := guest{origin: origin}
+	if origin.Group != 0 {
+		if sandbox, known := d.pod(origin); known {
+			who = guest{pod: sandbox.UID}
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.in[who] >= d.most.PerOrigin || d.total >= d.most.InAll {
+		return nil, false
+	}
+	d.in[who]++
+	d.total++
+	return func() { d.leave(who) }, true
+}
+
+func (d *doorkeeper) leave(who guest) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.total--
-	if d.in[origin]--; d.in[origin] == 0 {
-		delete(d.in, origin)
+	if d.in[who]--; d.in[who] == 0 {
+		delete(d.in, who)
 	}
 }
 
-// NewServer puts a handler behind limits on everything that a client can drag out.
-func NewServer(handler wire.Handler, most Crowd, metrics *Metrics, clk clock.PassiveClock, log *slog.Logger) *wire.Server {
-	keeper := &doorkeeper{most: most, in: map[pods.Binding]int{}, refused: metrics.turnedAway.Inc}
+// NewServer puts a handler behind limits on everything that a client can drag out; pod says whose a proven origin is.
+func NewServer(handler wire.Handler, most Crowd, pod func(pods.Binding) (pods.Sandbox, bool), metrics *Metrics, clk clock.PassiveClock, log *slog.Logger) *wire.Server {
+	keeper := &doorkeeper{most: most, pod: pod, in: map[guest]int{}, refused: metrics.turnedAway.Inc}
 	return &wire.Server{
 		Handler: handler, Clock: clk, Log: log, Accepted: keeper.accepted,
 		Idle: 2 * time.Minute, Patience: 5 * time.Second,
