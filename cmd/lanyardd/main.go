@@ -30,7 +30,7 @@ func main() {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), teardownCommand(), backupCommand(), restoreCommand())
+	root.AddCommand(serveCommand(), teardownCommand(), backupCommand(), restoreCommand(), keysCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "lanyardd: %v\n", err)
 		os.Exit(1)

@@ -30,6 +30,7 @@ func (r *Ring) load(ctx context.Context) ([]*Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.seen.Store(page.Revision)
 	known := map[int64]*Key{}
 	if keys := r.keys.Load(); keys != nil {
 		for _, k := range *keys {

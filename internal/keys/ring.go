@@ -40,6 +40,7 @@ const refreshInterval = 5 * time.Minute
 type Ring struct {
 	options Options
 	keys    atomic.Pointer[[]*Key] // by SignFrom, oldest first; never empty
+	seen    atomic.Int64           // the store's revision that they were read at
 }
 
 // Open reads the keys, and makes the first two at the first start.
@@ -60,19 +61,35 @@ func Open(ctx context.Context, o Options) (*Ring, error) {
 	return r, nil
 }
 
-// Run keeps the slots filled until ctx is done.
+// Run keeps the slots filled, and follows what others change, until ctx is done.
 func (r *Ring) Run(ctx context.Context) error {
 	ticker := r.options.Clock.NewTicker(refreshInterval)
 	defer ticker.Stop()
+	var changes <-chan store.Event
 	for {
+		if changes == nil {
+			changes = r.options.Store.Watch(ctx, prefix, r.seen.Load())
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C():
-			if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
-				r.options.Log.Error("refreshing the signing keys failed", "error", err)
+		case change, open := <-changes:
+			if !open || change.Type == store.EventError {
+				changes = nil
+				r.pause(ctx, ticker) // the store doesn't answer
 			}
+		case <-ticker.C():
 		}
+		if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
+			r.options.Log.Error("refreshing the signing keys failed", "error", err)
+		}
+	}
+}
+
+func (r *Ring) pause(ctx context.Context, ticker clock.Ticker) {
+	select {
+	case <-ctx.Done():
+	case <-ticker.C():
 	}
 }
 

@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"slices"
 	"testing"
@@ -156,5 +157,76 @@ func TestPrivateKeysAreSealedInTheStore(t *testing.T) {
 	o.Box, _ = seal.New(bytes.Repeat([]byte{8}, 32))
 	if _, err := keys.Open(t.Context(), o); err == nil {
 		t.Error("the keys open under another master key")
+	}
+}
+
+func TestRotationOnDemandTakesThePublishedKeyAndKeepsOldTokens(t *testing.T) {
+	clock := testclock.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	ring := open(t, options(t, storetest.New(t), clock))
+	published := ids(ring.Published())
+	clock.Step(2 * day)
+
+	next, err := ring.Rotate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next.ID != published[1] || ring.Signing().ID != published[1] {
+		t.Errorf("%s signs, published was %v", ring.Signing().ID, published)
+	}
+	if _, ok := ring.Public(published[0]); !ok {
+		t.Error("the key of tokens that are alive isn't published any more")
+	}
+	if now := ids(ring.Published()); len(now) != 3 {
+		t.Errorf("no key after the next is published: %v", now)
+	}
+	clock.Step(26 * time.Hour)
+	if _, ok := ring.Public(published[0]); ok {
+		t.Error("the old key outlives its tokens")
+	}
+}
+
+// A verifier may have fetched the key set a day ago.
+func TestRotationWaitsForAKeyThatVerifiersCannotKnowYet(t *testing.T) {
+	clock := testclock.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	ring := open(t, options(t, storetest.New(t), clock))
+	first := ring.Signing().ID
+	clock.Step(time.Hour)
+	for range 2 { // the second time there is nothing left to do
+		next, err := ring.Rotate(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC); !next.SignFrom.Equal(want) || ring.Signing().ID != first {
+			t.Errorf("key %s signs from %s, not %s", next.ID, next.SignFrom, want)
+		}
+	}
+	clock.Step(day)
+	if ring.Signing().ID == first {
+		t.Error("the first key signs on")
+	}
+}
+
+func TestRunningRingFollowsAnotherOnesRotation(t *testing.T) {
+	s := storetest.New(t)
+	clock := testclock.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	service, command := open(t, options(t, s, clock)), open(t, options(t, s, clock))
+	clock.Step(2 * day)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- service.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	next, err := command.Rotate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); service.Signing().ID != next.ID; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the service doesn't follow")
+		}
 	}
 }

@@ -82,14 +82,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 func (s *Server) Adopted() bool { return s.adopted }
 
 // Store opens a store as the given user.
-func (s *Server) Store(user string) (*store.Store, error) {
-	credentials := s.Credentials(user)
-	config, err := credentials.TLS()
-	if err != nil {
-		return nil, err
-	}
-	return store.Open(store.Config{Endpoints: credentials.Endpoints, TLS: config})
-}
+func (s *Server) Store(user string) (*store.Store, error) { return s.paths.open(user) }
 
 // Credentials say how the user (see EnsureUser) signs in.
 func (s *Server) Credentials(user string) Credentials { return s.paths.credentials(user) }

@@ -12,18 +12,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// ErrNotRunning says that no etcd works on the folders.
-var ErrNotRunning = errors.New("etcd isn't running")
-
 // Snapshot writes a consistent copy of the whole database of the etcd that runs on
 // the folders, whoever started it, with users and rights. Restore reads it, and
 // so does `etcdutl snapshot restore`.
 func Snapshot(ctx context.Context, dataDir, runDir string, to io.Writer) error {
 	p := paths{data: dataDir, run: runDir}
-	if pid, err := holder(p.lock()); err != nil {
-		return fmt.Errorf("looking for a running etcd: %w", err)
-	} else if pid == 0 {
-		return ErrNotRunning
+	if err := running(p); err != nil {
+		return err
 	}
 	root, err := connect(p)
 	if err != nil {
