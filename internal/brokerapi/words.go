@@ -1,5 +1,7 @@
 package brokerapi
 
+import "time"
+
 // Audience is whom the agents' tokens have to be for: one for the API server can't be used here, nor the other way round.
 const Audience = "lanyard-broker"
 
@@ -8,6 +10,12 @@ const TokenPath = "/v1/token"
 
 // ServerName is the name that a broker's certificate is for. It is resolved nowhere.
 const ServerName = "broker.lanyard.internal"
+
+// LongestAnswer is how long a broker takes at most. An agent that has waited for it asks another replica.
+const LongestAnswer = 12 * time.Second
+
+// ConnectionsPerNode is how many an agent opens to one replica.
+const ConnectionsPerNode = 16
 
 // Announcement is how agents find and recognise one replica. It is a value of the ConfigMap that they read, under the replica's
 // name.

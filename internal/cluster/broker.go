@@ -100,6 +100,7 @@ func (s *brokerServer) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listening as the broker: %w", err)
 	}
+	listener = broker.NewDoor(listener)
 	address := s.settings.Advertise
 	if address == "" {
 		address = listener.Addr().String()

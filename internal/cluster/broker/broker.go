@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -58,9 +57,7 @@ func New(o Options) (*Broker, error) {
 	if !ok || namespace == "" || name == "" {
 		return nil, fmt.Errorf("the agents' service account %q is not namespace/name", o.Agent)
 	}
-	return &Broker{Options: o, callers: &callers{
-		reviews: o.Kube, account: "system:serviceaccount:" + namespace + ":" + name, clock: o.Clock, known: map[[32]byte]review{},
-	}}, nil
+	return &Broker{Options: o, callers: newCallers(o.Kube, "system:serviceaccount:"+namespace+":"+name, o.Clock)}, nil
 }
 
 // refusal is an answer without a token.
@@ -77,12 +74,12 @@ func refuse(status int, code, format string, values ...any) *refusal {
 
 // ServeHTTP answers one agent.
 func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	const longest = 25 * time.Second
-	ctx, cancel := context.WithTimeout(r.Context(), longest)
+	ctx, cancel := context.WithTimeout(r.Context(), brokerapi.LongestAnswer)
 	defer cancel()
 	node, err := b.callers.node(ctx, r)
 	if err != nil {
 		b.Log.Warn("refused a caller", "remote", r.RemoteAddr, "error", err)
+		w.Header().Set("Connection", "close") // who isn't an agent has no business with the connection
 		if errors.Is(err, errCaller) {
 			reply(w, http.StatusUnauthorized, brokerapi.Refusal{Code: brokerapi.CodeUnauthenticated, Message: errCaller.Error()})
 			return

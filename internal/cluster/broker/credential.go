@@ -44,7 +44,7 @@ func (b *Broker) credential(ctx context.Context, identity *aadpodid.AzureIdentit
 	options := azcore.ClientOptions{
 		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: authority, Services: b.Cloud.Services},
 		Transport: b.Transport,
-		Retry:     policy.RetryOptions{MaxRetries: 1, RetryDelay: 500 * time.Millisecond, TryTimeout: 10 * time.Second},
+		Retry:     policy.RetryOptions{MaxRetries: 1, RetryDelay: 500 * time.Millisecond, TryTimeout: 5 * time.Second},
 	}
 	var credential azcore.TokenCredential
 	client := identity.Spec.ClientID

@@ -25,12 +25,22 @@ func (p *Proven) document(ctx context.Context, w http.ResponseWriter, note *reco
 		note.fail(w, ResultNotEntitled, imds.Forbidden("Request blocked by AAD Pod Identity NMI"), "")
 		return
 	}
-	document, err := p.documents.get(ctx, request, func(ctx context.Context) (source.Document, error) {
-		if request.Route == imds.RouteIdentityInfo {
-			return p.Source.Info(ctx)
+	document, known := p.documents.known(request)
+	var err error
+	if !known {
+		done, ok := p.limits.waitAmong(note.sandbox.UID, documentsPerPod)
+		if !ok {
+			note.fail(w, ResultLimited, imds.TooMany(time.Second), "too many requests of the pod wait for documents")
+			return
 		}
-		return p.Source.Instance(ctx, request)
-	})
+		document, err = p.documents.get(ctx, request, func(ctx context.Context) (source.Document, error) {
+			if request.Route == imds.RouteIdentityInfo {
+				return p.Source.Info(ctx)
+			}
+			return p.Source.Instance(ctx, request)
+		})
+		done()
+	}
 	if err != nil {
 		refused := sourceRefusal(err)
 		note.fail(w, refused.result, refused.answer, refused.reason)
@@ -63,22 +73,28 @@ type kept struct {
 }
 
 const (
-	keepDocument = 5 * time.Second
-	maxDocuments = 128
+	keepDocument    = 5 * time.Second
+	maxDocuments    = 128
+	documentsPerPod = 8 // being fetched at a time: paths are named by callers, and the service is slow to answer many
 )
 
 func newDocuments(clk clock.PassiveClock) *documents {
 	return &documents{clock: clk, kept: map[string]kept{}}
 }
 
-func (d *documents) get(ctx context.Context, request imds.Request, fetch func(context.Context) (source.Document, error)) (source.Document, error) {
-	key := request.Path + " " + request.APIVersion + " " + request.Format
+func documentKey(request imds.Request) string {
+	return request.Path + " " + request.APIVersion + " " + request.Format
+}
+
+func (d *documents) known(request imds.Request) (source.Document, bool) {
 	d.mu.Lock()
-	known, ok := d.kept[key]
-	d.mu.Unlock()
-	if ok && d.clock.Now().Before(known.until) {
-		return known.document, nil
-	}
+	defer d.mu.Unlock()
+	known, ok := d.kept[documentKey(request)]
+	return known.document, ok && d.clock.Now().Before(known.until)
+}
+
+func (d *documents) get(ctx context.Context, request imds.Request, fetch func(context.Context) (source.Document, error)) (source.Document, error) {
+	key := documentKey(request)
 	flight := d.flights.DoChan(key, func() (any, error) {
 		const longest = 20 * time.Second
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest) // others may be waiting too

@@ -45,11 +45,14 @@ func (l *limits) allow(uid string) bool {
 }
 
 // wait enters a pod's request among those that wait, if there is room; the caller calls done.
-func (l *limits) wait(uid string) (done func(), ok bool) {
+func (l *limits) wait(uid string) (done func(), ok bool) { return l.waitAmong(uid, l.waiters) }
+
+// waitAmong enters it if fewer than so many wait.
+func (l *limits) waitAmong(uid string, most int) (done func(), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.bucket(uid)
-	if b.waiting >= l.waiters {
+	if b.waiting >= most {
 		return nil, false
 	}
 	b.waiting++

@@ -164,7 +164,7 @@ func (p *Proven) fetch(ctx context.Context, note *record, decision grant.Decisio
 		token, refused := p.identity(ctx, note, decision.Identity, query)
 		return token, ResultToken, refused
 	case grant.Node:
-		token, err := p.Cache.Get(ctx, nodeKey(query), query.BypassCache, func(ctx context.Context) (tokencache.Token, error) {
+		token, err := p.cached(ctx, note, nodeKey(query), query, func(ctx context.Context) (tokencache.Token, error) {
 			return p.Source.Token(ctx, query.Selector, query.Resource)
 		})
 		if err != nil {
@@ -198,7 +198,7 @@ func (p *Proven) identity(ctx context.Context, note *record, identity grant.Iden
 	if identity.Kind != grant.KindManagedIdentity {
 		key.Account, fetch = brokered(p.Broker, note, identity, query.Resource)
 	}
-	token, err := p.Cache.Get(ctx, key, query.BypassCache, fetch)
+	token, err := p.cached(ctx, note, key, query, fetch)
 	if err != nil {
 		var answer *imds.Error
 		if errors.As(err, &answer) && identity.Kind != grant.KindManagedIdentity && answer.Status == http.StatusBadRequest {
@@ -217,6 +217,11 @@ func (p *Proven) identity(ctx context.Context, note *record, identity grant.Iden
 		return token, refuse(ResultNotEntitled, imds.NotFound(reason), reason)
 	}
 	return token, nil
+}
+
+// cached gets a token from memory, or from its source on the pod's account.
+func (p *Proven) cached(ctx context.Context, note *record, key tokencache.Key, query imds.TokenQuery, fetch tokencache.Fetch) (tokencache.Token, error) {
+	return p.Cache.Get(ctx, tokencache.Request{Key: key, Owner: note.sandbox.UID, Fresh: query.BypassCache, Fetch: fetch})
 }
 
 // sourceRefusal gives the client the source's answer; what isn't one stays in the log.

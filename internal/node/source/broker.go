@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/brokerapi"
@@ -33,6 +34,8 @@ type Broker struct {
 	read      Announcements
 	tokenFile string
 	clock     clock.PassiveClock
+
+	reads singleflight.Group
 
 	mu       sync.Mutex
 	replicas []*replica
@@ -83,18 +86,39 @@ func (b *Broker) Token(ctx context.Context, request brokerapi.Request) (tokencac
 	return tokencache.Token{}, fmt.Errorf("%w: %w", imds.Unavailable("mic, which gets the token of this identity, can't be reached", comeBack), failed)
 }
 
-// known gives the replicas; again reads them anew, at most every moment.
+// known gives the replicas; again reads them anew, at most every moment. One read is under way at a time, and those who know
+// replicas don't wait for it.
 func (b *Broker) known(ctx context.Context, again bool) ([]*replica, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
+	known, readAt := b.replicas, b.readAt
+	b.mu.Unlock()
 	const moment = time.Second
-	if len(b.replicas) > 0 && (!again || b.clock.Since(b.readAt) < moment) {
-		return b.replicas, nil
+	if len(known) > 0 && (!again || b.clock.Since(readAt) < moment) {
+		return known, nil
 	}
+	const longest = 5 * time.Second
+	read := b.reads.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest) // others may be waiting too
+		defer cancel()
+		return b.announced(ctx)
+	})
+	select {
+	case result := <-read:
+		replicas, _ := result.Val.([]*replica)
+		return replicas, result.Err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("reading where the broker is: %w", ctx.Err())
+	}
+}
+
+// announced reads who is there, and keeps the connections to those who stay.
+func (b *Broker) announced(ctx context.Context) ([]*replica, error) {
 	data, err := b.read(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading where the broker is: %w", err)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	old := b.replicas
 	b.replicas, b.readAt = nil, b.clock.Now()
 	for _, value := range data {
@@ -106,6 +130,11 @@ func (b *Broker) known(ctx context.Context, again bool) ([]*replica, error) {
 			b.replicas = append(b.replicas, r)
 		} else if r, ok := newReplica(a); ok {
 			b.replicas = append(b.replicas, r)
+		}
+	}
+	for _, r := range old {
+		if same(b.replicas, r.Announcement) == nil {
+			r.client.CloseIdleConnections()
 		}
 	}
 	return b.replicas, nil
@@ -131,13 +160,16 @@ func newReplica(a brokerapi.Announcement) (*replica, bool) {
 			DialContext:     (&net.Dialer{Timeout: time.Second, KeepAlive: 15 * time.Second}).DialContext,
 			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: trusted, ServerName: brokerapi.ServerName},
 			IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 2 * time.Second, DisableCompression: true,
+			MaxConnsPerHost: brokerapi.ConnectionsPerNode, MaxIdleConnsPerHost: brokerapi.ConnectionsPerNode,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, true
 }
 
-// ask asks one replica.
+// ask asks one replica, and leaves time for another: one that accepts and is silent must not be the only one asked.
 func (b *Broker) ask(ctx context.Context, r *replica, account secret.String, body []byte) (tokencache.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, brokerapi.LongestAnswer+time.Second)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+r.Address+brokerapi.TokenPath, bytes.NewReader(body))
 	if err != nil {
 		return tokencache.Token{}, fmt.Errorf("making a request: %w", err)

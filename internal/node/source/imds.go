@@ -22,12 +22,14 @@ import (
 
 const (
 	identityVersion = "2018-02-01"
+	tokenPath       = "/metadata/identity/oauth2/token"
 	maxBody         = 256 << 10
 	tries           = 4
 	firstPause      = 100 * time.Millisecond
 	maxPause        = 2 * time.Second
-	// the service serves five requests of the identity category at a time
+	// the service serves five requests of the identity category at a time; documents don't take those from tokens
 	concurrency = 5
+	documents   = 2
 )
 
 // IMDS is the node's metadata service.
@@ -35,7 +37,8 @@ type IMDS struct {
 	endpoint string
 	client   *http.Client
 	clock    clock.Clock
-	slots    chan struct{}
+	slots    chan struct{} // of the identity category
+	others   chan struct{}
 	observe  func(status int)
 }
 
@@ -52,7 +55,7 @@ func NewIMDS(endpoint string, clk clock.Clock, observe func(status int)) *IMDS {
 				Proxy:                 nil, // a proxy must never see the request, whatever the environment says
 				DialContext:           (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 				ResponseHeaderTimeout: 10 * time.Second,
-				MaxIdleConnsPerHost:   concurrency,
+				MaxIdleConnsPerHost:   concurrency + documents,
 				IdleConnTimeout:       time.Minute,
 				DisableCompression:    true,
 			},
@@ -60,6 +63,7 @@ func NewIMDS(endpoint string, clk clock.Clock, observe func(status int)) *IMDS {
 		},
 		clock:   clk,
 		slots:   make(chan struct{}, concurrency),
+		others:  make(chan struct{}, documents),
 		observe: observe,
 	}
 }
@@ -71,7 +75,7 @@ func (s *IMDS) Token(ctx context.Context, selector imds.Selector, resource strin
 	if selector.Kind != imds.SelectNone {
 		query.Set(selector.Parameter(), selector.Value)
 	}
-	answer, err := s.ask(ctx, "/metadata/identity/oauth2/token", query)
+	answer, err := s.ask(ctx, tokenPath, query)
 	if err != nil {
 		return tokencache.Token{}, err
 	}
@@ -140,7 +144,7 @@ func (s *IMDS) ask(ctx context.Context, path string, query url.Values) (answer, 
 			return a, nil
 		}
 		passing := err != nil || a.status == http.StatusGone || a.status == http.StatusTooManyRequests || a.status >= 500 ||
-			a.status == http.StatusNotFound && path == "/metadata/identity/oauth2/token"
+			a.status == http.StatusNotFound && path == tokenPath
 		wait := max(pause/2+rand.N(pause), a.after) //nolint:gosec // jitter
 		if !passing || try == tries || wait > maxPause {
 			return answer{}, failure(a, err)
@@ -155,9 +159,13 @@ func (s *IMDS) ask(ctx context.Context, path string, query url.Values) (answer, 
 }
 
 func (s *IMDS) once(ctx context.Context, path string, query url.Values) (answer, error) {
+	slots := s.slots
+	if path != tokenPath {
+		slots = s.others
+	}
 	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
 		return answer{}, fmt.Errorf("waiting for the node's metadata service: %w", ctx.Err())
 	}

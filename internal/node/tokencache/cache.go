@@ -2,14 +2,10 @@ package tokencache
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"strconv"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/secret"
@@ -37,6 +33,16 @@ type Token struct {
 // Fetch gets a token from its source. The context is the cache's own.
 type Fetch func(context.Context) (Token, error)
 
+// Request is what is asked of a cache.
+type Request struct {
+	Key Key
+	// Owner is on whose account a flight goes, if it takes one.
+	Owner string
+	// Fresh asks the source first, and falls back on memory.
+	Fresh bool
+	Fetch Fetch
+}
+
 // Options tune a cache. Zero values take what is stated.
 type Options struct {
 	// Margin is how long before its expiry a token is no longer given out: 10 seconds, so that a client can still use it.
@@ -48,130 +54,137 @@ type Options struct {
 	Moment time.Duration
 	// Timeout bounds one fetch: 30 seconds.
 	Timeout time.Duration
-	// Size bounds the number of tokens: 10,000. Resources are named by callers.
-	Size int
+	// PerOwner bounds the flights of one owner that are under way: 3. The node's metadata service answers five requests at a time.
+	PerOwner int
+	// PerIdentity bounds the tokens of one identity, 256, and Size those of all, 10,000. Resources are named by callers.
+	PerIdentity, Size int
 	// Observe, if set, is told what became of each Get: "hit", "stale", "miss" or "error".
 	Observe func(result string)
 }
 
 func (o Options) fill() Options {
-	if o.Margin == 0 {
-		o.Margin = 10 * time.Second
-	}
-	if o.Retry == 0 {
-		o.Retry = 5 * time.Second
-	}
-	if o.Moment == 0 {
-		o.Moment = 500 * time.Millisecond
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 30 * time.Second
-	}
-	if o.Size == 0 {
-		o.Size = 10_000
-	}
+	orElse(&o.Margin, 10*time.Second)
+	orElse(&o.Retry, 5*time.Second)
+	orElse(&o.Moment, 500*time.Millisecond)
+	orElse(&o.Timeout, 30*time.Second)
+	orElse(&o.PerOwner, 3)
+	orElse(&o.PerIdentity, 256)
+	orElse(&o.Size, 10_000)
 	if o.Observe == nil {
 		o.Observe = func(string) {}
 	}
 	return o
 }
 
-const maxFailures = 1000
+func orElse[T comparable](value *T, usual T) {
+	if *value == *new(T) {
+		*value = usual
+	}
+}
 
 // Cache is safe for concurrent use.
 type Cache struct {
 	ctx     context.Context //nolint:containedctx // owns the flights
 	clock   clock.PassiveClock
 	options Options
-	flights singleflight.Group
 
-	mu         sync.RWMutex
-	entries    map[Key]*entry
-	generation map[string]uint64 // by identity, counts drops
-	failures   map[Key]failure
-}
-
-// failure is what a source has just answered.
-type failure struct {
-	err error
-	at  time.Time
-}
-
-type entry struct {
-	token     Token
-	fetchedAt time.Time
-	refreshAt time.Time
+	mu      sync.RWMutex
+	shelves map[string]*shelf // by identity
+	tokens  int               // on all of them
+	sweepAt int               // so many shelves are worth a look for empty ones
+	owners  map[string]*owner
 }
 
 // New makes a cache whose flights end with the context.
 func New(ctx context.Context, clk clock.PassiveClock, options Options) *Cache {
 	return &Cache{
 		ctx: ctx, clock: clk, options: options.fill(),
-		entries: map[Key]*entry{}, generation: map[string]uint64{}, failures: map[Key]failure{},
+		shelves: map[string]*shelf{}, sweepAt: fewShelves, owners: map[string]*owner{},
 	}
 }
 
-// Get gives a valid token, from memory if there is one. fresh asks the source first, and falls back on memory.
-func (c *Cache) Get(ctx context.Context, key Key, fresh bool, fetch Fetch) (Token, error) {
-	now := c.clock.Now()
-	c.mu.RLock()
-	known, ok := c.entries[key]
-	var token Token
-	var due bool
-	if ok {
-		// a clock that was set back must not keep a token from being refreshed
-		token, due = known.token, !now.Before(known.refreshAt) || now.Before(known.fetchedAt)
-	}
-	failed, failing := c.failures[key]
-	generation := c.generation[key.Identity]
-	c.mu.RUnlock()
+// Get gives a valid token, from memory if there is one.
+func (c *Cache) Get(ctx context.Context, r Request) (Token, error) {
+	token, result, err := c.get(ctx, r)
+	c.options.Observe(result)
+	return token, err
+}
 
-	if ok && token.ExpiresOn.Sub(now) < c.options.Margin {
-		ok = false
-	}
-	if ok && !fresh {
-		if due {
-			c.fly(key, generation, fetch) // nobody waits for it
-			c.options.Observe("stale")
-		} else {
-			c.options.Observe("hit")
+func (c *Cache) get(ctx context.Context, r Request) (Token, string, error) {
+	began := c.clock.Now()
+	for {
+		now := c.clock.Now()
+		found := c.look(r.Key, now)
+		switch {
+		case found.ok && (!r.Fresh || found.fetchedAt.After(began)):
+			if !found.due {
+				return found.token, "hit", nil
+			}
+			_, _ = c.board(r) // nobody waits for it; if the owner has too many under way, one who asks later sees to it
+			return found.token, "stale", nil
+		case !found.ok && found.failed != nil:
+			return Token{}, "error", found.failed
 		}
-		return token, nil
-	}
-	if age := now.Sub(failed.at); failing && age >= 0 && age < c.options.Moment && !ok {
-		c.options.Observe("error")
-		return Token{}, failed.err
-	}
-	select {
-	case result := <-c.fly(key, generation, fetch):
-		if result.Err == nil {
-			c.options.Observe("miss")
-			return result.Val.(Token), nil //nolint:forcetypeassert // fly returns nothing else
+		f, turn := c.board(r)
+		if f == nil {
+			select {
+			case <-turn: // what was wanted may be there by now
+				continue
+			case <-ctx.Done():
+				return Token{}, "error", fmt.Errorf("waiting for other tokens of the pod: %w", ctx.Err())
+			}
 		}
-		c.options.Observe("error")
-		if ok {
-			return token, nil
+		select {
+		case <-f.landed:
+		case <-ctx.Done():
+			return Token{}, "error", fmt.Errorf("waiting for a token: %w", ctx.Err())
 		}
-		return Token{}, result.Err
-	case <-ctx.Done():
-		return Token{}, fmt.Errorf("waiting for a token: %w", ctx.Err())
+		switch {
+		case f.err == nil:
+			return f.token, "miss", nil
+		case found.ok:
+			return found.token, "error", nil
+		default:
+			return Token{}, "error", f.err
+		}
 	}
+}
+
+// found is what memory has for a key.
+type found struct {
+	ok        bool // the token is good
+	token     Token
+	due       bool // it is time for another
+	fetchedAt time.Time
+	failed    error // what the source has just answered
+}
+
+func (c *Cache) look(key Key, now time.Time) found {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	s, ok := c.shelves[key.Identity]
+	if !ok {
+		return found{}
+	}
+	var f found
+	if known, ok := s.entries[key]; ok {
+		f.ok, f.token, f.fetchedAt = known.token.ExpiresOn.Sub(now) >= c.options.Margin, known.token, known.fetchedAt
+		// a clock that was set back must not keep a token from being refreshed
+		f.due = !now.Before(known.refreshAt) || now.Before(known.fetchedAt)
+	}
+	if failure, ok := s.failures[key]; ok && failure.recent(now, c.options.Moment) {
+		f.failed = failure.err
+	}
+	return f
 }
 
 // Drop forgets an identity's tokens at once. A fetch that is under way stores nothing and serves nobody who asks later.
 func (c *Cache) Drop(identity string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.generation[identity]++
-	for key := range c.failures {
-		if key.Identity == identity {
-			delete(c.failures, key)
-		}
-	}
-	for key := range c.entries {
-		if key.Identity == identity {
-			delete(c.entries, key)
-		}
+	if s, ok := c.shelves[identity]; ok {
+		c.tokens -= len(s.entries)
+		delete(c.shelves, identity)
 	}
 }
 
@@ -179,78 +192,5 @@ func (c *Cache) Drop(identity string) {
 func (c *Cache) Len() int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return len(c.entries)
-}
-
-func (c *Cache) fly(key Key, generation uint64, fetch Fetch) <-chan singleflight.Result {
-	flight := key.Identity + "\x00" + key.Resource + "\x00" + key.Tenant + "\x00" + key.Account + "\x00" + strconv.FormatUint(generation, 10)
-	return c.flights.DoChan(flight, func() (any, error) {
-		ctx, cancel := context.WithTimeout(c.ctx, c.options.Timeout)
-		defer cancel()
-		token, err := fetch(ctx)
-		if err != nil {
-			c.postpone(key, generation, err)
-			return nil, err
-		}
-		if token.ExpiresOn.Sub(c.clock.Now()) < c.options.Margin {
-			return nil, errors.New("the source gave a token that has expired")
-		}
-		c.store(key, generation, token)
-		return token, nil
-	})
-}
-
-func (c *Cache) store(key Key, generation uint64, token Token) {
-	now := c.clock.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.generation[key.Identity] != generation {
-		return
-	}
-	if _, known := c.entries[key]; !known && len(c.entries) >= c.options.Size {
-		c.evict(now)
-	}
-	delete(c.failures, key)
-	c.entries[key] = &entry{token: token, fetchedAt: now, refreshAt: refreshAt(now, token.ExpiresOn)}
-}
-
-// refreshAt is around the middle of what is left, so that tokens that were fetched together aren't refreshed together.
-func refreshAt(now, expiry time.Time) time.Time {
-	left := expiry.Sub(now)
-	return now.Add(left*2/5 + rand.N(left/5+1)) //nolint:gosec // jitter
-}
-
-// postpone keeps callers from asking a failing source again and again while the old token still serves.
-func (c *Cache) postpone(key Key, generation uint64, err error) {
-	now := c.clock.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.generation[key.Identity] == generation {
-		if len(c.failures) >= maxFailures {
-			clear(c.failures)
-		}
-		c.failures[key] = failure{err: err, at: now}
-	}
-	if known, ok := c.entries[key]; ok {
-		c.entries[key] = &entry{token: known.token, fetchedAt: now, refreshAt: now.Add(c.options.Retry + rand.N(c.options.Retry))} //nolint:gosec // jitter
-	}
-}
-
-// evict makes room: everything that has expired, else the entry that expires first.
-func (c *Cache) evict(now time.Time) {
-	var first Key
-	var earliest time.Time
-	for key, known := range c.entries {
-		expiry := known.token.ExpiresOn
-		if !expiry.After(now) {
-			delete(c.entries, key)
-			continue
-		}
-		if earliest.IsZero() || expiry.Before(earliest) {
-			first, earliest = key, expiry
-		}
-	}
-	if len(c.entries) >= c.options.Size {
-		delete(c.entries, first)
-	}
+	return c.tokens
 }

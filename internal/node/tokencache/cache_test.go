@@ -41,7 +41,7 @@ func (m *minter) fetch(ctx context.Context) (tokencache.Token, error) {
 
 func (m *minter) want(t *testing.T, c *tokencache.Cache, token string, fetches int32) {
 	t.Helper()
-	got, err := c.Get(t.Context(), key, false, m.fetch)
+	got, err := c.Get(t.Context(), tokencache.Request{Key: key, Fetch: m.fetch})
 	synctest.Wait()
 	if err != nil || got.Access.Reveal() != token || m.count.Load() != fetches {
 		t.Errorf("got token %q, %v after %d fetches; want %q after %d", got.Access.Reveal(), err, m.count.Load(), token, fetches)
@@ -69,7 +69,7 @@ func TestHitRefreshExpiry(t *testing.T) {
 		m.want(t, c, "2", 3) // stale, but valid
 		m.want(t, c, "2", 3) // and the source isn't pestered
 		time.Sleep(10 * time.Minute)
-		if _, err := c.Get(t.Context(), key, false, m.fetch); !errors.Is(err, m.failed) {
+		if _, err := c.Get(t.Context(), tokencache.Request{Key: key, Fetch: m.fetch}); !errors.Is(err, m.failed) {
 			t.Errorf("an expired token with the source down gave %v", err)
 		}
 		m.failed = nil // failures aren't kept, but for a moment
@@ -90,7 +90,7 @@ func TestOneFlightOutlivesItsFirstCaller(t *testing.T) {
 				if i == 0 { // the first one gives up
 					time.AfterFunc(time.Second, cancel)
 				}
-				_, err := c.Get(ctx, key, false, m.fetch)
+				_, err := c.Get(ctx, tokencache.Request{Key: key, Fetch: m.fetch})
 				if cancel(); (err != nil) != (i == 0) {
 					t.Errorf("caller %d: %v", i, err)
 				}
@@ -116,7 +116,7 @@ func TestDrop(t *testing.T) {
 		// what was under way when the identity was dropped serves nobody afterwards
 		c.Drop("i")
 		m.slow = 2 * time.Second
-		go func() { _, _ = c.Get(t.Context(), key, false, m.fetch) }()
+		go func() { _, _ = c.Get(t.Context(), tokencache.Request{Key: key, Fetch: m.fetch}) }()
 		synctest.Wait()
 		c.Drop("i")
 		m.want(t, c, "4", 4)
@@ -128,16 +128,16 @@ func TestFreshAndBound(t *testing.T) {
 	bubble(t, func(t *testing.T, c *tokencache.Cache) {
 		m := &minter{life: time.Hour}
 		m.want(t, c, "1", 1)
-		if got, err := c.Get(t.Context(), key, true, m.fetch); err != nil || got.Access.Reveal() != "2" {
+		if got, err := c.Get(t.Context(), tokencache.Request{Key: key, Fresh: true, Fetch: m.fetch}); err != nil || got.Access.Reveal() != "2" {
 			t.Errorf("bypassing the cache gave %q, %v", got.Access.Reveal(), err)
 		}
 		m.failed = errors.New("down")
-		if got, err := c.Get(t.Context(), key, true, m.fetch); err != nil || got.Access.Reveal() != "2" {
+		if got, err := c.Get(t.Context(), tokencache.Request{Key: key, Fresh: true, Fetch: m.fetch}); err != nil || got.Access.Reveal() != "2" {
 			t.Errorf("bypassing the cache with the source down gave %q, %v", got.Access.Reveal(), err)
 		}
 		m.failed = nil
 		for _, resource := range []string{"a", "b", "c", "d"} {
-			if _, err := c.Get(t.Context(), tokencache.Key{Identity: "i", Resource: resource}, false, m.fetch); err != nil {
+			if _, err := c.Get(t.Context(), tokencache.Request{Key: tokencache.Key{Identity: "i", Resource: resource}, Fetch: m.fetch}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -145,7 +145,7 @@ func TestFreshAndBound(t *testing.T) {
 			t.Errorf("%d tokens, want 3", c.Len())
 		}
 		m.life = time.Second
-		if _, err := c.Get(t.Context(), tokencache.Key{Identity: "e"}, false, m.fetch); err == nil {
+		if _, err := c.Get(t.Context(), tokencache.Request{Key: tokencache.Key{Identity: "e"}, Fetch: m.fetch}); err == nil {
 			t.Error("an expired token was given out")
 		}
 	})
@@ -155,7 +155,7 @@ func TestFailureIsRepeatedForAMoment(t *testing.T) {
 	bubble(t, func(t *testing.T, c *tokencache.Cache) {
 		m := &minter{life: time.Hour, failed: errors.New("down")}
 		for range 100 {
-			if _, err := c.Get(t.Context(), key, false, m.fetch); !errors.Is(err, m.failed) {
+			if _, err := c.Get(t.Context(), tokencache.Request{Key: key, Fetch: m.fetch}); !errors.Is(err, m.failed) {
 				t.Errorf("got %v", err)
 			}
 		}
@@ -164,7 +164,7 @@ func TestFailureIsRepeatedForAMoment(t *testing.T) {
 		}
 		m.failed = nil
 		time.Sleep(499 * time.Millisecond) // still that moment
-		if _, err := c.Get(t.Context(), key, false, m.fetch); err == nil || m.count.Load() != 1 {
+		if _, err := c.Get(t.Context(), tokencache.Request{Key: key, Fetch: m.fetch}); err == nil || m.count.Load() != 1 {
 			t.Errorf("within the moment: %v after %d fetches", err, m.count.Load())
 		}
 		time.Sleep(time.Millisecond)
@@ -195,11 +195,11 @@ func TestClockJumps(t *testing.T) {
 					fetches++
 					return tokencache.Token{Access: secret.New(string(rune('0' + fetches))), ExpiresOn: clk.Now().Add(time.Hour)}, nil
 				}
-				if _, err := c.Get(t.Context(), key, false, fetch); err != nil {
+				if _, err := c.Get(t.Context(), tokencache.Request{Key: key, Fetch: fetch}); err != nil {
 					t.Fatal(err)
 				}
 				clk.SetTime(start.Add(test.jump))
-				got, err := c.Get(t.Context(), key, false, fetch)
+				got, err := c.Get(t.Context(), tokencache.Request{Key: key, Fetch: fetch})
 				synctest.Wait()
 				if err != nil || got.Access.Reveal() != test.want || fetches != test.fetches {
 					t.Errorf("got %q, %v after %d fetches, want %q after %d", got.Access.Reveal(), err, fetches, test.want, test.fetches)
