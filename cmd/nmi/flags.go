@@ -19,6 +19,7 @@ type options struct {
 	config   agent.Config
 	warnings []string
 	version  bool
+	once     time.Duration
 }
 
 type list []string
@@ -81,6 +82,7 @@ func given(set *flag.FlagSet, name string) bool {
 func declare(set *flag.FlagSet, o *options, n *numbers) {
 	c := &o.config
 	set.BoolVar(&o.version, "version", false, "print the version and end")
+	set.DurationVar(&o.once, "once", 0, "with nmi probe: end as soon as the agent has answered, or with an error if it hasn't after so long; 0 asks for ever")
 	set.StringVar(&c.Node, "node", os.Getenv("NODE_NAME"), "name of the node (NODE_NAME)")
 	set.StringVar((*string)(&c.Mode), "operation-mode", string(agent.Standard),
 		"standard: mic assigns identities; managed: without mic, bindings alone say what pods of their namespace may have")

@@ -4,7 +4,7 @@
 // "nmi rules" installs the redirect and ends; run as an init container, it makes sure that pods are refused from then on,
 // whatever becomes of the agent. "nmi remove-rules" takes it away again.
 //
-// "nmi probe" is a pod that asks, for the agents' self-test. "nmi untaint" runs once in a cluster and takes the startup taint off
+// "nmi probe" is a pod that asks, for the agents' self-test, and with --once for helm test. "nmi untaint" runs once in a cluster and takes the startup taint off
 // nodes whose agent is ready.
 package main
 
@@ -67,7 +67,11 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 	case "remove-rules":
 		return agent.RemoveRules(options.config, log)
 	case "probe":
-		(&probe.Probe{URL: "http://" + options.config.Metadata.String(), Clock: clock.RealClock{}, Log: log}).Run(ctx)
+		p := &probe.Probe{URL: "http://" + options.config.Metadata.String(), Clock: clock.RealClock{}, Log: log}
+		if options.once > 0 {
+			return p.Once(ctx, options.once)
+		}
+		p.Run(ctx)
 		return nil
 	default:
 		return agent.Run(ctx, options.config, log, output)

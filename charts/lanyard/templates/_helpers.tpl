@@ -24,9 +24,17 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
+{{- /* A values file of aad-pod-identity may name its version, of which there are no images of ours. */}}
 {{- define "lanyard.image" -}}
 {{- $part := index .root.Values .component -}}
-{{ .root.Values.image.repository }}/{{ $part.image }}:{{ default .root.Chart.AppVersion $part.tag }}
+{{- if hasPrefix "mcr.microsoft.com/" .root.Values.image.repository -}}
+{{- fail (printf "image.repository is %s, which has the images of aad-pod-identity: set it to where yours are (--set image.repository=…)" .root.Values.image.repository) -}}
+{{- end -}}
+{{ .root.Values.image.repository }}/{{ $part.image }}:{{ include "lanyard.predecessorTag" $part | empty | ternary $part.tag "" | default .root.Chart.AppVersion }}
+{{- end -}}
+
+{{- define "lanyard.predecessorTag" -}}
+{{- if regexMatch "^v1\\.[5-8]\\.[0-9]+" (default "" .tag) -}}{{ .tag }}{{- end -}}
 {{- end -}}
 
 {{- define "lanyard.forceNamespaced" -}}
@@ -35,6 +43,26 @@ app.kubernetes.io/component: {{ .component }}
 
 {{- define "lanyard.managed" -}}
 {{- if eq .Values.operationMode "managed" -}}true{{- end -}}
+{{- end -}}
+
+{{- define "lanyard.podNetwork" -}}
+{{- $kubenet := eq (toString .Values.nmi.allowNetworkPluginKubenet) "true" -}}
+{{- .Values.nmi.podNetwork | default ($kubenet | ternary "bridge" "routed") -}}
+{{- end -}}
+
+{{- /* Affinity of pods that any node may have: as told, and to machines that there are images for. */}}
+{{- define "lanyard.affinity" -}}
+{{- $affinity := deepCopy (default dict .affinity) -}}
+{{- with .root.Values.image.architectures -}}
+{{- $machines := dict "key" "kubernetes.io/arch" "operator" "In" "values" . -}}
+{{- $required := dict "nodeSelectorTerms" (list (dict "matchExpressions" (list $machines))) -}}
+{{- if not $affinity.nodeAffinity -}}
+{{- $_ := set $affinity "nodeAffinity" (dict "requiredDuringSchedulingIgnoredDuringExecution" $required) -}}
+{{- end -}}
+{{- end -}}
+{{- if $affinity -}}
+{{- toYaml $affinity -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "lanyard.nmiCloudConfig" -}}
@@ -80,4 +108,42 @@ USER_ASSIGNED_MSI_CLIENT_ID: UserAssignedMSIClientID
 {{- /* mic runs where there is something for it to do. */ -}}
 {{- define "lanyard.mic" -}}
 {{- if or (not (include "lanyard.managed" .)) (include "lanyard.broker" .) -}}true{{- end -}}
+{{- end -}}
+
+{{- /* Keys of aad-pod-identity's chart that are set to something that isn't done, a line each. */}}
+{{- define "lanyard.unheeded" -}}
+{{- $nmi := .Values.nmi -}}
+{{- $mic := .Values.mic -}}
+{{- range list
+  (list "mic.leaderElection.instance" $mic.leaderElection.instance "a replica goes by its pod's name")
+  (list "mic.updateUserMSIMaxRetry" $mic.updateUserMSIMaxRetry "identities are tried again for as long as they are wanted, each by itself")
+  (list "mic.tag" (include "lanyard.predecessorTag" $mic) (printf "it is aad-pod-identity's version; this is %s" .Chart.AppVersion))
+  (list "nmi.tag" (include "lanyard.predecessorTag" $nmi) (printf "it is aad-pod-identity's version; this is %s" .Chart.AppVersion))
+  (list "nmi.logVerbosity" $nmi.logVerbosity "the agent logs each refusal and its reason")
+  (list "nmi.loggingFormat" (eq (toString $nmi.loggingFormat) "json" | ternary "" $nmi.loggingFormat) "the agent logs JSON")
+  (list "nmi.ipTableUpdateTimeIntervalInSeconds" $nmi.ipTableUpdateTimeIntervalInSeconds "nobody else writes to the agent's own nftables table")
+  (list "nmi.micNamespace" $nmi.micNamespace "mic is known by its service account, wherever it is")
+  (list "nmi.retryAttemptsForCreated" $nmi.retryAttemptsForCreated "waiting requests are woken when the identity comes; nmi.extraArgs has --assignment-timeout for how long they wait")
+  (list "nmi.retryAttemptsForAssigned" $nmi.retryAttemptsForAssigned "see nmi.retryAttemptsForCreated")
+  (list "nmi.findIdentityRetryIntervalInSeconds" $nmi.findIdentityRetryIntervalInSeconds "nothing is polled for")
+  (list "nmi.metadataHeaderRequired" (eq (toString $nmi.metadataHeaderRequired) "false" | ternary "false" "") "the header Metadata is always required, as by Azure")
+  (list "nmi.enableScaleFeatures" (eq (toString $nmi.enableScaleFeatures) "false" | ternary "false" "") "an agent always watches what concerns its own node")
+  (list "rbac.pspEnabled" (eq (toString .Values.rbac.pspEnabled) "true" | ternary "true" "") "Kubernetes 1.25 has no PodSecurityPolicy any more")
+}}
+{{- if index . 1 }}
+  {{ index . 0 }}: {{ index . 2 }}
+{{- end }}
+{{- end }}
+{{- range $key, $identity := .Values.azureIdentities }}
+{{- $namespace := default (include "lanyard.namespace" $) $identity.namespace }}
+{{- if and (has (int (default 0 $identity.type)) (list 1 2)) (not (has $namespace $.Values.broker.secretNamespaces)) }}
+  azureIdentities.{{ $key }}: no secret is read before broker.secretNamespaces names {{ $namespace }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "lanyard.egressToNames" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
 {{- end -}}

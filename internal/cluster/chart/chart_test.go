@@ -25,6 +25,11 @@ const root = "../../.."
 // render runs Helm as an installer does, against a cluster of version 1.34.
 func render(t *testing.T, args ...string) (string, error) {
 	t.Helper()
+	return renderFrom(t, filepath.Join(root, "charts", "lanyard"), args...)
+}
+
+func renderFrom(t *testing.T, chart string, args ...string) (string, error) {
+	t.Helper()
 	helm, err := filepath.Abs(filepath.Join(root, "build", "tools", "helm"))
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +37,7 @@ func render(t *testing.T, args ...string) (string, error) {
 	if _, err := os.Stat(helm); err != nil {
 		t.Fatalf("this test needs Helm at build/tools/helm: run make tools")
 	}
-	args = append([]string{"template", "lanyard", filepath.Join(root, "charts", "lanyard"), "--namespace", "default", "--kube-version", "1.34.0"}, args...)
+	args = append([]string{"template", "lanyard", chart, "--namespace", "default", "--kube-version", "1.34.0"}, args...)
 	cmd := exec.CommandContext(t.Context(), helm, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -62,6 +67,7 @@ func TestRenderedChart(t *testing.T) {
 		"workload":    {"--set", "mic.workloadIdentity.clientID=c,mic.workloadIdentity.tenantID=t,mic.customCloud.enabled=true"},
 		"broker":      broker(),
 		"bridge":      {"--set", "operationMode=managed,nmi.podNetwork=bridge"},
+		"policies":    {"--set", "networkPolicy.enabled=true,nmi.startupTaint=example.com/nmi,mic.podDisruptionBudget.minAvailable=1,broker.tokenNamespaces={*}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := render(t, args...)
@@ -97,6 +103,8 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"account without a name":    {"nmi.nodeIdentityServiceAccounts={kube-system}", "nodeIdentityServiceAccounts"},
 		"identity without client":   {"azureIdentities.web.type=0", "clientID"},
 		"every namespace's secrets": {"broker.secretNamespaces={*}", "secretNamespaces"},
+		"the predecessor's images":  {"image.repository=mcr.microsoft.com/oss/azure/aad-pod-identity", "has the images of aad-pod-identity"},
+		"metrics for nobody":        {"networkPolicy.metricsFrom=null,networkPolicy.enabled=yes", "networkPolicy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := render(t, "--set", tc.set); err == nil || !strings.Contains(got, tc.want) {

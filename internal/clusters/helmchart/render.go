@@ -15,6 +15,7 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/release"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
@@ -51,6 +52,8 @@ func Render(files fs.FS, dir string, r Release) ([]*unstructured.Unstructured, e
 		}
 		objects = append(objects, parsed...)
 	}
+	// Hooks, such as tests, belong to moments of a release.
+	objects = slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetAnnotations()[release.HookAnnotation] != "" })
 	for _, o := range objects {
 		if o.GetNamespace() == "" && namespaced(o) {
 			o.SetNamespace(r.Namespace)

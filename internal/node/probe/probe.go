@@ -28,10 +28,7 @@ const (
 
 // Run asks until the context ends.
 func (p *Probe) Run(ctx context.Context) {
-	client := &http.Client{
-		Timeout:   5 * time.Second,
-		Transport: &http.Transport{DisableKeepAlives: true}, // each question walks the whole way, by no proxy
-	}
+	client := newClient()
 	last := ""
 	for {
 		outcome, ok := p.ask(ctx, client)
@@ -48,6 +45,33 @@ func (p *Probe) Run(ctx context.Context) {
 			return
 		case <-p.Clock.After(pause):
 		}
+	}
+}
+
+// Once asks until the agent has answered, and fails if it hasn't when the time is over.
+func (p *Probe) Once(ctx context.Context, patience time.Duration) error {
+	client := newClient()
+	for end := p.Clock.Now().Add(patience); ; {
+		outcome, ok := p.ask(ctx, client)
+		p.Log.Info("probed", "outcome", outcome)
+		if ok {
+			return nil
+		}
+		if !p.Clock.Now().Before(end) {
+			return fmt.Errorf("asking %s from a pod: no answer of the agent within %s, the last was: %s", p.URL, patience, outcome)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.Clock.After(soon):
+		}
+	}
+}
+
+func newClient() *http.Client {
+	return &http.Client{
+		Timeout:   5 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true}, // each question walks the whole way, by no proxy
 	}
 }
 

@@ -81,7 +81,7 @@ func (p *Provider) nmiObjects(n networkProfile, exceptionNamespaces []string) ([
 	rendered, err := helmchart.Render(charts.Lanyard, "lanyard", helmchart.Release{
 		Name: podIdentityRelease, Namespace: addonExceptionNamespace, KubernetesVersion: p.KubernetesVersion,
 		Values: map[string]any{
-			"operationMode": "managed", "fullnameOverride": podIdentityRelease, "nmi": nmi,
+			"operationMode": "managed", "fullnameOverride": podIdentityRelease, "nmi": nmi, "installMICException": "false",
 			// AKS leaves policies against NET_RAW to those who set the cluster up; the rules hold spoofers off either way.
 			"requireDropNetRaw": map[string]any{"enabled": "false"},
 		},
