@@ -63,6 +63,13 @@ type AzureAssignedIdentityStatus struct {
 	// AvailableReplicas is 1 once the object was written by the controller.
 	// +optional
 	AvailableReplicas int32 `json:"availableReplicas,omitempty"`
+
+	// Conditions is Assigned, which says why an identity isn't assigned yet. The
+	// status of this kind is written together with the rest, as it always was.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
 // AzureAssignedIdentityList is a list of AzureAssignedIdentity.

@@ -24,6 +24,7 @@ const (
 // AzureIdentity is an identity in Microsoft Entra that pods may be given.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
 // +kubebuilder:resource:path=azureidentities,singular=azureidentity,scope=Namespaced
 // +kubebuilder:metadata:annotations="api-approved.kubernetes.io=unapproved"
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
@@ -39,7 +40,14 @@ type AzureIdentity struct {
 	Status AzureIdentityStatus `json:"status,omitempty"`
 }
 
-// AzureIdentitySpec says which identity it is and how to sign in as it.
+// AzureIdentitySpec says which identity it is and how to sign in as it. What
+// can be seen to be wrong from the object alone is refused when it is written;
+// an object that was stored before is left alone until its spec changes.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type in [0, 1, 2, 3]",message="type has to be 0 (managed identity), 1 (service principal with secret), 2 (with certificate) or 3 (workload identity)"
+// +kubebuilder:validation:XValidation:rule="(has(self.type) && self.type != 0) || !has(self.resourceID) || self.resourceID == '' || self.resourceID.matches('(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft[.]managedidentity/userassignedidentities/[^/]+/?$')",message="resourceID has to look like /subscriptions/<id>/resourcegroups/<group>/providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type == 0 || (has(self.clientID) && self.clientID != '')",message="clientID is needed for types 1, 2 and 3"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || !(self.type in [1, 2]) || (has(self.clientPassword) && has(self.clientPassword.name) && self.clientPassword.name != '')",message="clientPassword.name, the Secret with the credential, is needed for types 1 and 2"
 type AzureIdentitySpec struct {
 	// Metadata is kept for objects that older clients wrote; it has no meaning.
 	// +optional
@@ -56,6 +64,7 @@ type AzureIdentitySpec struct {
 	// (type 0), in any letter case:
 	// /subscriptions/<id>/resourcegroups/<group>/providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>
 	// +optional
+	// +kubebuilder:validation:MaxLength=2048
 	ResourceID string `json:"resourceID,omitempty"`
 
 	// ClientID is the client (application) ID of the identity. For type 0 it
@@ -94,7 +103,7 @@ type AzureIdentitySpec struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 }
 
-// AzureIdentityStatus is never written by the controller.
+// AzureIdentityStatus is what the controller has found out about the identity.
 type AzureIdentityStatus struct {
 	// Metadata is kept for objects that older clients wrote; it has no meaning.
 	// +optional
@@ -102,6 +111,16 @@ type AzureIdentityStatus struct {
 	// AvailableReplicas is accepted and has no meaning.
 	// +optional
 	AvailableReplicas int32 `json:"availableReplicas,omitempty"`
+
+	// ObservedGeneration is the generation of the object that the conditions are about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Conditions are Valid (pods can be given the identity as the object stands)
+	// and, for type 0, Verified (Azure has it, and clientID is that of resourceID).
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
 // AzureIdentityList is a list of AzureIdentity.

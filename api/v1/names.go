@@ -36,3 +36,17 @@ const (
 	// go. No token any more.
 	StateUnassigned = "Unassigned"
 )
+
+// Types of conditions.
+const (
+	// ConditionAssigned of an AzureAssignedIdentity: the pod can have tokens; if
+	// not, the reason and message say what is missing.
+	ConditionAssigned = "Assigned"
+	// ConditionValid of an AzureIdentity: pods can be given it as the object stands.
+	ConditionValid = "Valid"
+	// ConditionVerified of an AzureIdentity of type 0: it has been put on a scale
+	// set, and Azure's client ID for it is the one that the object says.
+	ConditionVerified = "Verified"
+	// ConditionBound of an AzureIdentityBinding: the identity that it names exists.
+	ConditionBound = "Bound"
+)

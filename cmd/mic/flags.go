@@ -22,7 +22,7 @@ const mostBackoff = 2 * time.Minute
 // aad-pod-identity's where it has the same thing.
 type flags struct {
 	kubeconfig, cloudConfig                         string
-	forceNamespaced, version                        bool
+	forceNamespaced, keepCompleted, version         bool
 	resync, driftInterval, backoff, linger, spacing time.Duration
 	electionName, electionNamespace                 string
 	electionDuration                                time.Duration
@@ -75,6 +75,7 @@ func parse(args []string, output io.Writer) (*flags, []string, error) {
 	set.DurationVar(&f.backoff, "update-user-msi-retry-interval", time.Second, "pause after a first failure of Azure; it doubles with each further one")
 	set.DurationVar(&f.linger, "identity-linger", 0, "how long an identity stays on a scale set after its last pod")
 	set.DurationVar(&f.spacing, "scale-set-update-spacing", 500*time.Millisecond, "least time between two changes of one scale set; those in between are gathered")
+	set.BoolVar(&f.keepCompleted, "keep-completed-pods", false, "let pods that have finished keep their identities until they are deleted, as aad-pod-identity did")
 	set.StringVar(&f.electionName, "leader-election-name", "aad-pod-identity-mic", "name of the Lease by which replicas agree on a leader; empty: there is one replica")
 	set.StringVar(&f.electionNamespace, "leader-election-namespace", "default", "namespace of the Lease")
 	set.DurationVar(&f.electionDuration, "leader-election-duration", 15*time.Second, "how long the lease lasts unless renewed")

@@ -116,6 +116,7 @@ func (f *flags) options(logger *slog.Logger) (cluster.Options, error) {
 		SignedInAs:      config.ClientID(),
 		Protected:       scaleset.NewProtected(append(f.immutable(), config.ClientID())...),
 		ForceNamespaced: f.forceNamespaced,
+		KeepCompleted:   f.keepCompleted,
 		Linger:          f.linger,
 		Spacing:         f.spacing,
 		DriftInterval:   f.driftInterval,

@@ -89,7 +89,7 @@ func TestRevocationDoesNotWaitForAzure(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			l := newLab(t)
-			node, set := l.scaleSet("pool", 5)
+			node, set := l.scaleSet("pool", 3)
 			identity, binding := l.bound(l.ns, "web", "web")
 			l.mic()
 			pod := l.pod(l.ns, "demo", "web", node)
@@ -191,6 +191,7 @@ func TestCollidingNamesDoNotShareAnObject(t *testing.T) {
 	outer := l.namespace("x-")
 	inner := "b-" + outer
 	l.create(&corev1.Namespace{ObjectMeta: named(inner)})
+	l.namespaces = append(l.namespaces, inner)
 	l.mic()
 	l.pod(outer, "a-b", "web", node)
 	name := "a-b-" + outer + "-web"
@@ -262,5 +263,5 @@ func TestNodeOutsideAzureIsExplained(t *testing.T) {
 	l.pod(l.ns, "demo", "web", l.ns)
 	name := "demo-" + l.ns + "-web"
 	l.await("default/" + name + "=Created")
-	l.awaitEvent("AzureAssignedIdentity", name, "kind://docker/kind/worker", "node of a scale set")
+	l.awaitEvent("AzureAssignedIdentity", name, "kind://docker/kind/worker", "node in Azure")
 }

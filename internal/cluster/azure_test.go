@@ -257,7 +257,7 @@ func TestLingerKeepsTheIdentityForTheNextPod(t *testing.T) {
 	l := newLab(t)
 	node, set := l.scaleSet("pool", 0)
 	l.bound(l.ns, "web", "web")
-	l.mic(func(o *cluster.Options) { o.Linger = 6 * time.Second })
+	l.mic(func(o *cluster.Options) { o.Linger = 3 * time.Second })
 	pod := l.pod(l.ns, "first", "web", node)
 	l.await("default/first-" + l.ns + "-web=Assigned")
 	l.delete(pod)
@@ -292,4 +292,32 @@ func TestManyIdentitiesGoInBatches(t *testing.T) {
 	if got := l.arm.Count("PATCH"); got > 30 {
 		t.Errorf("%d PATCHes for %d identities", got, count)
 	}
+}
+
+// Nodes may be single machines, instances of flexible scale sets, which Azure
+// calls machines too, or no machines of Azure's at all.
+func TestMachinesHaveIdentitiesOfTheirOwn(t *testing.T) {
+	l := newLab(t)
+	pool, set := l.scaleSet("pool", 0)
+	const group = "/subscriptions/Other/resourceGroups/MC_rg/providers/Microsoft.Compute/virtualMachines/"
+	single, flexible := l.ns+"-single", l.ns+"-flex_0a1b"
+	l.arm.AddScaleSet(group+single, 1, resourceID("foreign"))
+	l.arm.AddScaleSet(group+flexible, 0)
+	l.node(single, group+single)
+	l.node(l.ns+"-flex", group+flexible)
+	l.bound(l.ns, "web", "web")
+	l.mic()
+	onSingle := l.pod(l.ns, "single", "web", single)
+	l.pod(l.ns, "flexible", "web", l.ns+"-flex")
+	l.pod(l.ns, "uniform", "web", pool)
+	name := func(pod string) string { return "default/" + pod + "-" + l.ns + "-web=Assigned" }
+	l.await(name("single"), name("flexible"), name("uniform"))
+	for _, at := range []string{group + flexible, set} {
+		l.awaitAzure(at, "web")
+	}
+	l.awaitAzure(group+single, "foreign", "web")
+	l.delete(onSingle)
+	l.awaitAzure(group+single, "foreign")
+	l.await(name("flexible"), name("uniform"))
+	l.awaitAzure(group+flexible, "web")
 }

@@ -73,7 +73,7 @@ func addBroker(mgr manager.Manager, o Options) error {
 	handler, err := broker.New(broker.Options{
 		Kube: mgr.GetClient(), Live: mgr.GetAPIReader(),
 		View:  func(ctx context.Context) match.View { return assign.NewView(ctx, mgr.GetClient()) },
-		Rules: match.Rules{ForceNamespaced: o.ForceNamespaced, NodeClientID: o.SignedInAs},
+		Rules: o.rules(),
 		Agent: o.Broker.Agent, Cloud: o.Broker.Cloud, TenantID: o.Broker.TenantID, Authorities: o.Broker.Authorities,
 		Transport: o.Broker.Transport, Clock: o.Clock, Log: o.Log.With("part", "broker"),
 	})

@@ -29,9 +29,10 @@ import (
 // eventSource is the component that events name; people filter by it.
 const eventSource = "aadpodidentity.k8s.io"
 
-// scaleSetWorkers is how many scale sets are served at the same time. Workers
-// mostly wait for Azure; a stuck one takes away a slot until its deadline.
-const scaleSetWorkers = 32
+// scaleSetWorkers is how many scale sets and single machines are served at the
+// same time. Workers mostly wait for Azure; a stuck one takes away a slot until
+// its deadline, so there are more than clusters have scale sets.
+const scaleSetWorkers = 256
 
 // Options are the settings of mic.
 type Options struct {
@@ -44,6 +45,9 @@ type Options struct {
 	Protected scaleset.Protected
 	// ForceNamespaced confines every identity to its own namespace.
 	ForceNamespaced bool
+	// KeepCompleted lets pods that have finished keep their identities until they
+	// are deleted.
+	KeepCompleted bool
 	// Linger is how long an identity stays on a scale set after its last pod.
 	Linger time.Duration
 	// Spacing is the least time between two changes of one scale set.
@@ -136,7 +140,7 @@ func addPods(ctx context.Context, mgr manager.Manager, o Options, instance strin
 	pods := &assign.Reconciler{
 		Kube: mgr.GetClient(), Live: mgr.GetAPIReader(),
 		Recorder: mgr.GetEventRecorderFor(eventSource),
-		Rules:    match.Rules{ForceNamespaced: o.ForceNamespaced, NodeClientID: o.SignedInAs},
+		Rules:    o.rules(),
 		Instance: instance,
 	}
 	err := pods.SetUp(ctx, mgr, controller.Options{
@@ -148,6 +152,11 @@ func addPods(ctx context.Context, mgr manager.Manager, o Options, instance strin
 		return fmt.Errorf("setting up pods: %w", err)
 	}
 	return nil
+}
+
+// rules are the settings that decide who gets what.
+func (o Options) rules() match.Rules {
+	return match.Rules{ForceNamespaced: o.ForceNamespaced, NodeClientID: o.SignedInAs, KeepCompleted: o.KeepCompleted}
 }
 
 func addScaleSets(ctx context.Context, mgr manager.Manager, o Options, instance string) error {

@@ -38,6 +38,8 @@ type lab struct {
 	kube client.Client
 	arm  *armtest.Server
 	ns   string // a namespace of its own; node and scale set names begin with it
+
+	namespaces []string // that the test has made
 }
 
 func newLab(t *testing.T) *lab {
@@ -62,17 +64,16 @@ func newLab(t *testing.T) *lab {
 func (l *lab) namespace(prefix string) string {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}}
 	l.create(ns)
+	l.namespaces = append(l.namespaces, ns.Name)
 	return ns.Name
 }
 
 // clear removes what mic of a later test would see. mic is stopped by then.
 func (l *lab) clear() {
 	ctx := context.WithoutCancel(l.t.Context())
-	for _, o := range []client.Object{&aadpodid.AzureIdentityBinding{}, &aadpodid.AzureIdentity{}, &corev1.Pod{}} {
-		var namespaces corev1.NamespaceList
-		_ = l.kube.List(ctx, &namespaces)
-		for _, ns := range namespaces.Items {
-			_ = l.kube.DeleteAllOf(ctx, o, client.InNamespace(ns.Name), client.GracePeriodSeconds(0))
+	for _, ns := range append(l.namespaces, "kube-system", "default") {
+		for _, o := range []client.Object{&aadpodid.AzureIdentityBinding{}, &aadpodid.AzureIdentity{}, &corev1.Pod{}} {
+			_ = l.kube.DeleteAllOf(ctx, o, client.InNamespace(ns), client.GracePeriodSeconds(0))
 		}
 	}
 	_ = l.kube.DeleteAllOf(ctx, &corev1.Node{})

@@ -112,18 +112,18 @@ func TestPredecessorAndThisNeverWorkTogether(t *testing.T) {
 		wait.UntilWithContext(renewing, func(context.Context) { elsewhere.write(t, "aad-pod-identity-mic-0", time.Second) }, 300*time.Millisecond)
 	}()
 	l.mic(func(o *cluster.Options) {
-		o.Election = cluster.Election{Name: name, Namespace: "kube-system", Duration: time.Second, Predecessor: types.NamespacedName{Namespace: "default", Name: name}}
+		o.Election = cluster.Election{Name: name, Namespace: "kube-system", Duration: 3 * time.Second, Predecessor: types.NamespacedName{Namespace: "default", Name: name}}
 		o.ProbeAddress = "127.0.0.1:28083"
 	})
 	l.awaitBody("http://127.0.0.1:28083/readyz", "ok")
-	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); time.Sleep(step) {
+	for until := time.Now().Add(2 * time.Second); time.Now().Before(until); time.Sleep(step) {
 		l.awaitBody(healthz, "Not Active")
 	}
 	died()
 	<-renewals
 	l.awaitBody(healthz, "Active")
 	record := elsewhere.read(t)
-	if strings.HasPrefix(record.HolderIdentity, "aad-pod-identity") || time.Since(record.RenewTime.Time) > 2*time.Second {
+	if strings.HasPrefix(record.HolderIdentity, "aad-pod-identity") || time.Since(record.RenewTime.Time) > 3*time.Second {
 		t.Errorf("the old lock says %+v, so that an old mic would start to work", record)
 	}
 }
@@ -191,9 +191,9 @@ func TestMalformedIdentityIsExplained(t *testing.T) {
 	l := newLab(t)
 	node, _ := l.scaleSet("pool", 0)
 	identity, _ := l.bound(l.ns, "web", "web")
-	change(l, identity, func(i *aadpodid.AzureIdentity) { i.Spec.ResourceID = "web" })
+	change(l, identity, func(i *aadpodid.AzureIdentity) { i.Spec.ResourceID = "" })
 	l.mic()
 	l.pod(l.ns, "demo", "web", node)
-	l.awaitEvent("AzureIdentity", "web", `spec.resourceID "web"`, "must look like")
+	l.awaitEvent("AzureIdentity", "web", `spec.resourceID ""`, "must look like")
 	l.await()
 }

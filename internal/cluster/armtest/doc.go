@@ -1,6 +1,6 @@
 // Package armtest is a FAKE of the one corner of Azure Resource Manager that
-// mic talks to: GET and PATCH of a virtual machine scale set's identity, over
-// TLS, as a long-running operation. It is for tests of mic alone.
+// mic talks to: GET and PATCH of the identity of a virtual machine scale set or
+// a virtual machine, over TLS, as a long-running operation. It is for tests of mic alone.
 //
 // It keeps the rules of the real service's merge PATCH: IDs are compared
 // without regard to letter case, an entry adds, null removes, what isn't

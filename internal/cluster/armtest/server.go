@@ -32,7 +32,21 @@ type Server struct {
 	calls      []string
 	throttle   time.Duration
 	failures   map[string]*failure // by method
+	latency    time.Duration
+	disturb    func(*http.Request) Disturbance
 	etags      int
+}
+
+// Disturbance is what goes wrong with one call; the zero value is nothing.
+type Disturbance struct {
+	// Status and Code are answered instead of the truth; a Status of 429 with RetryAfter.
+	Status     int
+	Code       string
+	RetryAfter time.Duration
+	// HangUp cuts the connection without an answer.
+	HangUp bool
+	// Late lets the call take effect before all that.
+	Late bool
 }
 
 // Identity is a user-assigned identity that exists.
@@ -92,7 +106,8 @@ func (s *Server) GetToken(context.Context, policy.TokenRequestOptions) (azcore.A
 	return azcore.AccessToken{Token: "fake", ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
-// AddScaleSet makes a scale set whose operations need a number of polls (none:
+// AddScaleSet makes a scale set, or a virtual machine if that is what the ID
+// says, whose operations need a number of polls (none:
 // they are done at once), with identities that are there already.
 func (s *Server) AddScaleSet(id string, polls int, assigned ...string) {
 	s.mu.Lock()
@@ -128,6 +143,20 @@ func (s *Server) Fail(method string, times, status int, code, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failures[method] = &failure{times, status, code, message}
+}
+
+// SetLatency makes each call take at least so long.
+func (s *Server) SetLatency(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latency = d
+}
+
+// Disturb asks a function about each call from now on; nil ends that.
+func (s *Server) Disturb(f func(*http.Request) Disturbance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.disturb = f
 }
 
 // Unassign takes an identity from a scale set behind everybody's back.
@@ -171,8 +200,33 @@ func (s *Server) touch(v *set) {
 
 func (s *Server) resource(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.calls = append(s.calls, r.Method+" "+r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
+	latency, disturb := s.latency, s.disturb
+	s.mu.Unlock()
+	time.Sleep(latency)
+	var wrong Disturbance
+	if disturb != nil {
+		wrong = disturb(r)
+	}
+	if wrong.Status == 0 && !wrong.HangUp {
+		s.answer(w, r)
+		return
+	}
+	if wrong.Late {
+		s.answer(httptest.NewRecorder(), r)
+	}
+	if wrong.HangUp {
+		panic(http.ErrAbortHandler)
+	}
+	if wrong.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wrong.RetryAfter.Seconds())))
+	}
+	fail(w, wrong.Status, wrong.Code, "disturbed by the test")
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
 	case r.Header.Get("Authorization") != "Bearer fake":
 		fail(w, 401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
@@ -228,7 +282,7 @@ func (s *Server) pollOperation(w http.ResponseWriter, r *http.Request) {
 func (s *Server) document(v *set) map[string]any {
 	doc := map[string]any{
 		"id": v.id, "name": v.id[strings.LastIndex(v.id, "/")+1:], "location": "westeurope", "etag": v.etag,
-		"type": "Microsoft.Compute/virtualMachineScaleSets", "properties": map[string]any{"provisioningState": "Succeeded"},
+		"type": typeOf(v.id), "properties": map[string]any{"provisioningState": "Succeeded"},
 	}
 	entries := map[string]any{}
 	for key, shown := range v.assigned {
@@ -247,6 +301,11 @@ func (s *Server) document(v *set) map[string]any {
 		doc["identity"] = map[string]any{"type": "SystemAssigned"}
 	}
 	return doc
+}
+
+func typeOf(id string) string {
+	parts := strings.Split(id, "/")
+	return "Microsoft.Compute/" + parts[len(parts)-2]
 }
 
 func fail(w http.ResponseWriter, status int, code, message string) {

@@ -95,7 +95,7 @@ func (r *Reconciler) place(ctx context.Context, name string) (at place, why stri
 	}
 	id, err := scaleset.FromProviderID(node.Spec.ProviderID)
 	if err != nil {
-		return at, fmt.Sprintf("Managed identities can't be assigned on node %s: %v. Run the pod on a node of a scale set.", name, err), nil
+		return at, fmt.Sprintf("Managed identities can't be assigned on node %s: %v. Run the pod on a node in Azure, or give it a workload identity (type 3).", name, err), nil
 	}
 	at.set = &id
 	return at, "", nil

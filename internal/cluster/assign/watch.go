@@ -51,7 +51,7 @@ func (r *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, options con
 	return builder.ControllerManagedBy(mgr).
 		Named("pods").
 		WithOptions(options).
-		For(&corev1.Pod{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: podChangeMatters})).
+		For(&corev1.Pod{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: r.podChangeMatters})).
 		Watches(&aadpodid.AzureIdentityBinding{}, handler.EnqueueRequestsFromMapFunc(r.podsOfBinding)).
 		Watches(&aadpodid.AzureIdentity{}, handler.EnqueueRequestsFromMapFunc(r.podsOfIdentity)).
 		Watches(&aadpodid.AzureAssignedIdentity{}, handler.EnqueueRequestsFromMapFunc(podOfAssigned)).
@@ -70,11 +70,11 @@ func IndexBindings(ctx context.Context, indexer client.FieldIndexer) error {
 }
 
 // podChangeMatters leaves out the many updates of a pod's status.
-func podChangeMatters(e event.UpdateEvent) bool {
+func (r *Reconciler) podChangeMatters(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*corev1.Pod), e.ObjectNew.(*corev1.Pod)
 	return before.UID != after.UID || before.Spec.NodeName != after.Spec.NodeName ||
 		before.Labels[aadpodid.PodLabel] != after.Labels[aadpodid.PodLabel] ||
-		match.MayHoldIdentities(before) != match.MayHoldIdentities(after)
+		r.Rules.MayHold(before) != r.Rules.MayHold(after)
 }
 
 func nodeChangeMatters(e event.UpdateEvent) bool {

@@ -34,12 +34,15 @@ type Rules struct {
 	// sign in with; empty is unknown. No pod is given it by an AzureIdentity: it is
 	// on every node, and its rights are over the nodes.
 	NodeClientID string
+	// KeepCompleted lets pods that have finished keep their identities until they
+	// are deleted, as aad-pod-identity did.
+	KeepCompleted bool
 }
 
 // Pod returns the identities that a pod is to have, each once. Those bound in
 // the pod's own namespace come first, then by namespace and name.
 func (r Rules) Pod(pod *corev1.Pod, view View) ([]Match, error) {
-	if !MayHoldIdentities(pod) {
+	if !r.MayHold(pod) {
 		return nil, nil
 	}
 	bindings, err := view.BindingsBySelector(pod.Labels[aadpodid.PodLabel])
@@ -79,14 +82,15 @@ func (r Rules) Usable(identity *aadpodid.AzureIdentity) error {
 	return Usable(identity)
 }
 
-// MayHoldIdentities reports whether a pod can have identities at all: it asks
-// for some, is on a node, and hasn't finished. A pod that is being deleted
-// still may: its containers run on, and stop hooks need tokens.
-func MayHoldIdentities(pod *corev1.Pod) bool {
+// MayHold reports whether a pod can have identities at all: it asks for some, is
+// on a node, and hasn't finished. A pod that is being deleted still may: its
+// containers run on, and stop hooks need tokens.
+func (r Rules) MayHold(pod *corev1.Pod) bool {
 	if pod.Labels[aadpodid.PodLabel] == "" || pod.Spec.NodeName == "" {
 		return false
 	}
-	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
+	finished := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	return r.KeepCompleted || !finished
 }
 
 func inOrder(bindings []*aadpodid.AzureIdentityBinding, podNamespace string) []*aadpodid.AzureIdentityBinding {

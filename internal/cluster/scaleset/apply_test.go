@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v7"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -152,7 +153,8 @@ func TestPatchBody(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := tc.state.patchBody(tc.changes).MarshalJSON()
+			kind, identities := tc.state.patchBody(tc.changes)
+			got, err := armcompute.VirtualMachineScaleSetIdentity{Type: &kind, UserAssignedIdentities: identities}.MarshalJSON()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,8 @@
 // assigned identities of the cluster say: the last step of mic, the only one
 // that talks to Azure Resource Manager.
 //
-// One work item is one scale set (ID). A pass reads the assigned identities
+// One work item is one scale set, or one virtual machine that has identities of
+// its own (ID); all that is said of scale sets goes for these too. A pass reads the assigned identities
 // that name the scale set, GETs it, sends at most what differs in PATCHes of
 // 150 identities, and then marks the assigned identities: Assigned once the
 // identity is on the scale set and has the client ID that its AzureIdentity
@@ -18,5 +19,7 @@
 //
 // It doesn't guarantee that nobody else changes a scale set at the same time,
 // beyond If-Match where the service gives an ETag: a pass at every
-// reconcile interval repairs what others removed.
+// reconcile interval repairs what others removed. Machines that a flexible scale
+// set makes later have the identities of its model, not those that mic put on
+// their siblings; each gets its own when a pod there needs it.
 package scaleset

@@ -65,12 +65,12 @@ func (r *Reconciler) advice(f *Fault, identity string, set ID) string {
 	case f.Code == "LinkedAuthorizationFailed":
 		fix = fmt.Sprintf(`mic may not assign this identity: az role assignment create --role "Managed Identity Operator" --assignee %s --scope %s`, who, identity)
 	case f.Code == "AuthorizationFailed":
-		fix = fmt.Sprintf(`mic may not change the scale set: az role assignment create --role "Virtual Machine Contributor" --assignee %s `+
+		fix = fmt.Sprintf(`mic may not change it: az role assignment create --role "Virtual Machine Contributor" --assignee %s `+
 			`--scope /subscriptions/%s/resourceGroups/%s`, who, set.Subscription, set.ResourceGroup)
 	case f.Blame == BlameIdentity:
 		fix = fmt.Sprintf("check that %s exists and that spec.resourceID of the AzureIdentity is right", identity)
 	case f.Blame == BlameAbsence:
-		fix = fmt.Sprintf("scale set %s is gone: the pod needs a node of another one", set.Name)
+		fix = fmt.Sprintf("%s %s is gone: the pod needs another node", set.Kind(), set.Name)
 	case f.RetryAfter > 0:
 		fix = fmt.Sprintf("Azure asked to wait %s; mic tries again then", f.RetryAfter.Round(time.Second))
 	case f.Code == "":
@@ -78,7 +78,7 @@ func (r *Reconciler) advice(f *Fault, identity string, set ID) string {
 	default:
 		fix = "mic tries again"
 	}
-	return fmt.Sprintf("Identity not yet on scale set %s. To fix it: %s. (%s)", set.Name, fix, f.Error())
+	return fmt.Sprintf("Identity not yet on %s %s. To fix it: %s. (%s)", set.Kind(), set.Name, fix, f.Error())
 }
 
 // tell sends a warning unless the same was said a short while ago.

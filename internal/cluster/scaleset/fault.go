@@ -34,7 +34,8 @@ type Fault struct {
 	// RetryAfter is how long the service asked to wait; zero if it didn't.
 	RetryAfter time.Duration
 
-	cause error
+	status int // of the answer, 0 if none came
+	cause  error
 }
 
 // Error returns one line: events and logs have no room for the SDK's picture
@@ -60,7 +61,7 @@ func faultOf(err error, now time.Time) *Fault {
 	if !errors.As(err, &answer) {
 		return f
 	}
-	f.Code = answer.ErrorCode
+	f.Code, f.status = answer.ErrorCode, answer.StatusCode
 	if text := messageIn(answer.RawResponse); text != "" {
 		f.Message = oneLine(text)
 	}

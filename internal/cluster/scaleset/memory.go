@@ -11,7 +11,8 @@ import (
 
 // memory is what the passes over one scale set remember from one to the next.
 // Losing it costs time or one more GET, never correctness. Only the worker that
-// holds the scale set's work item touches it.
+// holds the scale set's work item touches it. It ends with the last assigned
+// identity of the scale set.
 type memory struct {
 	// all is the back-off after the scale set as a whole failed.
 	all backoff
@@ -53,6 +54,10 @@ type backoff struct {
 // service that says how long to wait is believed.
 func (b backoff) after(f *Fault, now time.Time, base, most time.Duration) backoff {
 	pause := min(base<<min(b.failures, 20), most)
+	if f.Code == heldBack {
+		pause = 0 // no call was made that could have failed
+		b.failures--
+	}
 	pause = max(pause, f.RetryAfter)
 	pause += time.Duration(rand.Int64N(int64(pause)/5 + 1))
 	return backoff{failures: b.failures + 1, until: now.Add(pause), fault: f}

@@ -36,6 +36,9 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 }
 
 func (m *Metrics) call(operation string, err error) {
+	if f := (*Fault)(nil); errors.As(err, &f) && f.Code == heldBack {
+		return // it wasn't made
+	}
 	m.calls.WithLabelValues(operation, resultOf(err)).Inc()
 }
 

@@ -69,6 +69,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, id ID) (reconcile.Result, er
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	if len(assigned) == 0 {
+		r.forget(id)
+		return reconcile.Result{}, nil
+	}
 	now, m, d := r.Clock.Now(), r.remember(id), demandOf(assigned)
 	m.forget(d, now)
 
@@ -259,4 +263,11 @@ func (r *Reconciler) remember(id ID) *memory {
 		r.memories[id] = m
 	}
 	return m
+}
+
+// forget ends what is remembered of a scale set that nobody needs any more.
+func (r *Reconciler) forget(id ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.memories, id)
 }

@@ -6,9 +6,10 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v7"
+	"k8s.io/utils/ptr"
 )
 
-// State is what Azure says about the identities of a scale set.
+// State is what Azure says about the identities of a scale set or machine.
 type State struct {
 	// System reports whether there is a system-assigned identity too.
 	System bool
@@ -27,34 +28,45 @@ type Change struct {
 	Remove   bool
 }
 
-func stateOf(vmss armcompute.VirtualMachineScaleSet) State {
-	s := State{ClientIDs: map[string]string{}}
-	if vmss.Etag != nil {
-		s.ETag = *vmss.Etag
+func stateOfSet(set armcompute.VirtualMachineScaleSet) State {
+	s := State{ETag: ptr.Deref(set.Etag, ""), ClientIDs: map[string]string{}}
+	if p := set.Properties; p != nil {
+		s.Deleting = strings.EqualFold(ptr.Deref(p.ProvisioningState, ""), deleting)
 	}
-	if p := vmss.Properties; p != nil && p.ProvisioningState != nil {
-		s.Deleting = strings.EqualFold(*p.ProvisioningState, "Deleting")
+	if i := set.Identity; i != nil {
+		s.read(i.Type, i.UserAssignedIdentities)
 	}
-	if vmss.Identity == nil {
-		return s
+	return s
+}
+
+func stateOfMachine(vm armcompute.VirtualMachine) State {
+	s := State{ETag: ptr.Deref(vm.Etag, ""), ClientIDs: map[string]string{}}
+	if p := vm.Properties; p != nil {
+		s.Deleting = strings.EqualFold(ptr.Deref(p.ProvisioningState, ""), deleting)
 	}
-	if t := vmss.Identity.Type; t != nil {
-		s.System = strings.Contains(string(*t), string(armcompute.ResourceIdentityTypeSystemAssigned))
+	if i := vm.Identity; i != nil {
+		s.read(i.Type, i.UserAssignedIdentities)
 	}
-	for id, value := range vmss.Identity.UserAssignedIdentities {
+	return s
+}
+
+const deleting = "Deleting"
+
+func (s *State) read(kind *armcompute.ResourceIdentityType, identities map[string]*armcompute.UserAssignedIdentitiesValue) {
+	s.System = strings.Contains(string(ptr.Deref(kind, "")), string(armcompute.ResourceIdentityTypeSystemAssigned))
+	for id, value := range identities {
 		clientID := ""
-		if value != nil && value.ClientID != nil {
-			clientID = *value.ClientID
+		if value != nil {
+			clientID = ptr.Deref(value.ClientID, "")
 		}
 		s.ClientIDs[strings.ToLower(id)] = clientID
 	}
-	return s
 }
 
 // patchBody returns the identity block that makes the changes and touches
 // nothing else. Identities that it doesn't mention stay; null removes. When
 // none is left the type has to say so, and the map must be absent.
-func (s State) patchBody(changes []Change) *armcompute.VirtualMachineScaleSetIdentity {
+func (s State) patchBody(changes []Change) (armcompute.ResourceIdentityType, map[string]*armcompute.UserAssignedIdentitiesValue) {
 	left := map[string]string{}
 	maps.Copy(left, s.ClientIDs)
 	body := map[string]*armcompute.UserAssignedIdentitiesValue{}
@@ -78,7 +90,7 @@ func (s State) patchBody(changes []Change) *armcompute.VirtualMachineScaleSetIde
 	default:
 		kind, body = armcompute.ResourceIdentityTypeNone, nil
 	}
-	return &armcompute.VirtualMachineScaleSetIdentity{Type: &kind, UserAssignedIdentities: body}
+	return kind, body
 }
 
 func sortChanges(changes []Change) {
