@@ -45,9 +45,9 @@ type AzureIdentity struct {
 // an object that was stored before is left alone until its spec changes.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type in [0, 1, 2, 3]",message="type has to be 0 (managed identity), 1 (service principal with secret), 2 (with certificate) or 3 (workload identity)"
-// +kubebuilder:validation:XValidation:rule="(has(self.type) && self.type != 0) || !has(self.resourceID) || self.resourceID == '' || self.resourceID.matches('(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft[.]managedidentity/userassignedidentities/[^/]+/?$')",message="resourceID has to look like /subscriptions/<id>/resourcegroups/<group>/providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>"
-// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type == 0 || (has(self.clientID) && self.clientID != '')",message="clientID is needed for types 1, 2 and 3"
-// +kubebuilder:validation:XValidation:rule="!has(self.type) || !(self.type in [1, 2]) || (has(self.clientPassword) && has(self.clientPassword.name) && self.clientPassword.name != '')",message="clientPassword.name, the Secret with the credential, is needed for types 1 and 2"
+// +kubebuilder:validation:XValidation:rule="(has(self.type) && self.type != 0) || !has(self.resourceID) || size(self.resourceID) == 0 || self.resourceID.matches('(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft[.]managedidentity/userassignedidentities/[^/]+/?$')",message="resourceID has to look like /subscriptions/<id>/resourcegroups/<group>/providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type == 0 || (has(self.clientID) && size(self.clientID) > 0)",message="clientID is needed for types 1, 2 and 3"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || !(self.type in [1, 2]) || (has(self.clientPassword) && has(self.clientPassword.name) && size(self.clientPassword.name) > 0)",message="clientPassword.name, the Secret with the credential, is needed for types 1 and 2"
 type AzureIdentitySpec struct {
 	// Metadata is kept for objects that older clients wrote; it has no meaning.
 	// +optional

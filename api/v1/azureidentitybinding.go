@@ -25,7 +25,7 @@ type AzureIdentityBinding struct {
 
 // AzureIdentityBindingSpec is the pair of identity and label value.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.selector) || self.selector == '' || (size(self.selector) <= 63 && self.selector.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$'))",message="selector can't be the value of a label, so that it would apply to no pod: it isn't a label selector, and has at most 63 letters, digits, '-', '_' and '.'"
+// +kubebuilder:validation:XValidation:rule="!has(self.selector) || size(self.selector) == 0 || (size(self.selector) <= 63 && self.selector.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$'))",message="selector can't be the value of a label, so that it would apply to no pod: it isn't a label selector, and has at most 63 letters, digits, '-', '_' and '.'"
 type AzureIdentityBindingSpec struct {
 	// Metadata is kept for objects that older clients wrote; it has no meaning.
 	// +optional
