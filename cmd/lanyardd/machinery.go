@@ -16,6 +16,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
 	"github.com/lanyard-project/lanyard/internal/seal"
+	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/etcdserver"
 )
 
@@ -62,6 +63,7 @@ type foundation struct {
 	tls        *tls.Config
 	authority  []byte
 	tenantID   string
+	store      *store.Store
 	log        *slog.Logger
 }
 

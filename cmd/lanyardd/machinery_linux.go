@@ -11,9 +11,13 @@ import (
 	"os"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+	"k8s.io/utils/clock"
+
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
+	"github.com/lanyard-project/lanyard/internal/traffic"
 )
 
 // localMachinery runs clusters on this machine.
@@ -23,6 +27,7 @@ type localMachinery struct {
 	version string
 	inside  *platform
 	aks     *containerservice.Provider
+	traffic *traffic.Carrier
 }
 
 // initMachinery answers a re-execution of the program as the first process of a
@@ -59,19 +64,20 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 		KubernetesVersion: m.version, OtherVersions: m.others, TenantID: f.tenantID, IssuerBase: f.config.origin + "/oidc",
 		CACertificates: f.authority, Images: f.config.nodeImages, PauseImage: f.config.pauseImage, DNSImage: f.config.dnsImage, CgroupFolder: m.engine.CgroupFolder(),
 	})
+	m.traffic = traffic.New(traffic.Options{
+		Store: f.store, Resources: f.engine, Machines: f.computing, Engine: m.engine, NetworkKey: containerservice.VNetKey, Log: f.log,
+		Clock: clock.RealClock{}, // probes are about the machine's time
+	})
 	return []typed{m.aks}
 }
 
-// run mends what ended by itself and renews certificates, until the context ends.
+// run mends what ended by itself, renews certificates and carries traffic, until the context ends.
 func (m *localMachinery) run(ctx context.Context) error {
-	mending := make(chan struct{})
-	go func() {
-		defer close(mending)
-		m.engine.Mend(ctx)
-	}()
-	err := m.aks.Run(ctx)
-	<-mending
-	return err
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { m.engine.Mend(ctx); return nil })
+	group.Go(func() error { return m.aks.Run(ctx) })
+	group.Go(func() error { return m.traffic.Run(ctx) })
+	return group.Wait()
 }
 
 func (m *localMachinery) unavailable(principal string) bool { return m.aks.Unavailable(principal) }

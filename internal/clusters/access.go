@@ -72,8 +72,16 @@ func (e *Engine) RelayAPIServer(ctx context.Context, clusterID string, loopback 
 		loopback.Close()
 		return err
 	}
-	target := net.JoinHostPort(c.Address.String(), "443")
-	fabric := e.fabric(c.VNetID)
+	if err := e.Relay(ctx, c.VNetID, net.JoinHostPort(c.Address.String(), "443"), loopback); err != nil {
+		return fmt.Errorf("relaying to the API server of cluster %s: %w", clusterID, err)
+	}
+	return nil
+}
+
+// Relay passes connections of a listener on the machine's loopback interface to
+// an address that is reached from inside the virtual network, until the context
+// ends; it then closes the listener and all connections.
+func (e *Engine) Relay(ctx context.Context, vnetID, target string, loopback net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var relays sync.WaitGroup
 	defer relays.Wait()
@@ -88,25 +96,33 @@ func (e *Engine) RelayAPIServer(ctx context.Context, clusterID string, loopback 
 			}
 			var temporary interface{ Temporary() bool }
 			if errors.As(err, &temporary) && temporary.Temporary() {
-				e.options.Log.Warn("accepting for an API server", "cluster", clusterID, "error", err)
+				e.options.Log.Warn("accepting for a virtual network", "network", vnetID, "address", target, "error", err)
 				time.Sleep(10 * time.Millisecond)
 				continue
 			}
 			loopback.Close()
-			return fmt.Errorf("relaying to the API server of cluster %s: %w", clusterID, err)
+			return fmt.Errorf("relaying to %s: %w", target, err)
 		}
 		relays.Go(func() {
 			defer in.Close()
 			dial, done := context.WithTimeout(ctx, 10*time.Second)
-			out, err := fabric.Dial(dial, "tcp4", target)
+			out, err := e.Dial(dial, vnetID, "tcp4", target)
 			done()
 			if err != nil {
-				e.options.Log.Debug("relaying to an API server", "cluster", clusterID, "error", err)
+				e.options.Log.Debug("relaying into a virtual network", "network", vnetID, "address", target, "error", err)
 				return
 			}
 			join(ctx, in, out)
 		})
 	}
+}
+
+// Dial connects from inside a virtual network, as its router does.
+func (e *Engine) Dial(ctx context.Context, vnetID, network, address string) (net.Conn, error) {
+	if err := checkID("virtual network", vnetID); err != nil {
+		return nil, err
+	}
+	return e.fabric(vnetID).Dial(ctx, network, address)
 }
 
 // join copies both ways until both are at their end.

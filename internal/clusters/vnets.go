@@ -121,6 +121,29 @@ func (e *Engine) Listen(ctx context.Context, vnetID, network, address string) (n
 	return e.fabric(vnetID).Listen(ctx, network, address)
 }
 
+// Forwarding is a rule of a load balancer.
+type Forwarding = vnet.Forwarding
+
+// Forward makes the network forward by these rules and no others. One that isn't
+// there forwards nothing: if it should, that is ErrNotFound.
+func (e *Engine) Forward(_ context.Context, vnetID string, rules []Forwarding) error {
+	if err := checkID("virtual network", vnetID); err != nil {
+		return err
+	}
+	defer e.locks.exclusive("vnet/" + vnetID)()
+	fabric := e.fabric(vnetID)
+	if ok, err := fabric.Exists(); err != nil || !ok {
+		if err == nil && len(rules) > 0 {
+			err = fmt.Errorf("virtual network %s: %w", vnetID, ErrNotFound)
+		}
+		return err
+	}
+	if err := fabric.Forward(rules); err != nil {
+		return fmt.Errorf("virtual network %s: %w", vnetID, err)
+	}
+	return nil
+}
+
 func (e *Engine) knownVNet(id string) error {
 	if err := checkID("virtual network", id); err != nil {
 		return err

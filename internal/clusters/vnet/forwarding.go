@@ -52,11 +52,7 @@ func (b backend) mark() int { return mark + b.link }
 // mark each backend has a table with one route. The main table has the address
 // as well, with all backends: nobody else may send from it.
 func (f Fabric) Forward(rules []Forwarding) error {
-	ok, err := f.Exists()
-	if err != nil || !ok && len(rules) == 0 {
-		return err
-	}
-	err = f.with(func(h *netlink.Handle) error {
+	err := f.with(func(h *netlink.Handle) error {
 		reached, err := reach(h, rules)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -197,4 +198,26 @@ func (out *Machine) identities(set *resource.Resource) {
 		}
 		out.User = append(out.User, Identity{Resource: id, ClientID: entry.ClientID, PrincipalID: entry.PrincipalID, TenantID: out.TenantID})
 	}
+}
+
+// Seat is where a machine is in the network.
+type Seat struct {
+	ID      armid.ID
+	VNet    armid.ID
+	Address netip.Addr
+}
+
+// MachinesOf lists where the instances of a scale set are. It answers from memory.
+func (p *Provider) MachinesOf(scaleSet armid.ID) []Seat {
+	m := p.machines
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []Seat
+	for _, i := range m.instances {
+		if i.resource.ID.Parent().Equal(scaleSet) {
+			out = append(out, Seat{i.resource.ID, i.vnet, i.place.Address})
+		}
+	}
+	slices.SortFunc(out, func(a, b Seat) int { return a.Address.Compare(b.Address) })
+	return out
 }
