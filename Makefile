@@ -34,6 +34,17 @@ build: ## Our own programs into build/bin: lanyardd, lanyard, mic, nmi, demo
 	@$(GO_BUILD) -o $(BUILD)/bin/ $(PROGRAMS:%=./cmd/%)
 	@ln -sf lanyard $(BUILD)/bin/kubectl-lanyard
 
+# The client part needs no Linux: what only a cloud of one's own needs stands in files
+# for Linux alone.
+CROSS := linux-arm64 darwin-arm64 darwin-amd64 windows-amd64
+
+.PHONY: cross
+cross: $(CROSS:%=cross/%) ## lanyard for other systems and processors, into build/cross
+.PHONY: $(CROSS:%=cross/%)
+$(CROSS:%=cross/%):
+	@GOOS=$(word 1,$(subst -, ,$(@F))) GOARCH=$(word 2,$(subst -, ,$(@F))) $(GO_BUILD) \
+		-o $(BUILD)/cross/$(@F)/ ./cmd/lanyard
+
 .PHONY: kube
 kube: ## Kubernetes, etcd, containerd, runc, CNI plugins into build/kube (first time: minutes)
 	@cd tools && $(GO) run ./cmd/build kube

@@ -60,7 +60,14 @@ func (c *Client) Scope(parts ...string) string {
 
 // Group is the path of a resource group, with parts below it.
 func (c *Client) Group(name string, parts ...string) string {
-	return c.Scope(append([]string{"resourceGroups", name}, parts...)...)
+	return c.Scope(append([]string{"resourceGroups", Word(name)}, parts...)...)
+}
+
+// Word is a name as one word of a path, whatever somebody typed for it: a slash or a
+// question mark must not make it a path to something else. Names that services allow
+// stay as they are, since paths are compared with scopes.
+func Word(name string) string {
+	return strings.NewReplacer("%", "%25", "/", "%2F", "?", "%3F", "#", "%23").Replace(name)
 }
 
 // Answer is a service's answer.
@@ -122,10 +129,19 @@ func setBody(request *policy.Request, body any) error {
 	return request.SetBody(streaming.NopCloser(bytes.NewReader(data)), "application/json")
 }
 
-// escape percent-encodes what can't stand in a path; a query stays.
+// escape percent-encodes what can't stand in a path. What Word has encoded stays so, and
+// a query stays as it is.
 func escape(path string) string {
 	path, query, hasQuery := strings.Cut(path, "?")
-	escaped := (&url.URL{Path: path}).EscapedPath()
+	words := strings.Split(path, "/")
+	for i, word := range words {
+		if decoded, err := url.PathUnescape(word); err == nil {
+			word = decoded
+		}
+		words[i] = (&url.URL{Path: word}).EscapedPath()
+		words[i] = strings.ReplaceAll(words[i], "/", "%2F")
+	}
+	escaped := strings.Join(words, "/")
 	if hasQuery {
 		escaped += "?" + query
 	}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/cli/grammar"
@@ -107,6 +108,16 @@ func resourceIDs(words []string) []string {
 		}
 	}
 	return ids
+}
+
+// IsResourceID reports whether a text has the form of a resource ID: words in pairs,
+// below a subscription.
+func IsResourceID(id string) bool {
+	words := strings.Split(strings.Trim(id, "/"), "/")
+	if _, ok := idParts(id); !ok || len(words)%2 != 0 {
+		return false
+	}
+	return !slices.Contains(words, "")
 }
 
 // idParts takes a resource ID apart.

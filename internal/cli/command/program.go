@@ -133,7 +133,7 @@ func (p *Program) execute(ctx context.Context, call *Call, g *grammar.Command) e
 		var err error
 		if selection, err = query.Parse(text); err != nil {
 			return &grammar.Error{Text: "argument --query: invalid jmespath_type value: " + pythonQuote(text),
-				Hints: []string{"(" + err.Error() + ")", "To learn more about --query, please visit: 'https://docs.microsoft.com/cli/azure/query-azure-cli'"}}
+				Hints: []string{"To learn more about --query, please visit: 'https://docs.microsoft.com/cli/azure/query-azure-cli'"}}
 		}
 	}
 	if !call.Given("output") {

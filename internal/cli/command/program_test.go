@@ -59,7 +59,7 @@ func TestRun(t *testing.T) {
 		"thing delete -g g -n n --only-show-errors": {1, "", "ERROR: Operation cancelled.\n"},
 		"thing refuse":                   {3, "", "ERROR: (NotThere) It isn't.\n"},
 		"thing fail":                     {1, "", "ERROR: no\n"},
-		"thing show -g g -n n --query [": {2, "", "ERROR: argument --query: invalid jmespath_type value: '['\n(SyntaxError: Incomplete expression)\nTo learn more about --query, please visit: 'https://docs.microsoft.com/cli/azure/query-azure-cli'\n"},
+		"thing show -g g -n n --query [": {2, "", "ERROR: argument --query: invalid jmespath_type value: '['\nTo learn more about --query, please visit: 'https://docs.microsoft.com/cli/azure/query-azure-cli'\n"},
 	} {
 		p, out, complaints := program(t)
 		status := p.Run(t.Context(), strings.Fields(line))

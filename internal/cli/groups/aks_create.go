@@ -24,7 +24,7 @@ func createCluster(ctx context.Context, c *command.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	where, err := groupLocation(ctx, c, client)
+	where, err := locationOfGroup(ctx, c, client)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +67,9 @@ func createCluster(ctx context.Context, c *command.Call) (any, error) {
 
 // checkCreate refuses what az refuses before it asks anybody.
 func checkCreate(c *command.Call) error {
+	if err := checkIDs(c, "vnet-subnet-id", "pod-subnet-id", "assign-identity", "assign-kubelet-identity"); err != nil {
+		return err
+	}
 	switch {
 	case c.Given("assign-kubelet-identity") && !c.Given("assign-identity"):
 		return command.Usage("--assign-kubelet-identity can only be specified when --assign-identity is specified")
@@ -88,6 +91,16 @@ func checkCreate(c *command.Call) error {
 		return command.Usage("Enabling workload identity requires enabling OIDC issuer (--enable-oidc-issuer).")
 	}
 	return checkPodIdentity(c, c.Get("network-plugin"))
+}
+
+// checkIDs refuses values that can't be resource IDs.
+func checkIDs(c *command.Call, options ...string) error {
+	for _, option := range options {
+		if id := c.Get(option); id != "" && !command.IsResourceID(id) {
+			return command.Usage("--%s is not a valid Azure resource ID.", option)
+		}
+	}
+	return nil
 }
 
 // beginCreate sends the cluster; a service principal that was just made may not be

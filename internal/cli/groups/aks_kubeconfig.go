@@ -11,7 +11,7 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 	"sigs.k8s.io/yaml"
 
 	"github.com/lanyard-project/lanyard/internal/cli/command"
@@ -133,7 +133,7 @@ func mergeKubeconfig(c *command.Call, path string, data []byte) (string, error) 
 		return "", err
 	}
 	current, _ := added["current-context"].(string)
-	return current, renameio.WriteFile(path, text, 0o600)
+	return current, maybe.WriteFile(path, text, 0o600)
 }
 
 // renameContext gives the context another name, and an administrator's one the suffix

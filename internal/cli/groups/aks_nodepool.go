@@ -13,7 +13,7 @@ import (
 func poolKind() kind {
 	return kind{version: clusterVersion, service: "containerservice", model: "AgentPool",
 		path: func(client *azure.Client, c *command.Call) string {
-			return client.Group(c.Get("resource-group"), "providers", clusterProvider, c.Get("cluster-name"), "agentPools", c.Get("nodepool-name"))
+			return client.Group(c.Get("resource-group"), "providers", clusterProvider, azure.Word(c.Get("cluster-name")), "agentPools", azure.Word(c.Get("nodepool-name")))
 		}}
 }
 
@@ -36,7 +36,7 @@ func nodepoolGroup() command.Table {
 					if err != nil {
 						return nil, err
 					}
-					all, err := client.List(ctx, client.Group(c.Get("resource-group"), "providers", clusterProvider, c.Get("cluster-name"), "agentPools"), k.version)
+					all, err := client.List(ctx, client.Group(c.Get("resource-group"), "providers", clusterProvider, azure.Word(c.Get("cluster-name")), "agentPools"), k.version)
 					if err != nil {
 						return nil, err
 					}
@@ -108,7 +108,7 @@ func addPool(ctx context.Context, c *command.Call) (any, error) {
 		return nil, err
 	}
 	k := poolKind()
-	pools, err := client.List(ctx, client.Group(c.Get("resource-group"), "providers", clusterProvider, c.Get("cluster-name"), "agentPools"), k.version)
+	pools, err := client.List(ctx, client.Group(c.Get("resource-group"), "providers", clusterProvider, azure.Word(c.Get("cluster-name")), "agentPools"), k.version)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,9 @@ import (
 // updateCluster reads the cluster, changes what the command line says, and sends the
 // whole back, as az does.
 func updateCluster(ctx context.Context, c *command.Call) (any, error) {
+	if err := checkIDs(c, "assign-identity", "assign-kubelet-identity"); err != nil {
+		return nil, err
+	}
 	client, err := c.Client()
 	if err != nil {
 		return nil, err

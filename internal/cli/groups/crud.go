@@ -34,14 +34,14 @@ func (f family) names() []argument {
 func (f family) at(client *azure.Client, c *command.Call, name ...string) string {
 	parts := []string{"providers", f.provider}
 	if f.parent != "" {
-		parts = []string{"providers", f.parentType, c.Get(f.parent), f.provider}
+		parts = []string{"providers", f.parentType, azure.Word(c.Get(f.parent)), f.provider}
 	}
 	return client.Group(c.Get("resource-group"), append(parts, name...)...)
 }
 
 // complete fills the kind's path in.
 func (f family) complete() family {
-	f.path = func(client *azure.Client, c *command.Call) string { return f.at(client, c, c.Get("name")) }
+	f.path = func(client *azure.Client, c *command.Call) string { return f.at(client, c, azure.Word(c.Get("name"))) }
 	return f
 }
 

@@ -20,7 +20,7 @@ func identityKind() kind {
 func federatedKind() kind {
 	return kind{version: identityVersion, service: "managedidentity", model: "FederatedIdentityCredential",
 		path: func(client *azure.Client, c *command.Call) string {
-			return client.Group(c.Get("resource-group"), "providers", identityProvider, c.Get("identity-name"), "federatedIdentityCredentials", c.Get("name"))
+			return client.Group(c.Get("resource-group"), "providers", identityProvider, azure.Word(c.Get("identity-name")), "federatedIdentityCredentials", azure.Word(c.Get("name")))
 		}}
 }
 
@@ -94,7 +94,7 @@ func identityGroup() command.Table {
 					if err != nil {
 						return nil, err
 					}
-					all, err := client.List(ctx, client.Group(c.Get("resource-group"), "providers", identityProvider, c.Get("identity-name"), "federatedIdentityCredentials"), f.version)
+					all, err := client.List(ctx, client.Group(c.Get("resource-group"), "providers", identityProvider, azure.Word(c.Get("identity-name")), "federatedIdentityCredentials"), f.version)
 					if err != nil {
 						return nil, err
 					}

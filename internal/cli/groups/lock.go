@@ -38,7 +38,7 @@ func lockGroup() command.Table {
 					if notes := c.Get("notes"); notes != "" {
 						properties.Set("notes", notes)
 					}
-					return putLock(ctx, client, lockScope(client, c)+"/"+c.Get("name"), properties)
+					return putLock(ctx, client, lockScope(client, c)+"/"+azure.Word(c.Get("name")), properties)
 				},
 			},
 			{
@@ -102,7 +102,7 @@ func resourceOrGroup(client *azure.Client, c *command.Call, nameKey string) stri
 	if parent := c.Get("parent"); parent != "" {
 		path += "/" + parent
 	}
-	return path + "/" + kind + "/" + c.Get(nameKey)
+	return path + "/" + kind + "/" + azure.Word(c.Get(nameKey))
 }
 
 func putLock(ctx context.Context, client *azure.Client, path string, properties *value.Object) (any, error) {
@@ -125,7 +125,7 @@ func eachLock(run func(context.Context, *command.Call, *azure.Client, string) (a
 			if c.Get("name") == "" {
 				return nil, command.Usage("(--name | --ids) are required")
 			}
-			paths = []string{lockScope(client, c) + "/" + c.Get("name")}
+			paths = []string{lockScope(client, c) + "/" + azure.Word(c.Get("name"))}
 		}
 		var all []any
 		for _, path := range paths {

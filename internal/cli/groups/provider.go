@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyard-project/lanyard/internal/cli/azure"
 	"github.com/lanyard-project/lanyard/internal/cli/command"
 )
 
@@ -38,7 +39,7 @@ func providerGroup() command.Table {
 					if err != nil {
 						return nil, err
 					}
-					o, err := client.Get(ctx, client.Scope("providers", c.Get("namespace")), k.version)
+					o, err := client.Get(ctx, client.Scope("providers", azure.Word(c.Get("namespace"))), k.version)
 					if err != nil {
 						return nil, err
 					}
@@ -64,7 +65,7 @@ func registration(verb, state string) func(context.Context, *command.Call) (any,
 		if err != nil {
 			return nil, err
 		}
-		path := client.Scope("providers", c.Get("namespace"))
+		path := client.Scope("providers", azure.Word(c.Get("namespace")))
 		answer, err := client.Do(ctx, http.MethodPost, path+"/"+verb, resourcesVersion, nil)
 		if err != nil {
 			return nil, err
@@ -102,7 +103,7 @@ func featureGroup() command.Table {
 			if err != nil {
 				return nil, err
 			}
-			answer, err := client.Do(ctx, method, client.Scope("providers/Microsoft.Features/providers", c.Get("namespace"), "features", c.Get("name"))+suffix, version, nil)
+			answer, err := client.Do(ctx, method, client.Scope("providers/Microsoft.Features/providers", azure.Word(c.Get("namespace")), "features", azure.Word(c.Get("name")))+suffix, version, nil)
 			if err != nil {
 				return nil, err
 			}

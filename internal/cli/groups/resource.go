@@ -2,10 +2,12 @@ package groups
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/lanyard-project/lanyard/internal/cli/azure"
 	"github.com/lanyard-project/lanyard/internal/cli/command"
+	"github.com/lanyard-project/lanyard/internal/cli/grammar"
 	"github.com/lanyard-project/lanyard/internal/cli/shape"
 	"github.com/lanyard-project/lanyard/internal/cli/value"
 )
@@ -108,7 +110,7 @@ func (k kind) listed(provider string) func(context.Context, *command.Call) (any,
 // within returns the path of a resource of a group, named by --name.
 func within(provider string) func(*azure.Client, *command.Call) string {
 	return func(client *azure.Client, c *command.Call) string {
-		return client.Group(c.Get("resource-group"), "providers", provider, c.Get("name"))
+		return client.Group(c.Get("resource-group"), "providers", provider, azure.Word(c.Get("name")))
 	}
 }
 
@@ -124,8 +126,20 @@ func finish(ctx context.Context, c *command.Call, client *azure.Client, method, 
 	return operation.Wait(ctx)
 }
 
-// groupLocation is where a resource goes when no location was given.
+// groupLocation is where a resource goes when no location was given: where its group
+// is. az looks that up while it reads the command line, so that a group which can't be
+// read counts as a line that can't be understood.
 func groupLocation(ctx context.Context, c *command.Call, client *azure.Client) (string, error) {
+	where, err := locationOfGroup(ctx, c, client)
+	var refused *azure.Error
+	if errors.As(err, &refused) {
+		return "", &grammar.Error{Text: refused.Text, Command: c.Command.Path}
+	}
+	return where, err
+}
+
+// locationOfGroup is --location, or where the resource group is.
+func locationOfGroup(ctx context.Context, c *command.Call, client *azure.Client) (string, error) {
 	if given := c.Get("location"); given != "" {
 		return place(given), nil
 	}

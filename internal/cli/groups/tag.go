@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/lanyard-project/lanyard/internal/cli/azure"
 	"github.com/lanyard-project/lanyard/internal/cli/command"
 	"github.com/lanyard-project/lanyard/internal/cli/value"
 )
@@ -23,7 +24,7 @@ func tagGroup() command.Table {
 				if c.Get("name") == "" {
 					return nil, command.Usage("usage error: --name NAME | --resource-id ID --tags KEY=VALUE")
 				}
-				answer, err := client.Do(ctx, method, client.Scope("tagNames", c.Get("name")), resourcesVersion, nil)
+				answer, err := client.Do(ctx, method, client.Scope("tagNames", azure.Word(c.Get("name"))), resourcesVersion, nil)
 				if err != nil || method == http.MethodDelete {
 					return nil, err
 				}

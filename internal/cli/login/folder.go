@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 )
 
 // Folder is where a user's clouds, profile, credentials and tokens are kept.
@@ -43,7 +43,8 @@ func (f Folder) read(name string, v any) error {
 	return nil
 }
 
-// write replaces a file at once, readable by its owner only.
+// write replaces a file at once (on Windows, where that is not to be had, as well as can
+// be), readable by its owner only.
 func (f Folder) write(name string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -56,7 +57,7 @@ func (f Folder) writeBytes(name string, data []byte) error {
 	if err := os.MkdirAll(f.Path, 0o700); err != nil {
 		return err
 	}
-	return renameio.WriteFile(f.file(name), data, 0o600)
+	return maybe.WriteFile(f.file(name), data, 0o600)
 }
 
 func (f Folder) remove(name string) error {
