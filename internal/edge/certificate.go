@@ -27,7 +27,10 @@ import (
 
 const (
 	authorityLife = 10 * 365 * 24 * time.Hour
-	leafLife      = 90 * 24 * time.Hour
+	// authorityRenewBefore is when the authority's certificate is renewed. Its key and
+	// name stay, so who trusts the old certificate trusts what the new one issues.
+	authorityRenewBefore = 2 * 365 * 24 * time.Hour
+	leafLife             = 90 * 24 * time.Hour
 	// renewBefore is when a leaf is replaced; clients that connected keep theirs.
 	renewBefore = 30 * 24 * time.Hour
 	// skew lets clients with a clock somewhat behind ours accept a new certificate.
@@ -42,10 +45,12 @@ const (
 // is sealed on disk; keys of serving certificates stay in memory and are new with
 // every start.
 type Authority struct {
-	dir         string
-	clock       clock.PassiveClock
-	certificate *x509.Certificate
-	key         crypto.Signer
+	dir   string
+	clock clock.PassiveClock
+	key   crypto.Signer
+
+	mu          sync.Mutex
+	certificate *x509.Certificate // see current
 }
 
 // OpenAuthority reads the authority in the folder, or makes one.
@@ -54,6 +59,9 @@ func OpenAuthority(dir string, box *seal.Box, clk clock.PassiveClock) (*Authorit
 	err := a.load(box)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = a.create(box)
+	}
+	if err == nil {
+		_, err = a.current()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the certificate authority in %s: %w", dir, err)
@@ -66,7 +74,28 @@ func (a *Authority) CertificatePath() string { return filepath.Join(a.dir, certi
 
 // PEM returns the authority's certificate.
 func (a *Authority) PEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return encode(a.certificate)
+}
+
+func encode(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+}
+
+// current is the authority's certificate, renewed if its end is near.
+func (a *Authority) current() (*x509.Certificate, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.clock.Now().Before(a.certificate.NotAfter.Add(-authorityRenewBefore)) {
+		return a.certificate, nil
+	}
+	renewed, err := a.certify()
+	if err != nil {
+		return nil, fmt.Errorf("renewing the authority's certificate: %w", err)
+	}
+	a.certificate = renewed
+	return renewed, nil
 }
 
 func (a *Authority) load(box *seal.Box) error {
@@ -113,33 +142,39 @@ func (a *Authority) create(box *seal.Box) error {
 	if err != nil {
 		return err
 	}
-	now := a.clock.Now()
-	serial, err := serialNumber()
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "Lanyard local authority"},
-		NotBefore: now.Add(-skew), NotAfter: now.Add(authorityLife),
-		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return err
-	}
-	if a.certificate, err = x509.ParseCertificate(der); err != nil {
-		return err
-	}
 	a.key = key
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
 	}
 	// The key last: a folder without it is one in which nothing was begun.
-	if err := renameio.WriteFile(a.CertificatePath(), a.PEM(), 0o644); err != nil {
+	if a.certificate, err = a.certify(); err != nil {
 		return err
 	}
 	return renameio.WriteFile(filepath.Join(a.dir, keyFile), box.Seal(private, sealContext), 0o600)
+}
+
+// certify writes a certificate of the key, by itself.
+func (a *Authority) certify() (*x509.Certificate, error) {
+	now := a.clock.Now()
+	serial, err := serialNumber()
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "Lanyard local authority"},
+		NotBefore: now.Add(-skew), NotAfter: now.Add(authorityLife),
+		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, a.key.Public(), a.key)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	return certificate, renameio.WriteFile(a.CertificatePath(), encode(certificate), 0o644)
 }
 
 // ServerConfig returns a TLS configuration whose certificate is for the names
@@ -177,6 +212,10 @@ func (l *leaf) current() (*tls.Certificate, error) {
 }
 
 func (a *Authority) issue(names []string) (*tls.Certificate, error) {
+	authority, err := a.current()
+	if err != nil {
+		return nil, err
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -197,7 +236,7 @@ func (a *Authority) issue(names []string) (*tls.Certificate, error) {
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, authority, key.Public(), a.key)
 	if err != nil {
 		return nil, err
 	}

@@ -75,3 +75,47 @@ func TestAuthorityIsKeptAndLeavesAreRenewed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAuthorityIsRenewedUnderTheSameKey: clients keep the file that they were
+// given, so the old certificate has to be good for what the new one issues.
+func TestAuthorityIsRenewedUnderTheSameKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tls")
+	box, err := seal.New(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	clk := clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	authority, err := edge.OpenAuthority(dir, box, clk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := authority.PEM()
+	config := authority.ServerConfig("localhost")
+	clk.Step(9 * 365 * 24 * time.Hour)
+	served, err := config.GetCertificate(&tls.ClientHelloInfo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewed := authority.PEM()
+	if file, err := os.ReadFile(filepath.Join(dir, "ca.crt")); err != nil || string(file) != string(renewed) || string(renewed) == string(given) {
+		t.Errorf("a year before its end the certificate isn't renewed: %v", err)
+	}
+	for when, at := range map[string]struct {
+		roots []byte
+		time  time.Time
+	}{
+		"who has the old one":               {given, clk.Now()},
+		"who has the new one":               {renewed, clk.Now()},
+		"the new one, when the old is over": {renewed, clk.Now().Add(80 * 24 * time.Hour)},
+	} {
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(at.roots)
+		if _, err := served.Leaf.Verify(x509.VerifyOptions{DNSName: "localhost", Roots: roots, CurrentTime: at.time}); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	again, err := edge.OpenAuthority(dir, box, clk)
+	if err != nil || string(again.PEM()) != string(renewed) {
+		t.Errorf("a start after it renews again: %v", err)
+	}
+}

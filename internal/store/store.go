@@ -22,6 +22,8 @@ var (
 	ErrConflict = errors.New("item changed meanwhile")
 	// ErrCompacted says that the asked revision is gone: list again and watch from the page's revision.
 	ErrCompacted = errors.New("revision compacted")
+	// ErrFull says that the database has reached its limit and takes only deletions.
+	ErrFull = errors.New("the database is full")
 )
 
 // callTimeout bounds a call whose context has no deadline: a store that doesn't
@@ -117,8 +119,11 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // translate gives callers errors that they can compare without knowing etcd.
 func translate(err error) error {
-	if errors.Is(err, rpctypes.ErrCompacted) {
+	switch {
+	case errors.Is(err, rpctypes.ErrCompacted):
 		return fmt.Errorf("%w: %w", ErrCompacted, err)
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return err
 }

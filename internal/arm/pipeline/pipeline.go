@@ -19,6 +19,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/route"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/seal"
+	"github.com/lanyard-project/lanyard/internal/store"
 )
 
 // Options make a Pipeline.
@@ -235,6 +236,9 @@ func byProvider(t *providers.Type, err error) error {
 // failure turns an error into the answer.
 func (p *Pipeline) failure(ctx context.Context, err error, entry *Entry) rest.Response {
 	answer := *rest.AsError(err)
+	if errors.Is(err, store.ErrFull) {
+		answer = *rest.InsufficientStorage()
+	}
 	if answer.Status >= http.StatusInternalServerError && ctx.Err() == nil {
 		p.Log.Error("serving an ARM call", "request", entry.RequestID, "method", entry.Method, "path", entry.Path, "error", err)
 	}

@@ -15,6 +15,12 @@ func InternalServerError() *Error {
 		"The server encountered an internal error. Please retry the request. If the problem persists, look for the request id in the server's log.")
 }
 
+// InsufficientStorage refuses a write that doesn't fit; Azure has no counterpart.
+func InsufficientStorage() *Error {
+	return NewError(http.StatusInsufficientStorage, "InsufficientStorage",
+		"The database of the service is full, so nothing can be written. Delete resources, resource groups or clusters that are not needed; writes are accepted again within a minute after that.")
+}
+
 // MissingAPIVersion answers a call without ?api-version=.
 func MissingAPIVersion() *Error {
 	return NewError(http.StatusBadRequest, "MissingApiVersionParameter",

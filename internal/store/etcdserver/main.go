@@ -25,8 +25,9 @@ import (
 const Command = "etcd-server"
 
 const (
-	// quota bounds the database; at the limit etcd refuses writes instead of filling the disk.
-	quota = 8 << 30
+	// defaultQuota bounds the database, in bytes; at the limit etcd refuses writes
+	// instead of filling the disk.
+	defaultQuota = 8 << 30
 	// retention is how long old revisions stay: long enough for a client to follow a
 	// list's pages and for a controller to resume a watch.
 	retention = "30m"
@@ -40,17 +41,18 @@ func Main(args []string) int {
 	flags := flag.NewFlagSet(Command, flag.ContinueOnError)
 	data := flags.String("data-dir", "", "folder of the data, keys and logs")
 	run := flags.String("run-dir", "", "folder of the socket and the lock")
+	quota := flags.Int64("quota", defaultQuota, "size of the database, in bytes, from which on it takes no writes")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	if err := serve(paths{data: *data, run: *run}); err != nil {
+	if err := serve(paths{data: *data, run: *run}, *quota); err != nil {
 		fmt.Fprintln(os.Stderr, "etcd:", err)
 		return 1
 	}
 	return 0
 }
 
-func serve(p paths) error {
+func serve(p paths, quota int64) error {
 	// A terminal or session that goes away is no reason to stop.
 	signal.Ignore(syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -65,13 +67,15 @@ func serve(p paths) error {
 	if err := os.Remove(p.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	config, answers := serverConfig(p), &status{}
+	config, answers := serverConfig(p), &status{quota: quota}
+	config.QuotaBackendBytes = quota
 	config.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(answers.intercept)}
 	server, err := embed.StartEtcd(config)
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
 	}
 	answers.member.Store(server.Server)
+	go (&room{member: server.Server, quota: quota, log: config.GetLogger()}).keep(ctx)
 	select {
 	case <-ctx.Done():
 		server.Close()
@@ -113,7 +117,6 @@ func serverConfig(p paths) *embed.Config {
 	c.EnableGRPCGateway = false
 
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModePeriodic, retention
-	c.QuotaBackendBytes = quota
 	c.MaxTxnOps = store.MaxOps
 	c.MaxRequestBytes = maxRequest
 	// A single member only waits for itself: short ticks make it ready soon.

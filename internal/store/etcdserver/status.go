@@ -17,6 +17,7 @@ import (
 // and reads every such list from etcd. Nothing here belongs to another user.
 type status struct {
 	member atomic.Pointer[etcdserver.EtcdServer]
+	quota  int64
 }
 
 func (s *status) intercept(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
@@ -37,6 +38,6 @@ func (s *status) intercept(ctx context.Context, request any, info *grpc.UnarySer
 		Leader:    uint64(member.Leader()),
 		RaftTerm:  member.Term(),
 		RaftIndex: member.CommittedIndex(), RaftAppliedIndex: member.AppliedIndex(),
-		DbSize: member.Backend().Size(), DbSizeInUse: member.Backend().SizeInUse(), DbSizeQuota: quota,
+		DbSize: member.Backend().Size(), DbSizeInUse: member.Backend().SizeInUse(), DbSizeQuota: s.quota,
 	}, nil
 }
