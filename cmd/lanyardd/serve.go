@@ -216,7 +216,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		Unavailable: machines.unavailable,
 	})
 	templates := deployments.New(deployments.Config{
-		Resources: engine, Registry: registry, Clock: clk, Origin: c.origin, Check: roles.Check, Send: sendAs(arm, c.origin),
+		Resources: engine, Registry: registry, Clock: clk, Box: box, Origin: c.origin, Check: roles.Check, Send: sendAs(arm, c.origin),
 	})
 	flags := features.New(features.Config{Store: state, Resources: engine, Clock: clk, Takes: c.registrationTakes, Previews: c.aks.Of2020})
 	group, ctx := errgroup.WithContext(ctx)

@@ -134,7 +134,7 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 	arm := resources.New(engine, registry, f.clock)
 	var send func(context.Context, providers.Caller, deployments.Call) rest.Response
 	templates := deployments.New(deployments.Config{
-		Resources: engine, Registry: registry, Clock: f.clock, Origin: "https://localhost:8443", Check: f.authorization.Check,
+		Resources: engine, Registry: registry, Clock: f.clock, Box: box, Origin: "https://localhost:8443", Check: f.authorization.Check,
 		Send: func(ctx context.Context, caller providers.Caller, call deployments.Call) rest.Response {
 			return send(ctx, caller, call)
 		},

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -183,7 +184,7 @@ func TestOnlyPublicAddresses(t *testing.T) {
 		"8.8.8.8": true, "2606:4700::1": true,
 		"127.0.0.1": false, "::1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "168.63.129.16": false,
 		"100.100.100.200": false, "0.0.0.0": false, "::": false, "fe80::1%eth0": false, "fd00:ec2::254": false, "224.0.0.1": false, "255.255.255.255": false,
-		"::ffff:127.0.0.1": false, "::ffff:169.254.169.254": false, "64:ff9b::a9fe:a9fe": false, "2002:7f00:1::": false, "192.0.0.192": false,
+		"::ffff:127.0.0.1": false, "::ffff:169.254.169.254": false, "64:ff9b::a9fe:a9fe": false, "::a9fe:a9fe": false, "2002:7f00:1::": false, "192.0.0.192": false,
 	} {
 		if got := g.public(netip.MustParseAddr(text)); got != want {
 			t.Errorf("%s: %v", text, got)
@@ -236,5 +237,20 @@ func TestOneFlightForAll(t *testing.T) {
 	wait.Wait()
 	if got := f.asked.Load(); got != 1 {
 		t.Errorf("asked %d times", got)
+	}
+}
+
+// CVE-2023-29409 is the same in TLS: a key of a million bits keeps who checks its
+// signatures busy.
+func TestKeysOfUnreasonableSizeAreNotUsed(t *testing.T) {
+	for bits, want := range map[uint]bool{1024: false, 2048: true, 4096: true, 4097: false, 1 << 17: false} {
+		key := jose.JSONWebKey{Key: &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), int(bits)-1, 1), E: 65537}, KeyID: "a", Use: "sig"}
+		raw, err := key.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := usable(keySet{Keys: []json.RawMessage{raw}}); (err == nil) != want {
+			t.Errorf("%d bits: %v", bits, err)
+		}
 	}
 }

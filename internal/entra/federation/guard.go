@@ -28,7 +28,8 @@ func special() []netip.Prefix {
 		netip.MustParsePrefix("198.51.100.0/24"),
 		netip.MustParsePrefix("203.0.113.0/24"),
 		netip.MustParsePrefix("240.0.0.0/4"),
-		netip.MustParsePrefix("64:ff9b::/96"), // these embed IPv4 addresses
+		netip.MustParsePrefix("::/96"), // these embed IPv4 addresses
+		netip.MustParsePrefix("64:ff9b::/96"),
 		netip.MustParsePrefix("64:ff9b:1::/48"),
 		netip.MustParsePrefix("2002::/16"),
 		netip.MustParsePrefix("2001::/32"),

@@ -141,6 +141,7 @@ func (k *Keys) remember(name string, next *issuer) {
 }
 
 // usable picks the keys that may sign assertions: RSA, long enough, for signatures.
+// Reading one refuses those that are so long that checking with them would cost much.
 func usable(set keySet) (map[string]*rsa.PublicKey, error) {
 	found := map[string]*rsa.PublicKey{}
 	for _, raw := range set.Keys {
@@ -155,7 +156,7 @@ func usable(set keySet) (map[string]*rsa.PublicKey, error) {
 		found[key.KeyID] = public
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("its key set has no RSA key of at least %d bits with an ID", minRSABits)
+		return nil, fmt.Errorf("its key set has no RSA key of %d to %d bits with an ID", minRSABits, jose.MaxRSAModulusBits)
 	}
 	return found, nil
 }

@@ -127,7 +127,10 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 	if err != nil {
 		return err
 	}
-	s := state{Template: q.Template, Parameters: made.env.parameters, Tenant: r.Caller.TenantID, Complete: strings.EqualFold(q.Mode, "Complete")}
+	s := state{Template: q.Template, Tenant: r.Caller.TenantID, Complete: strings.EqualFold(q.Mode, "Complete")}
+	if err := p.keep(&s, r.Next.ID, made.env.template.parameters, made.env.parameters); err != nil {
+		return err
+	}
 	for _, one := range made.plan {
 		if !one.existing {
 			s.Progress = append(s.Progress, &progress{ID: one.id.String(), Type: one.typ})

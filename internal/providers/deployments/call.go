@@ -97,20 +97,3 @@ func pathOf(at string) (path, version string, ok bool) {
 	}
 	return u.Path, u.Query().Get("api-version"), true
 }
-
-// normalized gives parameters that were kept as JSON the values that expressions know.
-func normalized(kept map[string]any) (map[string]any, error) {
-	raw, err := json.Marshal(kept)
-	if err != nil {
-		return nil, fmt.Errorf("reading parameters: %w", err)
-	}
-	value, err := expression.Decode(raw)
-	if err != nil {
-		return nil, err
-	}
-	out, ok := value.(map[string]any)
-	if !ok {
-		return map[string]any{}, nil
-	}
-	return out, nil
-}

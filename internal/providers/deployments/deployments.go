@@ -14,6 +14,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/seal"
 )
 
 const (
@@ -35,6 +36,8 @@ type Config struct {
 	Resources providers.Resources
 	Registry  *providers.Registry
 	Clock     clock.Clock
+	// Box seals secure parameters.
+	Box *seal.Box
 	// Origin is the base URL of ARM, for environment().
 	Origin string
 	// Check decides whether a caller may perform an action: what is refused anyway
@@ -99,7 +102,8 @@ type request struct {
 // state is what a deployment keeps for itself.
 type state struct {
 	Template   json.RawMessage `json:"template"`
-	Parameters map[string]any  `json:"parameters,omitempty"`
+	Parameters json.RawMessage `json:"parameters,omitempty"` // the values that aren't secure
+	Secure     []byte          `json:"secure,omitempty"`     // sealed; see keep
 	Complete   bool            `json:"complete,omitempty"`
 	Tenant     string          `json:"tenant"`
 	Progress   []*progress     `json:"progress,omitempty"`

@@ -37,7 +37,7 @@ func (p *Provider) start(ctx context.Context, run *providers.Run) (*runner, erro
 	if r.env, err = p.environment(ctx, run.ID, r.state.Template, r.state.Tenant, stored.Location); err != nil {
 		return nil, err
 	}
-	if r.env.parameters, err = normalized(r.state.Parameters); err != nil {
+	if r.env.parameters, err = p.parameters(r.state, run.ID); err != nil {
 		return nil, err
 	}
 	if r.plan, err = r.env.expand(); err != nil {
@@ -190,13 +190,7 @@ func (r *runner) fail(ctx context.Context, cause *rest.Error) error {
 // scrubbed is the state of a deployment that has ended, without the values of secure parameters.
 func (r *runner) scrubbed() state {
 	s := r.state
-	s.Done = true
-	s.Parameters = map[string]any{}
-	for name, value := range r.state.Parameters {
-		if !r.env.template.parameters[name].secure() {
-			s.Parameters[name] = value
-		}
-	}
+	s.Done, s.Secure = true, nil
 	return s
 }
 
