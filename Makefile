@@ -49,6 +49,14 @@ $(CROSS:%=cross/%):
 kube: ## Kubernetes, etcd, containerd, runc, CNI plugins into build/kube (first time: minutes)
 	@cd tools && $(GO) run ./cmd/build kube
 
+# A whole folder of programs, as lanyardd --other-kube-dir wants it: what isn't
+# Kubernetes is the same.
+.PHONY: kube-previous
+kube-previous: kube ## The release of Kubernetes before into build/kube-previous, to upgrade clusters from (first time: minutes)
+	@cd tools && $(GO) run ./cmd/build kube-previous
+	@mkdir -p $(BUILD)/kube-previous/cni
+	@for p in containerd containerd-shim-runc-v2 ctr runc pause coredns cni/ptp cni/bridge cni/host-local cni/loopback cni/portmap; do ln -f $(BUILD)/kube/$$p $(BUILD)/kube-previous/$$p; done
+
 .PHONY: tools
 tools: ## All tools below into build/tools
 	@cd tools && $(GO) run ./cmd/build tools

@@ -20,7 +20,7 @@ import (
 // in their places. It tells progress about every package that it compiles.
 func compile(ctx context.Context, root, build string, r recipe, want string, p *progress) error {
 	dir := filepath.Join(root, r.dir)
-	rel, err := releaseOf(ctx, dir, r.module)
+	rel, err := releaseOf(ctx, dir, r)
 	if err != nil {
 		return err
 	}
@@ -70,12 +70,14 @@ func symlink(to, at string) error {
 	return nil
 }
 
-// releaseOf asks the module in dir which release of module it requires.
-func releaseOf(ctx context.Context, dir, module string) (release, error) {
+// releaseOf asks the module in dir which release of the recipe's module it requires.
+func releaseOf(ctx context.Context, dir string, r recipe) (release, error) {
+	module := r.module
 	if module == "" {
 		return release{}, nil
 	}
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-json", module)
+	args := append([]string{"list", "-m", "-json"}, r.requirements()...)
+	cmd := exec.CommandContext(ctx, "go", append(args, module)...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
 	cmd.Stderr = os.Stderr
 	answer, err := cmd.Output()

@@ -1,9 +1,10 @@
 // Command build makes the programs that the project runs but did not write
 // (Kubernetes, etcd, containerd, runc, CNI plugins: group "kube") and the tools
 // that it is developed with ("tools", or one of them by name), all from their
-// Go modules.
+// Go modules. "kube-previous" is the release of Kubernetes before, to upgrade from.
 //
 //	go run ./cmd/build kube
+//	go run ./cmd/build kube-previous
 //	go run ./cmd/build helm golangci-lint
 //
 // It stands before everything else: the demo, the tests and the node images

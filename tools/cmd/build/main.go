@@ -114,7 +114,7 @@ func bringUpToDate(ctx context.Context, root, build string, recipes []recipe) er
 	if len(stale) == 0 {
 		return nil
 	}
-	if stale[0].name == "kube" {
+	if stale[0].module == "k8s.io/kubernetes" {
 		fmt.Fprintln(os.Stderr, firstBuild)
 	}
 	start := time.Now()

@@ -18,12 +18,13 @@ type release struct {
 // recipe says how one program is made.
 type recipe struct {
 	name  string   // as progress and stamps call it
-	group string   // "kube" or "tools"
+	group string   // "kube" or "tools", or its own name
 	about string   // what it is and how large, for the one who waits
 	out   string   // where it goes, below build/
 	links []string // further names beside out, by which it tells its programs apart
 
 	dir     string // the folder of its go.mod, below the repository's root
+	modfile string // what it has instead of go.mod there, with a .sum of its own
 	module  string // the module whose release it shows as its version
 	pkg     string // the main package
 	tags    string
@@ -57,7 +58,15 @@ func (r recipe) flags(rel release) []string {
 	if tags != "" {
 		flags = append(flags, "-tags", tags)
 	}
-	return flags
+	return append(flags, r.requirements()...)
+}
+
+// requirements are the flags that say which versions of modules are meant.
+func (r recipe) requirements() []string {
+	if r.modfile == "" {
+		return nil
+	}
+	return []string{"-modfile=" + r.modfile}
 }
 
 // env is the environment that decides the content of the program.
@@ -114,14 +123,15 @@ func golangciLint(rel release) map[string]string {
 // recipes lists everything that can be built, the longest first, so that what
 // is shared is compiled there.
 func recipes() []recipe {
+	kube := recipe{
+		name: "kube", about: "Kubernetes' programs and etcd in one", out: "kube/kube",
+		links: []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"},
+		dir:   "kube", module: "k8s.io/kubernetes", pkg: "./cmd/kube",
+		tags:    "selinux,notest,grpcnotrace", // as Kubernetes' own release builds
+		symbols: kubernetes,
+	}
 	all := []recipe{
-		{
-			name: "kube", about: "Kubernetes' programs and etcd in one", out: "kube/kube",
-			links: []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"},
-			dir:   "kube", module: "k8s.io/kubernetes", pkg: "./cmd/kube",
-			tags:    "selinux,notest,grpcnotrace", // as Kubernetes' own release builds
-			symbols: kubernetes,
-		},
+		kube,
 		{name: "pause", about: "process 1 of a pod", out: "kube/pause", dir: "kube", pkg: "./cmd/pause"},
 	}
 	for _, p := range []struct{ name, tags string }{
@@ -156,7 +166,12 @@ func recipes() []recipe {
 	for i := range all {
 		all[i].group = "kube"
 	}
-	return append(all,
+	// The release before, for who wants clusters that can be upgraded: not in the
+	// group, since it takes as long as all the rest.
+	previous := kube
+	previous.name, previous.group = "kube-previous", "kube-previous"
+	previous.about, previous.out, previous.modfile = "the release of Kubernetes before", "kube-previous/kube", "previous.mod"
+	return append(all, previous,
 		recipe{
 			name: "helm", group: "tools", about: "installs charts", out: "tools/helm",
 			dir: "tools/helm", module: "helm.sh/helm/v3", pkg: "helm.sh/helm/v3/cmd/helm", symbols: helm,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,15 +33,17 @@ func stamp(ctx context.Context, root string, r recipe) (string, error) {
 		}
 		fmt.Fprintf(h, "%s %s\n", lib.name, version)
 	}
-	if err := addModule(h, filepath.Join(root, r.dir)); err != nil {
+	if err := addModule(h, filepath.Join(root, r.dir), r.modfile); err != nil {
 		return "", fmt.Errorf("reading the sources of %s: %w", r.name, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // addModule writes the module's own files to w, without tests and without the
-// modules nested in it.
-func addModule(w io.Writer, dir string) error {
+// modules nested in it. With another modfile, that takes go.mod's place.
+func addModule(w io.Writer, dir, modfile string) error {
+	requirements := cmp.Or(modfile, "go.mod")
+	sums := strings.TrimSuffix(requirements, ".mod") + ".sum"
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -57,7 +60,7 @@ func addModule(w io.Writer, dir string) error {
 			return nil
 		}
 		source := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
-		if !source && name != "go.mod" && name != "go.sum" {
+		if !source && name != requirements && name != sums {
 			return nil
 		}
 		content, err := os.ReadFile(path)

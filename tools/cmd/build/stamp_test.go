@@ -28,6 +28,7 @@ func TestStampChangesWithWhatDecidesTheProgram(t *testing.T) {
 		{"new source", func(t *testing.T, root string, _ *recipe) { write(t, root+"/kube/cmd/p/more.go", "package main") }, true},
 		{"go.mod", func(t *testing.T, root string, _ *recipe) { write(t, root+"/kube/go.mod", "module y") }, true},
 		{"go.sum", func(t *testing.T, root string, _ *recipe) { write(t, root+"/kube/go.sum", "z h1:=") }, true},
+		{"another modfile", func(_ *testing.T, _ string, r *recipe) { r.modfile = "previous.mod" }, true},
 		{"tags", func(_ *testing.T, _ string, r *recipe) { r.tags = "y" }, true},
 		{"cgo", func(_ *testing.T, _ string, r *recipe) { r.c = []clib{} }, true},
 		{"a test", func(t *testing.T, root string, _ *recipe) { write(t, root+"/kube/cmd/p/main_test.go", "package main") }, false},
