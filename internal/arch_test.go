@@ -28,6 +28,7 @@ var layers = []string{
 	"internal/movable",
 	"internal/entra/federation",
 	"internal/providers/containerservice",
+	"internal/kubeguard",
 	"internal/providers/resources",
 	"internal/providers/compute",
 	"internal/providers/insights",

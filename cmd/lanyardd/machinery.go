@@ -18,6 +18,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/seal"
 	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/etcdserver"
+	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
 // What --clusters says.
@@ -57,6 +58,7 @@ type foundation struct {
 	networks   *network.Provider
 	computing  *compute.Provider
 	features   *features.Provider
+	verifier   *tokens.Verifier
 	box        *seal.Box
 	metadata   *imdsserver.Server
 	front      http.Handler

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/kubeguard"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 	"github.com/lanyard-project/lanyard/internal/traffic"
@@ -62,12 +63,14 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 		Rules: containerservice.Rules(f.config.aks), Log: f.log,
 		Begin:             func(ctx context.Context, r *providers.Request) error { _, err := f.engine.Commit(ctx, r); return err },
 		KubernetesVersion: m.version, OtherVersions: m.others, TenantID: f.tenantID, IssuerBase: f.config.origin + "/oidc",
+		Origin: f.config.origin, GuardOrigin: platformOrigin,
 		CACertificates: f.authority, Images: f.config.nodeImages, PauseImage: f.config.pauseImage, DNSImage: f.config.dnsImage, CgroupFolder: m.engine.CgroupFolder(),
 	})
 	m.traffic = traffic.New(traffic.Options{
 		Store: f.store, Resources: f.engine, Machines: f.computing, Engine: m.engine, NetworkKey: containerservice.VNetKey, Log: f.log,
 		Clock: clock.RealClock{}, // probes are about the machine's time
 	})
+	m.inside.guard = kubeguard.New(kubeguard.Options{Clusters: m.aks, Tokens: f.verifier, Groups: f.people, Roles: f.roles, Log: f.log}).Handler()
 	return []typed{m.aks}
 }
 

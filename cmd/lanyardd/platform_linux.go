@@ -8,12 +8,14 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
+	"github.com/lanyard-project/lanyard/internal/kubeguard"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 )
 
@@ -27,6 +29,7 @@ type platform struct {
 	engine   *clusters.Engine
 	metadata *imdsserver.Server
 	front    http.Handler
+	guard    http.Handler // what API servers ask
 	tls      *tls.Config
 	log      *slog.Logger
 	ctx      context.Context // the process's own: listeners outlive the steps that ask for them
@@ -58,9 +61,20 @@ func (p *platform) Serve(ctx context.Context, vnet armid.ID) error {
 	}
 	p.served[vnet.Key()] = []*http.Server{
 		p.serve(vnet, metadata, p.metadata.Handler(vnet)),
-		p.serve(vnet, tls.NewListener(front, p.tls), p.front),
+		p.serve(vnet, tls.NewListener(front, p.tls), p.inside()),
 	}
 	return nil
+}
+
+// inside is the front, and what only clusters may reach.
+func (p *platform) inside() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, kubeguard.PathPrefix) {
+			p.guard.ServeHTTP(w, r)
+			return
+		}
+		p.front.ServeHTTP(w, r)
+	})
 }
 
 // Withdraw implements containerservice.Platform.

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/client-go/tools/clientcmd/api"
+
 	"github.com/lanyard-project/lanyard/internal/clusters/controlplane"
 	"github.com/lanyard-project/lanyard/internal/clusters/pki"
 )
@@ -34,6 +36,20 @@ func (e *Engine) AdminKubeconfig(_ context.Context, clusterID, serverURL string)
 // the rights that RBAC gives it (at first, all) and can lose.
 func (e *Engine) UserKubeconfig(_ context.Context, clusterID, serverURL string) ([]byte, error) {
 	return e.kubeconfig(clusterID, user, serverURL)
+}
+
+// OpenKubeconfig is a kubeconfig of the user account without a credential: the
+// proof says how its holder proves himself, to the guard.
+func (e *Engine) OpenKubeconfig(_ context.Context, clusterID, serverURL string, proof *api.AuthInfo) ([]byte, error) {
+	c, err := e.cluster(clusterID)
+	if err != nil {
+		return nil, err
+	}
+	cp, err := controlplane.Open(e.controlPlaneSettings(c), e.options.Clock)
+	if err != nil {
+		return nil, err
+	}
+	return cp.Authority.Without(e.person(c, user, serverURL, 0), proof)
 }
 
 func (e *Engine) kubeconfig(clusterID string, a account, serverURL string) ([]byte, error) {

@@ -22,6 +22,9 @@ const readyTimeout = 3 * time.Minute
 // Etcd is how a cluster reaches its part of etcd.
 type Etcd = controlplane.Etcd
 
+// Guard is whom an API server asks about users that Kubernetes doesn't know.
+type Guard = controlplane.Guard
+
 // ControlPlane is a cluster without its nodes.
 type ControlPlane struct {
 	// ID is a short, stable key.
@@ -44,6 +47,8 @@ type ControlPlane struct {
 	// Hostnames are names besides localhost and the Kubernetes ones that
 	// clients may use for the API server.
 	Hostnames []string
+	// Guard knows the users of a cluster with Microsoft Entra integration.
+	Guard *Guard `json:",omitempty"`
 	// APIServerArgs are more flags of kube-apiserver.
 	APIServerArgs []string
 }
@@ -277,6 +282,6 @@ func (e *Engine) controlPlaneSettings(r clusterRecord) controlplane.Settings {
 		Name: r.Name, Disk: e.controlPlaneDisk(r.ID), Binaries: e.programsOf(r.KubernetesVersion),
 		Address: r.Address, ServiceCIDR: r.ServiceCIDR, Etcd: r.Etcd,
 		Issuer: r.ServiceAccountIssuer, KeysURL: r.ServiceAccountKeysURL,
-		Names: r.Hostnames, ExtraArgs: r.APIServerArgs,
+		Names: r.Hostnames, Guard: r.Guard, ExtraArgs: r.APIServerArgs,
 	}
 }

@@ -41,6 +41,8 @@ type Settings struct {
 	KeysURL string
 	// Names are more names that the API server's certificate is good for.
 	Names []string
+	// Guard knows users of whom Kubernetes doesn't; nil if there are none.
+	Guard *Guard
 	// ExtraArgs are appended to those of the API server.
 	ExtraArgs []string
 }
@@ -71,6 +73,9 @@ func Prepare(s Settings, c clock.PassiveClock) (*ControlPlane, error) {
 		return nil, err
 	}
 	if err := s.Etcd.write(s.Disk); err != nil {
+		return nil, err
+	}
+	if err := s.Guard.write(s); err != nil {
 		return nil, err
 	}
 	return cp, cp.kubeconfigs()

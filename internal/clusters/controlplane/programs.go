@@ -55,7 +55,6 @@ func (cp *ControlPlane) apiServer(formerKeys []string) []string {
 		"--tls-private-key-file=" + pkiDir + "/apiserver.key",
 		"--client-ca-file=" + pkiDir + "/ca.crt",
 		"--anonymous-auth=false",
-		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		"--allow-privileged=true",
 		"--profiling=false",
@@ -83,6 +82,7 @@ func (cp *ControlPlane) apiServer(formerKeys []string) []string {
 	for _, key := range formerKeys {
 		args = append(args, "--service-account-key-file="+key)
 	}
+	args = append(args, s.Guard.args()...)
 	args = append(args, s.Etcd.args()...)
 	return append(args, s.ExtraArgs...)
 }

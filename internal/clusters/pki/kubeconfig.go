@@ -10,7 +10,7 @@ import (
 // ProgramKubeconfig is a program's kubeconfig. It names files, so that the
 // program notices a renewed certificate.
 func ProgramKubeconfig(server, authority string, client KeyPair) ([]byte, error) {
-	return encode("default", "default", "default",
+	return Encode("default", "default", "default",
 		&api.Cluster{Server: server, CertificateAuthority: authority},
 		&api.AuthInfo{ClientCertificate: client.Certificate, ClientKey: client.Key})
 }
@@ -35,12 +35,23 @@ func (a *Authority) Kubeconfig(p Person) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading authority: %w", err)
 	}
-	return encode(p.Context, p.Cluster, p.User,
+	return Encode(p.Context, p.Cluster, p.User,
 		&api.Cluster{Server: p.Server, CertificateAuthorityData: authority},
 		&api.AuthInfo{ClientCertificateData: certificate, ClientKeyData: key})
 }
 
-func encode(context, cluster, user string, c *api.Cluster, u *api.AuthInfo) ([]byte, error) {
+// Without is a kubeconfig that holds no credential of the authority's: who it
+// is for proves himself in another way.
+func (a *Authority) Without(p Person, proof *api.AuthInfo) ([]byte, error) {
+	authority, err := a.CertificatePEM()
+	if err != nil {
+		return nil, fmt.Errorf("reading authority: %w", err)
+	}
+	return Encode(p.Context, p.Cluster, p.User, &api.Cluster{Server: p.Server, CertificateAuthorityData: authority}, proof)
+}
+
+// Encode writes a kubeconfig of one cluster and one user.
+func Encode(context, cluster, user string, c *api.Cluster, u *api.AuthInfo) ([]byte, error) {
 	cfg := api.NewConfig()
 	cfg.Clusters[cluster] = c
 	cfg.AuthInfos[user] = u

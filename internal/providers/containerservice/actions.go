@@ -11,8 +11,10 @@ import (
 // actions are what a cluster can be asked for beside its document.
 func (p *Provider) actions() []providers.Action {
 	return []providers.Action{
-		{Name: "listClusterUserCredential", Run: p.handOut("clusterUser", p.Engine.UserKubeconfig)},
-		{Name: "listClusterAdminCredential", Run: p.handOut("clusterAdmin", p.Engine.AdminKubeconfig)},
+		{Name: "listClusterUserCredential", Run: p.handOut(clusterUser)},
+		{Name: "listClusterAdminCredential", Run: p.handOut(clusterAdmin)},
+		{Name: "listClusterMonitoringUserCredential", Run: p.handOut(clusterMonitoring)},
+		{Name: "resetAADProfile", Run: p.resetEntra},
 		{Name: "resetServicePrincipalProfile", Run: p.resetServicePrincipal},
 		{Name: "availableAgentPoolVersions", Method: http.MethodGet, Permission: clusterType + "/availableAgentPoolVersions/read", Run: p.availableVersions},
 		{Name: "stop", Run: p.stop},

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"k8s.io/client-go/tools/clientcmd/api"
+
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/clusters"
@@ -45,6 +47,8 @@ type Engine interface {
 	Troubles(ctx context.Context, clusterID string, since time.Time) ([]clusters.Trouble, error)
 	AdminKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
 	UserKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
+	// OpenKubeconfig is the user account's without a credential of the cluster's.
+	OpenKubeconfig(ctx context.Context, clusterID, serverURL string, proof *api.AuthInfo) ([]byte, error)
 	// RelayAPIServer serves the listener until the context ends.
 	RelayAPIServer(ctx context.Context, clusterID string, loopback net.Listener) error
 }

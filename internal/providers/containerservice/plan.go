@@ -40,6 +40,7 @@ func (p *Provider) reconcilePlan() providers.Plan {
 			{Name: "instances", Run: p.step("ReconcileAgentPoolError", short, p.ensureInstances)},
 			{Name: "network", Run: p.step("ReconcileNetworkError", short, p.ensureNetwork)},
 			{Name: "control-plane", Run: p.step("ReconcileControlPlaneError", long, p.ensureControlPlane)},
+			{Name: "administrators", Run: p.step("ReconcileAADError", short, p.ensureAdministrators)},
 			{Name: "issuer", Run: p.step("ReconcileOIDCIssuerError", short, p.publishKeys)},
 			{Name: "dns", Run: p.step("ReconcileDNSError", short, p.ensureDNS)},
 			{Name: "nodes", Run: p.step("ReconcileNodesError", long, p.ensureNodes)},

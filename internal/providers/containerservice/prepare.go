@@ -50,6 +50,7 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 		managed:           !none(r.Next.Identity) || r.Old != nil && !none(r.Old.Identity),
 	})
 	p.completeIssuer(d, s.Key)
+	p.completeEntra(d)
 	if err := completeAddons(d, r.Old, routingZoneName(s.Key, location)); err != nil {
 		return err
 	}
@@ -255,6 +256,9 @@ func unchanged(before, after properties) *rest.Error {
 				return changeNotAllowed("agentPoolProfile.maxPods")
 			}
 		}
+	}
+	if e := entraStays(before, after); e != nil {
+		return e
 	}
 	if before.OIDCIssuerProfile.on() && !after.OIDCIssuerProfile.on() {
 		return issuerCannotBeDisabled()

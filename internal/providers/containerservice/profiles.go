@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
@@ -18,11 +19,16 @@ type object = map[string]any
 
 // part is a read-only type whose one resource per parent is called "default".
 func (p *Provider) part(name, wireType string, get func(ctx context.Context, id armid.ID) (object, error)) *providers.Type {
+	return p.parts(name, wireType, []string{"default"}, get)
+}
+
+// parts is a read-only type whose resources are the same for each parent.
+func (p *Provider) parts(name, wireType string, names []string, get func(ctx context.Context, id armid.ID) (object, error)) *providers.Type {
 	return &providers.Type{
 		Namespace: namespace, Name: name, WireType: wireType, GroupSegment: "resourcegroups", APIVersions: apiVersions(),
 		Levels: providers.AtGroup, Verbs: providers.CanGet, HideSystem: true, HideState: true,
 		Get: func(ctx context.Context, r *providers.Request) (*resource.Resource, error) {
-			if r.ID.Name() != "default" {
+			if !slices.Contains(names, r.ID.Name()) {
 				return nil, rest.ResourceNotFound(namespace+"/"+name+"/"+r.ID.Name(), r.ID.ResourceGroup())
 			}
 			properties, err := get(ctx, r.ID)

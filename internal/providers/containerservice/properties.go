@@ -15,9 +15,10 @@ type properties struct {
 	IdentityProfile         map[string]identity     `json:"identityProfile"`
 	PodIdentityProfile      *podIdentityProfile     `json:"podIdentityProfile"`
 	OIDCIssuerProfile       *enabled                `json:"oidcIssuerProfile"`
-	AADProfile              *struct{}               `json:"aadProfile"`
+	AADProfile              *aadProfile             `json:"aadProfile"`
 	AddonProfiles           map[string]addonProfile `json:"addonProfiles"`
 	DisableLocalAccounts    bool                    `json:"disableLocalAccounts"`
+	EnableRBAC              *bool                   `json:"enableRBAC"`
 	APIServerAccessProfile  struct {
 		EnablePrivateCluster bool     `json:"enablePrivateCluster"`
 		AuthorizedIPRanges   []string `json:"authorizedIPRanges"`

@@ -40,6 +40,9 @@ type Options struct {
 	TenantID string
 	// IssuerBase is the URL below which clusters' service account issuers are named, without a slash at its end.
 	IssuerBase string
+	// Origin is the cloud's, where users sign in; GuardOrigin is it as the clusters' API servers reach it.
+	Origin      string
+	GuardOrigin string
 	// CACertificates are what nodes trust: the cloud's own authority at least.
 	CACertificates []byte
 	// Images are the archives that every node gets, and PauseImage the name of the one that holds a pod's namespaces.
@@ -87,7 +90,7 @@ func apiVersions() []string {
 
 // Types are the provider's types.
 func (p *Provider) Types() []*providers.Type {
-	return []*providers.Type{p.whole, p.agentPools(), p.upgradeProfiles(), p.poolUpgradeProfiles(), p.machineType(), p.locations()}
+	return []*providers.Type{p.whole, p.agentPools(), p.upgradeProfiles(), p.poolUpgradeProfiles(), p.accessProfiles(), p.machineType(), p.locations()}
 }
 
 func (p *Provider) clusters() *providers.Type {

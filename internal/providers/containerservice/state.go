@@ -23,6 +23,8 @@ type state struct {
 	// ClientID is the service principal's, and Secret its secret, sealed. They stay as long as nodes work as it.
 	ClientID string `json:"clientId,omitempty"`
 	Secret   []byte `json:"secret,omitempty"`
+	// GuardSecret is what the API server shows when it asks about users, sealed.
+	GuardSecret []byte `json:"guardSecret,omitempty"`
 	// Retired are principals that the control plane no longer acts as, and that may still have its role.
 	Retired []string `json:"retired,omitempty"`
 	// Ranges are the nodes' parts of the pod range, by node, where pods have no addresses of the subnet: each a /24,

@@ -92,6 +92,10 @@ func (p *Provider) ensureControlPlane(ctx context.Context, w *work) error {
 	if err != nil {
 		return fmt.Errorf("reading the address of the cluster's DNS: %w", err)
 	}
+	guard, err := p.guard(ctx, w)
+	if err != nil {
+		return err
+	}
 	if _, err := p.Engine.EnsureControlPlane(ctx, clusters.ControlPlane{
 		ID:                   w.state.Key,
 		VNetID:               VNetKey(w.vnet()),
@@ -102,7 +106,7 @@ func (p *Provider) ensureControlPlane(ctx context.Context, w *work) error {
 		KubernetesVersion:    w.is.CurrentVersion,
 		Etcd:                 etcd,
 		ServiceAccountIssuer: p.issuerURL(w.state.Key), ServiceAccountKeysURL: p.issuerURL(w.state.Key) + keysPath,
-		Hostnames: w.hostnames(),
+		Hostnames: w.hostnames(), Guard: guard,
 	}); err != nil {
 		return err
 	}

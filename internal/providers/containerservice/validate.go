@@ -44,16 +44,15 @@ func validate(id armid.ID, p properties) *rest.Error {
 	if e := validateIssuer(p); e != nil {
 		return e
 	}
+	if e := validateEntra(p); e != nil {
+		return e
+	}
 	return validatePools(p.AgentPools)
 }
 
 // validateFeatures refuses what this provider has no engine for.
 func validateFeatures(p properties) *rest.Error {
 	switch {
-	case p.AADProfile != nil:
-		return notOffered("AADProfileNotSupported", "aadProfile", "Microsoft Entra integration of the cluster")
-	case p.DisableLocalAccounts:
-		return refused("BadRequest", "disableLocalAccounts needs a cluster with Microsoft Entra integration.", "disableLocalAccounts")
 	case len(p.APIServerAccessProfile.AuthorizedIPRanges) > 0:
 		return notOffered("AuthorizedIPRangesNotSupported", "apiServerAccessProfile.authorizedIPRanges", "A list of authorized address ranges")
 	}

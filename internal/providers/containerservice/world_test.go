@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
@@ -189,7 +191,7 @@ func (w *world) start() *process {
 		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
 		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
 		Instances: instancesWithPoints{p.machines, w}, Features: w, Box: box, Begin: p.begin, Rules: w.rules, Log: log, Clock: w.clock,
-		KubernetesVersion: "1.34.2", OtherVersions: w.versions, TenantID: tenant, IssuerBase: "https://localhost:8443/oidc",
+		KubernetesVersion: "1.34.2", OtherVersions: w.versions, TenantID: tenant, IssuerBase: "https://localhost:8443/oidc", Origin: "https://localhost:8443", GuardOrigin: "https://168.63.129.16",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	})
 	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), dns.New(dns.Config{Store: w.store, Resources: p.engine}).Types(), p.identities.Types(), p.machines.Types(), p.provider.Types()} {
@@ -347,6 +349,12 @@ func (f fakeEngine) AdminKubeconfig(_ context.Context, id, url string) ([]byte, 
 
 func (f fakeEngine) UserKubeconfig(_ context.Context, id, url string) ([]byte, error) {
 	return []byte("user of " + id + " at " + url), nil
+}
+
+func (f fakeEngine) OpenKubeconfig(_ context.Context, id, url string, proof *api.AuthInfo) ([]byte, error) {
+	config := api.NewConfig()
+	config.Clusters[id], config.AuthInfos["user"] = &api.Cluster{Server: url}, proof
+	return clientcmd.Write(*config)
 }
 
 func (f fakeEngine) RelayAPIServer(ctx context.Context, _ string, l net.Listener) error {
