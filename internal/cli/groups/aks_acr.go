@@ -60,15 +60,5 @@ func registryID(ctx context.Context, client *azure.Client, registry string) (str
 		o, err := client.Get(ctx, registry, "2022-02-01-preview")
 		return o.String("id"), err
 	}
-	const kind = "Microsoft.ContainerRegistry/registries"
-	all, err := client.List(ctx, client.Scope("resources"), resourcesVersion, "$filter", "resourceType eq '"+kind+"'")
-	if err != nil {
-		return "", err
-	}
-	for _, v := range all {
-		if o, ok := v.(*value.Object); ok && strings.EqualFold(o.String("name"), registry) {
-			return o.String("id"), nil
-		}
-	}
-	return "", command.Usage("The resource with name '%s' and type '%s' could not be found in subscription '%s'.", registry, kind, client.Subscription)
+	return byName(ctx, client, "Microsoft.ContainerRegistry/registries", registry)
 }

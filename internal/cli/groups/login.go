@@ -132,7 +132,7 @@ func findSubscriptions(ctx context.Context, c *command.Call, cloud *login.Cloud,
 	if err != nil {
 		return nil, err
 	}
-	token, err := credential.Token("", login.Options{Cloud: cloud, Transport: transport, Folder: c.Folder()})
+	token, err := credential.Token("", login.Options{Cloud: cloud, Transport: transport, Folder: c.Folder(), Fresh: true})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package groups
 
 import (
+	"time"
+
 	"github.com/lanyard-project/lanyard/internal/cli/azure"
 	"github.com/lanyard-project/lanyard/internal/cli/command"
 	"github.com/lanyard-project/lanyard/internal/cli/value"
@@ -8,10 +10,10 @@ import (
 
 // serviceGroups are the services that identities are given roles on.
 func serviceGroups() command.Table {
-	registry := family{kind: kind{version: "2022-02-01-preview", service: "containerregistry", model: "Registry"}, words: "acr", what: "container registry", provider: "Microsoft.ContainerRegistry/registries", confirm: "Are you sure you want to delete the registry? This operation cannot be undone."}
-	registry.table = columns("NAME", "name", "RESOURCE GROUP", "resourceGroup", "LOCATION", "location", "SKU", "sku.name", "LOGIN SERVER", "loginServer", "CREATION DATE", "creationDate", "ADMIN ENABLED", "adminUserEnabled")
-	account := family{kind: kind{version: "2022-09-01", service: "storage", model: "StorageAccount"}, words: "storage account", what: "storage account", provider: "Microsoft.Storage/storageAccounts", confirm: command.Sure}
-	vault := family{kind: kind{version: "2022-07-01", service: "keyvault", model: "Vault"}, words: "keyvault", what: "key vault", provider: "Microsoft.KeyVault/vaults"}
+	registry := family{kind: kind{version: "2022-02-01-preview", service: "containerregistry", model: "Registry"}, words: "acr", what: "container registry", provider: "Microsoft.ContainerRegistry/registries", unique: true, confirm: "Are you sure you want to delete the registry? This operation cannot be undone."}
+	registry.table = registryTable(columns("NAME", "name", "RESOURCE GROUP", "resourceGroup", "LOCATION", "location", "SKU", "sku.name", "LOGIN SERVER", "loginServer", "CREATION DATE", "creationDate", "ADMIN ENABLED", "adminUserEnabled"))
+	account := family{kind: kind{version: "2022-09-01", service: "storage", model: "StorageAccount"}, words: "storage account", what: "storage account", provider: "Microsoft.Storage/storageAccounts", unique: true, confirm: command.Sure}
+	vault := family{kind: kind{version: "2022-07-01", service: "keyvault", model: "Vault"}, words: "keyvault", what: "key vault", provider: "Microsoft.KeyVault/vaults", unique: true}
 	bus := family{kind: kind{version: "2022-01-01-preview", service: "servicebus", model: "SBNamespace"}, words: "servicebus namespace", what: "Service Bus namespace", provider: "Microsoft.ServiceBus/namespaces"}
 	queue := family{kind: kind{version: "2022-01-01-preview", service: "servicebus", model: "SBQueue"}, words: "servicebus queue", what: "queue", provider: "queues", parent: "namespace-name", parentType: bus.provider}
 	topic := family{kind: kind{version: "2022-01-01-preview", service: "servicebus", model: "SBTopic"}, words: "servicebus topic", what: "topic", provider: "topics", parent: "namespace-name", parentType: bus.provider}
@@ -47,6 +49,21 @@ func serviceGroups() command.Table {
 			{Path: "network private-dns", Summary: "Private DNS."}, {Path: "network private-dns zone", Summary: "Private DNS zones."},
 		},
 		Commands: commands,
+	}
+}
+
+// registryTable writes dates as az writes them for registries alone: to the second.
+func registryTable(rows func(any) any) func(any) any {
+	return func(v any) any {
+		table := rows(v)
+		list, _ := table.([]any)
+		for _, row := range list {
+			o, _ := row.(*value.Object)
+			if made, err := time.Parse(time.RFC3339, o.String("CREATION DATE")); err == nil {
+				o.Set("CREATION DATE", made.Format("2006-01-02T15:04:05Z"))
+			}
+		}
+		return table
 	}
 }
 

@@ -1,12 +1,13 @@
 package life
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"os"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lanyard-project/lanyard/internal/cli/azure"
 	"github.com/lanyard-project/lanyard/internal/cli/command"
@@ -18,7 +19,7 @@ import (
 
 func statusCommand() command.Table {
 	return command.Table{Commands: []*command.Command{{
-		Path: "status", Summary: "Show the cloud on this machine: clusters, nodes, identities, last refusals.",
+		Path: "status", Summary: "Show the cloud on this machine: clusters, nodes, identities, who holds which token, last refusals.",
 		Arguments: append(cloudArguments(), grammar.Arg("--refusals", "Number of refusals to show.").Or("5")),
 		Run: func(ctx context.Context, c *command.Call) (any, error) {
 			cloud, err := cloudOf(c)
@@ -41,47 +42,126 @@ func statusCommand() command.Table {
 	}}}
 }
 
-// look asks the cloud what is there.
+// look asks the cloud what is there. What happened lately is in its record.
 func look(ctx context.Context, c *command.Call, cloud *local.Cloud) (*value.Object, error) {
 	client, err := administratorClient(c, cloud)
 	if err != nil {
 		return nil, err
 	}
+	limit, err := strconv.Atoi(c.Get("refusals"))
+	if err != nil {
+		return nil, command.Usage("argument --refusals: invalid int value: '%s'", c.Get("refusals"))
+	}
 	s := value.NewObject("origin", cloud.Origin(), "process", value.Int(cloud.PID()))
-	var clusters, identities []any
-	list, err := client.List(ctx, client.Scope("providers/Microsoft.ContainerService/managedClusters"), "2022-11-01")
+	clusters, owners, err := clusterRows(ctx, client)
 	if err != nil {
 		return nil, err
 	}
+	nodes, err := nodeRows(ctx, client, owners)
+	if err != nil {
+		return nil, err
+	}
+	identities, err := identityRows(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	principals, err := client.GraphList(ctx, "/servicePrincipals", "")
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range principals {
+		o, _ := v.(*value.Object)
+		names[o.String("appId")] = o.String("displayName")
+	}
+	all, err := entries(cloud)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if len(all) > 0 && all[len(all)-1].Time.After(now) {
+		now = all[len(all)-1].Time // the cloud's clock was moved
+	}
+	return s.Set("clusters", clusters).Set("nodes", nodes).Set("identities", identities).
+		Set("tokens", holdings(all, now, names)).Set("refusals", refusals(all, limit, names)), nil
+}
+
+// clusterRows are the clusters, and which of them a node resource group belongs to.
+func clusterRows(ctx context.Context, client *azure.Client) (rows []any, owners map[string]string, err error) {
+	rows, owners = []any{}, map[string]string{}
+	list, err := client.List(ctx, client.Scope("providers/Microsoft.ContainerService/managedClusters"), "2022-11-01")
+	if azure.Code(err) == "InvalidResourceNamespace" { // lanyardd serve --clusters=none
+		return rows, owners, nil
+	}
 	for _, v := range list {
 		o, _ := v.(*value.Object)
-		nodes := 0
 		var pools []string
 		for _, p := range o.List("properties", "agentPoolProfiles") {
 			p, _ := p.(*value.Object)
-			count := fmt.Sprint(p.At("count"))
-			pools = append(pools, p.String("name")+"×"+count)
-			n := 0
-			_, _ = fmt.Sscan(count, &n)
-			nodes += n
+			pools = append(pools, p.String("name")+"×"+fmt.Sprint(p.At("count")))
 		}
-		clusters = append(clusters, value.NewObject("name", o.String("name"), "resourceGroup", groupOf(o.String("id")), "state", o.String("properties", "provisioningState"),
+		owners[strings.ToLower(o.String("properties", "nodeResourceGroup"))] = o.String("name")
+		rows = append(rows, value.NewObject("name", o.String("name"), "resourceGroup", groupOf(o.String("id")), "state", o.String("properties", "provisioningState"),
 			"power", o.String("properties", "powerState", "code"), "version", o.String("properties", "currentKubernetesVersion"),
-			"nodes", value.Int(nodes), "pools", strings.Join(pools, " "), "identity", o.String("identity", "type")))
+			"pools", strings.Join(pools, " "), "identity", o.String("identity", "type")))
 	}
-	if list, err = client.List(ctx, client.Scope("providers/Microsoft.ManagedIdentity/userAssignedIdentities"), "2022-01-31-preview"); err != nil {
-		return nil, err
-	}
-	for _, v := range list {
-		o, _ := v.(*value.Object)
-		assigned, err := client.List(ctx, client.Scope("providers/Microsoft.Authorization/roleAssignments"), "2020-04-01-preview", "$filter", "principalId eq '"+o.String("properties", "principalId")+"'")
+	return rows, owners, err
+}
+
+// nodeRows are the machines of the scale sets that clusters own.
+func nodeRows(ctx context.Context, client *azure.Client, owners map[string]string) ([]any, error) {
+	const version = "2022-08-01"
+	rows := []any{}
+	for group, cluster := range owners {
+		sets, err := client.List(ctx, client.Group(group, "providers/Microsoft.Compute/virtualMachineScaleSets"), version)
+		if azure.NotFound(err) {
+			continue // the cluster is being created or deleted
+		}
 		if err != nil {
 			return nil, err
 		}
-		identities = append(identities, value.NewObject("name", o.String("name"), "resourceGroup", groupOf(o.String("id")),
-			"clientId", o.String("properties", "clientId"), "roles", value.Int(len(assigned))))
+		for _, v := range sets {
+			set, _ := v.(*value.Object)
+			machines, err := client.List(ctx, set.String("id")+"/virtualMachines", version)
+			if err != nil {
+				return nil, err
+			}
+			for _, v := range machines {
+				o, _ := v.(*value.Object)
+				rows = append(rows, value.NewObject("name", first(o.String("properties", "osProfile", "computerName"), o.String("name")), "cluster", cluster,
+					"state", o.String("properties", "provisioningState"), "size", o.String("sku", "name"),
+					"identities", value.Int(set.Object("identity", "userAssignedIdentities").Len())))
+			}
+		}
 	}
-	return s.Set("clusters", clusters).Set("identities", identities).Set("refusals", refusals(cloud.LogFile(), c.Get("refusals"))), nil
+	slices.SortFunc(rows, func(a, b any) int {
+		return strings.Compare(a.(*value.Object).String("name"), b.(*value.Object).String("name"))
+	})
+	return rows, nil
+}
+
+// identityRows are the user-assigned identities with how many roles they have.
+func identityRows(ctx context.Context, client *azure.Client) ([]any, error) {
+	list, err := client.List(ctx, client.Scope("providers/Microsoft.ManagedIdentity/userAssignedIdentities"), "2022-01-31-preview")
+	if err != nil {
+		return nil, err
+	}
+	assigned, err := client.List(ctx, client.Scope("providers/Microsoft.Authorization/roleAssignments"), "2020-04-01-preview")
+	if err != nil {
+		return nil, err
+	}
+	roles := map[string]int{}
+	for _, v := range assigned {
+		o, _ := v.(*value.Object)
+		roles[o.String("properties", "principalId")]++
+	}
+	rows := []any{}
+	for _, v := range list {
+		o, _ := v.(*value.Object)
+		rows = append(rows, value.NewObject("name", o.String("name"), "resourceGroup", groupOf(o.String("id")),
+			"clientId", o.String("properties", "clientId"), "roles", value.Int(roles[o.String("properties", "principalId")])))
+	}
+	return rows, nil
 }
 
 func administratorClient(c *command.Call, cloud *local.Cloud) (*azure.Client, error) {
@@ -124,7 +204,9 @@ func show(out io.Writer, cloud *local.Cloud, s *value.Object) error {
 	fmt.Fprintf(out, "lanyardd  %s  (process %d, state in %s)\n", cloud.Origin(), cloud.PID(), cloud.Dir)
 	for _, part := range [][3]string{
 		{"clusters", "Clusters", "none; `lanyard aks create` makes one"},
+		{"nodes", "Nodes", "none"},
 		{"identities", "Identities", "none; `lanyard identity create` makes one"},
+		{"tokens", "Who holds a token", "nobody"},
 		{"refusals", "Last refusals", "none"},
 	} {
 		rows := s.List(part[0])
@@ -142,59 +224,4 @@ func show(out io.Writer, cloud *local.Cloud, s *value.Object) error {
 		}
 	}
 	return nil
-}
-
-// refusals are the last lines of the log that tell of one.
-func refusals(file, limit string) []any {
-	wanted := 5
-	_, _ = fmt.Sscan(limit, &wanted)
-	log, err := os.Open(file)
-	if err != nil {
-		return nil
-	}
-	defer log.Close()
-	var last []any
-	for scanner := bufio.NewScanner(log); scanner.Scan(); {
-		fields := logfmt(scanner.Text())
-		if fields["code"] == "" || fields["status"] != "403" && fields["status"] != "401" {
-			continue
-		}
-		last = append(last, value.NewObject("time", fields["time"], "code", fields["code"], "who", first(fields["principal"], fields["caller"], fields["oid"]), "what", first(fields["path"], fields["action"], fields["msg"])))
-		if len(last) > wanted {
-			last = last[1:]
-		}
-	}
-	return last
-}
-
-func first(candidates ...string) string {
-	for _, c := range candidates {
-		if c != "" {
-			return c
-		}
-	}
-	return ""
-}
-
-// logfmt reads key=value and key="value with spaces".
-func logfmt(line string) map[string]string {
-	fields := map[string]string{}
-	for line != "" {
-		key, rest, ok := strings.Cut(line, "=")
-		if !ok {
-			break
-		}
-		v := ""
-		if strings.HasPrefix(rest, `"`) {
-			end := strings.Index(rest[1:], `"`)
-			if end < 0 {
-				break
-			}
-			v, line = rest[1:end+1], strings.TrimPrefix(rest[end+2:], " ")
-		} else {
-			v, line, _ = strings.Cut(rest, " ")
-		}
-		fields[strings.TrimSpace(key)] = v
-	}
-	return fields
 }

@@ -20,6 +20,7 @@ const (
 type cached struct {
 	source azcore.TokenCredential
 	folder Folder
+	fresh  bool
 	key    string
 }
 
@@ -38,7 +39,7 @@ func (c *cached) GetToken(ctx context.Context, o policy.TokenRequestOptions) (az
 	if o.Claims == "" && o.TenantID == "" {
 		// An unreadable store costs a sign-in, not the command.
 		_ = c.folder.read(tokensFile, &tokens)
-		if t, ok := tokens[key]; ok && time.Until(t.ExpiresOn) > earlier {
+		if t, ok := tokens[key]; ok && !c.fresh && time.Until(t.ExpiresOn) > earlier {
 			return azcore.AccessToken{Token: t.Token, ExpiresOn: t.ExpiresOn}, nil
 		}
 	}

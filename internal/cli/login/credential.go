@@ -153,6 +153,8 @@ type Options struct {
 	Transport *http.Client
 	// Folder keeps tokens between commands.
 	Folder Folder
+	// Fresh passes tokens by that are kept already: who signs in has to prove it now.
+	Fresh bool
 	// Tell shows a person what to do to sign in with a device code.
 	Tell func(message string)
 }
@@ -170,7 +172,7 @@ func (c *Credential) Token(tenant string, o Options) (azcore.TokenCredential, er
 	if err != nil {
 		return nil, err
 	}
-	return &cached{source: source, folder: o.Folder, key: strings.Join([]string{o.Cloud.Authority(), tenant, c.Name(), c.ClientID}, "|")}, nil
+	return &cached{source: source, folder: o.Folder, fresh: o.Fresh, key: strings.Join([]string{o.Cloud.Authority(), tenant, c.Name(), c.ClientID}, "|")}, nil
 }
 
 func (c *Credential) source(tenant string, o Options) (azcore.TokenCredential, error) {

@@ -52,6 +52,21 @@ func (c *counting) GetToken(context.Context, policy.TokenRequestOptions) (azcore
 	return azcore.AccessToken{Token: "t", ExpiresOn: time.Now().Add(time.Duration(c.asked) * earlier)}, nil
 }
 
+// Whoever signs in proves it, although a token of an earlier sign-in is still good.
+func TestSigningInAsksAgain(t *testing.T) {
+	f := Folder{t.TempDir()}
+	source := &counting{asked: 1}
+	for _, fresh := range []bool{false, true} {
+		c := &cached{source: source, folder: f, key: "k", fresh: fresh}
+		if _, err := c.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"s"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if source.asked != 3 {
+		t.Errorf("asked %d times, want 3", source.asked)
+	}
+}
+
 // A token is asked for once while it is good, and lies in a file that others can't read.
 func TestTokensAreKept(t *testing.T) {
 	f := Folder{filepath.Join(t.TempDir(), "new")}
