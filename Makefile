@@ -45,6 +45,11 @@ $(CROSS:%=cross/%):
 	@GOOS=$(word 1,$(subst -, ,$(@F))) GOARCH=$(word 2,$(subst -, ,$(@F))) $(GO_BUILD) \
 		-o $(BUILD)/cross/$(@F)/ ./cmd/lanyard
 
+.PHONY: chart
+chart: ## The Helm chart as a repository in build/charts (CHART_URL: where it will be served)
+	@GOFLAGS= $(GO) run -trimpath -buildvcs=false ./charts/publish repository $(BUILD)/charts $(CHART_URL)
+	@echo "helm repo add lanyard $(or $(CHART_URL),URL) takes what is in $(BUILD)/charts"
+
 .PHONY: kube
 kube: ## Kubernetes, etcd, containerd, runc, CNI plugins into build/kube (first time: minutes)
 	@cd tools && $(GO) run ./cmd/build kube
@@ -103,7 +108,7 @@ lint: tools/golangci-lint ## golangci-lint with the list of .golangci.yml
 	@GOFLAGS= $(BUILD)/tools/golangci-lint run ./...
 
 .PHONY: generate
-generate: tools/controller-gen ## Write what is generated: deep copies, CRDs, RBAC, the page of compatibility
+generate: tools/controller-gen ## Write what is generated: deep copies, CRDs, RBAC, the page of compatibility, deploy/
 	@$(BUILD)/tools/controller-gen object crd rbac:roleName=mic paths='./api/v1;./internal/cluster' \
 		output:crd:artifacts:config=config/crd output:rbac:artifacts:config=config/rbac
 	@# An assigned identity repeats its identity and binding as they were; rules there would only keep it from being changed or released.
@@ -111,12 +116,13 @@ generate: tools/controller-gen ## Write what is generated: deep copies, CRDs, RB
 		skip && (indent > at || (indent == at && /^ *- /)) { next } { skip = 0 } \
 		/^ *x-kubernetes-validations:$$/ { skip = 1; at = indent; next } { print }' $$f > $$f.new && mv $$f.new $$f
 	@cp config/crd/*.yaml charts/lanyard/crds/
+	@GOFLAGS= $(GO) run -trimpath -buildvcs=false ./charts/publish manifests deploy
 	@GOFLAGS= $(GO) run -trimpath -buildvcs=false ./test/ledger page
 
 .PHONY: verify
 verify: generate ## Generated code is what is committed
-	@git diff --exit-code -- api config charts docs/compatibility.md || { echo "generated files differ: run make generate and commit them" >&2; exit 1; }
-	@test -z "$$(git status --porcelain -- api config charts docs/compatibility.md)" || { git status --short -- api config charts docs/compatibility.md; exit 1; }
+	@git diff --exit-code -- api config charts deploy docs/compatibility.md || { echo "generated files differ: run make generate and commit them" >&2; exit 1; }
+	@test -z "$$(git status --porcelain -- api config charts deploy docs/compatibility.md)" || { git status --short -- api config charts deploy docs/compatibility.md; exit 1; }
 
 .PHONY: conformance
 conformance: build ## Azure's own SDKs and MSAL against a lanyardd, and whether the ledger of compatibility still holds

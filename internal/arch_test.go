@@ -14,9 +14,11 @@ const module = "github.com/lanyard-project/lanyard/"
 var layers = []string{
 	"test/...",
 	"cmd/...",
+	"charts/publish",
 	"internal/cli/...",
 	"internal/edge",
 	"internal/azextension",
+	"internal/chartrepo",
 	"internal/arm/pipeline",
 	"internal/arm/route",
 	"internal/arm/ops",

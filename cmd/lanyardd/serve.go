@@ -21,6 +21,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/azextension"
+	"github.com/lanyard-project/lanyard/internal/chartrepo"
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/edge"
 	"github.com/lanyard-project/lanyard/internal/entra"
@@ -200,12 +201,16 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
+	charts, err := chartrepo.Handler()
+	if err != nil {
+		return err
+	}
 	front = edge.New(edge.Options{
 		ARM: arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log, Access: recordRequest(recorder),
-		Extensions: extensions,
-		Local:      local(moved, verifier, people, origins, log),
-		Issuers:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { machines.issuers().ServeHTTP(w, r) }),
-		Graph:      graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
+		Extensions: extensions, Charts: charts,
+		Local:   local(moved, verifier, people, origins, log),
+		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { machines.issuers().ServeHTTP(w, r) }),
+		Graph:   graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
 	})
 	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16")
 

@@ -34,6 +34,8 @@ type Options struct {
 	Local http.Handler
 	// Extensions serves /extensions, what az installs; nil means 404.
 	Extensions http.Handler
+	// Charts serves /charts, what Helm installs; nil means 404.
+	Charts http.Handler
 	// Origins are the base URLs that clients reach us under
 	// ("https://localhost:8443"), the default first.
 	Origins []string
@@ -70,12 +72,16 @@ func New(o Options) http.Handler {
 		entra:    o.Entra,
 
 		extensions: o.Extensions,
+		charts:     o.Charts,
 	}
 	if front.graph == nil {
 		front.graph = http.NotFoundHandler()
 	}
 	if front.extensions == nil {
 		front.extensions = http.NotFoundHandler()
+	}
+	if front.charts == nil {
+		front.charts = http.NotFoundHandler()
 	}
 	if front.issuers == nil {
 		front.issuers = http.NotFoundHandler()
@@ -106,7 +112,7 @@ func Server(handler http.Handler, log *slog.Logger) *http.Server {
 
 // front chooses by the path's first segment who answers.
 type front struct {
-	arm, metadata, health, graph, issuers, local, extensions, entra http.Handler
+	arm, metadata, health, graph, issuers, local, extensions, charts, entra http.Handler
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -137,6 +143,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.issuers.ServeHTTP(w, r)
 	case "extensions":
 		f.extensions.ServeHTTP(w, r)
+	case "charts":
+		f.charts.ServeHTTP(w, r)
 	default:
 		f.entra.ServeHTTP(w, r)
 	}

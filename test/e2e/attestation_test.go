@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -74,11 +73,7 @@ func installAgent(t *testing.T, cloud *rig.Cloud, kube *kubectl.Kubectl, set str
 		"install", "lanyard", cloud.Chart(), "--kubeconfig", kube.Kubeconfig, "--namespace", "kube-system",
 		"--set", "operationMode=managed,mic.replicas=1", "--set", set,
 	}
-	// On a machine with both versions of cgroups the second is elsewhere, and containers have no cgroup namespaces.
-	const hybrid = "/sys/fs/cgroup/unified"
-	if _, err := os.Stat(hybrid); err == nil {
-		args = append(args, "--set", "nmi.rulesPrivileged=false,nmi.cgroupFolder="+hybrid)
-	}
+	args = append(args, cloud.ChartSettings()...)
 	if out, err := exec.CommandContext(t.Context(), filepath.Join(cloud.Build, "tools", "helm"), args...).CombinedOutput(); err != nil {
 		t.Fatalf("helm: %v\n%s", err, out)
 	}

@@ -47,7 +47,8 @@ func pages(t *testing.T, cloud *rig.Cloud, program string, environment []string,
 			}
 			e.Setenv("PATH", strings.Join([]string{filepath.Join(cloud.Build, "bin"), filepath.Join(cloud.Build, "kube"), filepath.Join(cloud.Build, "tools"), e.Getenv("PATH")}, ":"))
 			e.Setenv("PROGRAM", program)
-			e.Setenv("CHART", cloud.Chart())
+			e.Setenv("CHARTS", cloud.Origin()+"/charts")
+			e.Setenv("CHART_SETTINGS", strings.Join(cloud.ChartSettings(), " "))
 			e.Setenv("KUBECONFIG", filepath.Join(e.WorkDir, "kubeconfig"))
 			return nil
 		},

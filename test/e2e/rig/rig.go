@@ -64,9 +64,6 @@ func Start(t testing.TB, flags ...string) *Cloud {
 	return c
 }
 
-// Chart is the folder of the Helm chart.
-func (c *Cloud) Chart() string { return filepath.Join(c.root, "charts", "lanyard") }
-
 func (c *Cloud) end(t testing.TB, before local.Footprint) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), downLimit)
 	defer cancel()
