@@ -42,8 +42,8 @@ func access(clk clock.PassiveClock, tell func(Access), next http.Handler) http.H
 }
 
 func library(r *http.Request) string {
-	sku := r.Header.Get("x-client-SKU")
-	if version := r.Header.Get("x-client-Ver"); sku != "" && version != "" {
+	sku := r.Header.Get("X-Client-Sku")
+	if version := r.Header.Get("X-Client-Ver"); sku != "" && version != "" {
 		return sku + "/" + version
 	}
 	return sku

@@ -3,6 +3,7 @@ package edge
 import (
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,7 +16,18 @@ import (
 type armHandler struct {
 	arm     ARM
 	origins *origins
+	fixed   http.Header // of every answer
 	log     *slog.Logger
+}
+
+func newARMHandler(arm ARM, origins *origins, log *slog.Logger) *armHandler {
+	return &armHandler{arm: arm, origins: origins, log: log, fixed: http.Header{
+		"Strict-Transport-Security": {"max-age=31536000; includeSubDomains"},
+		"X-Content-Type-Options":    {"nosniff"},
+		"Cache-Control":             {"no-cache"},
+		"Pragma":                    {"no-cache"},
+		"Expires":                   {"-1"},
+	}}
 }
 
 func (h *armHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -38,11 +50,7 @@ func (h *armHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *armHandler) write(w http.ResponseWriter, r *http.Request, response rest.Response) {
 	header := w.Header()
-	header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Cache-Control", "no-cache")
-	header.Set("Pragma", "no-cache")
-	header.Set("Expires", "-1")
+	maps.Copy(header, h.fixed)
 	for name, values := range response.Header {
 		header[name] = values
 	}

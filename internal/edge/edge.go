@@ -63,7 +63,7 @@ func New(o Options) http.Handler {
 	}
 	origins := newOrigins(o.Origins)
 	front := &front{
-		arm:      &armHandler{arm: o.ARM, origins: origins, log: o.Log},
+		arm:      newARMHandler(o.ARM, origins, o.Log),
 		metadata: &metadata{origins: origins, tenant: o.TenantID},
 		health:   &health{ready: o.Ready},
 		graph:    o.Graph,

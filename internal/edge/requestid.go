@@ -13,6 +13,16 @@ import (
 // nothing; clients that parse the header want three parts.
 const routingRegion = "LOCAL"
 
+// Names of headers, as net/http keeps them: any other spelling is made into this
+// one with every request.
+const (
+	requestHeader       = "X-Ms-Request-Id"
+	correlationHeader   = "X-Ms-Correlation-Request-Id"
+	routingHeader       = "X-Ms-Routing-Request-Id"
+	clientHeader        = "X-Ms-Client-Request-Id"
+	returnClientsHeader = "X-Ms-Return-Client-Request-Id"
+)
+
 type idsKey struct{}
 
 // ids are a request's names, for headers, records and logs.
@@ -26,17 +36,17 @@ func idsOf(r *http.Request) ids {
 // requestIDs names every request, and echoes the client's own name if it asks.
 func requestIDs(clk clock.PassiveClock, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		named := ids{request: uuid.NewString(), correlation: r.Header.Get("x-ms-correlation-request-id")}
+		named := ids{request: uuid.NewString(), correlation: r.Header.Get(correlationHeader)}
 		if _, err := uuid.Parse(named.correlation); err != nil {
 			named.correlation = named.request
 		}
 		header := w.Header()
-		header.Set("x-ms-request-id", named.request)
-		header.Set("x-ms-correlation-request-id", named.correlation)
-		header.Set("x-ms-routing-request-id", routingRegion+":"+clk.Now().UTC().Format("20060102T150405Z")+":"+named.request)
-		if client := r.Header.Get("x-ms-client-request-id"); client != "" && len(client) <= 128 &&
-			strings.EqualFold(r.Header.Get("x-ms-return-client-request-id"), "true") {
-			header.Set("x-ms-client-request-id", client)
+		header.Set(requestHeader, named.request)
+		header.Set(correlationHeader, named.correlation)
+		header.Set(routingHeader, routingRegion+":"+clk.Now().UTC().Format("20060102T150405Z")+":"+named.request)
+		if client := r.Header.Get(clientHeader); client != "" && len(client) <= 128 &&
+			strings.EqualFold(r.Header.Get(returnClientsHeader), "true") {
+			header.Set(clientHeader, client)
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), idsKey{}, named)))
 	})

@@ -11,9 +11,11 @@ import (
 // Activity is the entry as a line of the activity log. Only calls that wanted to
 // change something are in it, once it was known who wanted what.
 func (e Entry) Activity() (activity.Event, bool) {
+	if e.Caller.ObjectID == "" || e.Method == http.MethodGet || e.Method == http.MethodHead || e.Action == "" || strings.HasSuffix(strings.ToLower(e.Action), "/read") {
+		return activity.Event{}, false
+	}
 	id, err := armid.Parse(e.Scope)
-	if err != nil || id.Subscription() == "" || e.Caller.ObjectID == "" || e.Method == http.MethodGet || e.Method == http.MethodHead ||
-		e.Action == "" || strings.HasSuffix(strings.ToLower(e.Action), "/read") {
+	if err != nil || id.Subscription() == "" {
 		return activity.Event{}, false
 	}
 	status := activity.Succeeded

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -23,9 +24,9 @@ func Empty(status int) Response { return Response{Status: status} }
 
 // With returns the response with a header set.
 func (r Response) With(key, value string) Response {
-	header := r.Header.Clone()
+	header := maps.Clone(r.Header)
 	if header == nil {
-		header = http.Header{}
+		header = make(http.Header, 2)
 	}
 	header.Set(key, value)
 	r.Header = header

@@ -28,10 +28,11 @@ type Options struct {
 
 // Log is the record. It is safe for concurrent use; a nil Log records nothing.
 //
-// Lines are written by a goroutine of its own, as fast as the disk takes them, so
-// that a call doesn't wait for a disk that is busy with somebody's sync. A caller
-// waits only when thousands of lines are behind. A process that is killed loses
-// the lines of its last moment, one that is closed none.
+// Lines are written by a goroutine of its own, those of a few milliseconds at once,
+// so that a call doesn't wait for a disk that is busy with somebody's sync, nor
+// pay for a write of its own. A caller waits only when thousands of lines are
+// behind. A process that is killed loses the lines of its last moment, one that is
+// closed none.
 type Log struct {
 	options Options
 	file    io.WriteCloser
@@ -50,8 +51,12 @@ type line struct {
 	written chan struct{}
 }
 
-// behind is how many lines may wait.
-const behind = 8192
+const (
+	// behind is how many lines may wait.
+	behind = 8192
+	// gather is for how long lines are collected before they are written.
+	gather = 5 * time.Millisecond
+)
 
 // Open opens or makes the file.
 func Open(o Options) (*Log, error) {
@@ -88,6 +93,9 @@ func (l *Log) run() {
 	}
 	for first := range l.lines {
 		take(first)
+		if first.written == nil {
+			time.Sleep(gather)
+		}
 		for more := true; more && len(waiting) < most; {
 			select {
 			case next, ok := <-l.lines:
