@@ -40,6 +40,7 @@ type config struct {
 	rolePropagation          time.Duration
 	roleFiles                []string
 	hourlyLimits             string
+	tenancy                  tenancy
 }
 
 func (c *config) folders(flags *pflag.FlagSet) {
@@ -67,6 +68,7 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.registrationTakes, "registration-time", registration.Takes, "how long resource providers and preview features take to be registered (minutes on Azure)")
 	flags.DurationVar(&c.rolePropagation, "role-propagation", 0, "for how long a new role assignment doesn't count yet (up to ten minutes on Azure; at most 1h)")
 	flags.StringVar(&c.hourlyLimits, "hourly-limits", "", "ARM calls that each caller may make in a subscription in an hour, then 429: reads/writes/deletes, as 12000/1200/15000; empty limits nothing")
+	c.tenancy.flags(flags)
 	flags.StringArrayVar(&c.roleFiles, "built-in-roles", nil, "file with the output of 'az role definition list' of a real subscription, whose built-in roles are taken over (repeatable)")
 }
 

@@ -56,11 +56,15 @@ func newProcess(t *testing.T, s *store.Store, file string) *process {
 
 func (p *process) firstStart() directory.Tenant {
 	p.Helper()
-	tenant, err := firstStart(p.Context(), p.config, io.Discard, p.store, p.people, p.engine, p.roles)
+	tenant, err := p.found()
 	if err != nil {
 		p.Fatal(err)
 	}
 	return tenant
+}
+
+func (p *process) found() (directory.Tenant, error) {
+	return founder{config: p.config, out: io.Discard, store: p.store, people: p.people, all: p.engine, roles: p.roles}.found(p.Context())
 }
 
 // wantOwner fails unless the credential in the file signs in and is Owner.

@@ -64,7 +64,6 @@ type foundation struct {
 	front      http.Handler
 	tls        *tls.Config
 	authority  []byte
-	tenantID   string
 	store      *store.Store
 	log        *slog.Logger
 }

@@ -62,7 +62,7 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 		Identities: f.identities, Roles: f.roles, Addresses: f.networks, Instances: f.computing, Features: f.features, Box: f.box,
 		Rules: containerservice.Rules(f.config.aks), Log: f.log,
 		Begin:             func(ctx context.Context, r *providers.Request) error { _, err := f.engine.Commit(ctx, r); return err },
-		KubernetesVersion: m.version, OtherVersions: m.others, TenantID: f.tenantID, IssuerBase: f.config.origin + "/oidc",
+		KubernetesVersion: m.version, OtherVersions: m.others, IssuerBase: f.config.origin + "/oidc",
 		Origin: f.config.origin, GuardOrigin: platformOrigin,
 		CACertificates: f.authority, Images: f.config.nodeImages, PauseImage: f.config.pauseImage, DNSImage: f.config.dnsImage, CgroupFolder: m.engine.CgroupFolder(),
 	})

@@ -157,7 +157,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 			return err
 		}
 	}
-	tenant, err := firstStart(ctx, c, out, state, people, engine, roles)
+	tenant, err := founder{config: c, out: out, store: state, people: people, all: engine, roles: roles}.found(ctx)
 	if err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, templates, networks, computing)
 	types = append(types, machines.attach(ctx, foundation{
 		config: c, etcd: etcd, engine: engine, people: people, identities: identities, roles: roles, networks: networks, computing: computing,
-		features: flags, verifier: verifier, box: box, metadata: metadata, front: front, tls: tlsConfig, authority: authority.PEM(), tenantID: tenant.ID, store: state, log: log,
+		features: flags, verifier: verifier, box: box, metadata: metadata, front: front, tls: tlsConfig, authority: authority.PEM(), store: state, log: log,
 	})...)
 	for _, provider := range types {
 		if err := registry.Register(provider.Types()...); err != nil {

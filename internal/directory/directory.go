@@ -87,21 +87,30 @@ func (d *Directory) ManagedIdentityOf(ctx context.Context, id armid.ID) (Service
 	return found.ServicePrincipal, nil
 }
 
-// PrincipalType is how role assignments call a principal's kind, "" if there is none.
-func (d *Directory) PrincipalType(ctx context.Context, objectID string) (string, error) {
+// PrincipalType is how role assignments call a principal's kind, "" if the tenant
+// has no such principal: another tenant's is as good as none.
+func (d *Directory) PrincipalType(ctx context.Context, tenantID, objectID string) (string, error) {
 	for _, kind := range []struct {
 		name string
-		find func() error
+		find func() (tenantID string, err error)
 	}{
-		{"ServicePrincipal", func() error { _, err := d.principal(ctx, objectID); return err }},
-		{"User", func() error { _, err := d.User(ctx, objectID); return err }},
-		{"Group", func() error { _, err := d.Group(ctx, objectID); return err }},
+		{"ServicePrincipal", func() (string, error) {
+			p, err := d.principal(ctx, objectID)
+			if err != nil {
+				return "", err
+			}
+			return p.TenantID, nil
+		}},
+		{"User", func() (string, error) { u, err := d.User(ctx, objectID); return u.TenantID, err }},
+		{"Group", func() (string, error) { g, err := d.Group(ctx, objectID); return g.TenantID, err }},
 	} {
-		err := kind.find()
-		if err == nil {
+		of, err := kind.find()
+		switch {
+		case err == nil && sameID(of, tenantID):
 			return kind.name, nil
-		}
-		if !errors.Is(err, ErrNotFound) {
+		case err == nil:
+			return "", nil
+		case !errors.Is(err, ErrNotFound):
 			return "", err
 		}
 	}

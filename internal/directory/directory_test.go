@@ -138,7 +138,7 @@ func TestManagedIdentityHasOnePrincipalWhileItLives(t *testing.T) {
 			t.Errorf("by %s: %v, %v", name, got, err)
 		}
 	}
-	if kind, err := f.PrincipalType(t.Context(), first.ObjectID); kind != "ServicePrincipal" || err != nil {
+	if kind, err := f.PrincipalType(t.Context(), first.TenantID, first.ObjectID); kind != "ServicePrincipal" || err != nil {
 		t.Errorf("%q, %v", kind, err)
 	}
 

@@ -66,40 +66,47 @@ func (d *Directory) EnsureFirstTenant(ctx context.Context, o FirstTenantOptions)
 			return Tenant{}, nil, fmt.Errorf("making the first tenant: %q is no GUID", *id)
 		}
 	}
-	tenant := Tenant{
+	return d.found(ctx, Tenant{
 		ID: strings.ToLower(o.TenantID), DisplayName: firstTenant, Domain: firstDomain, Created: d.now(),
 		Subscriptions: []Subscription{{ID: strings.ToLower(o.SubscriptionID), DisplayName: firstSubscription}},
+	}, prefix+"first-tenant", d.DefaultTenant)
+}
+
+// found makes a tenant and its administrator. The marker is one key for all
+// replicas, so that two that start together don't make two tenants; existing
+// finds the tenant that another one made.
+func (d *Directory) found(ctx context.Context, tenant Tenant, marker string, existing func() (Tenant, bool)) (Tenant, *Administrator, error) {
+	failed := func(err error) (Tenant, *Administrator, error) {
+		return Tenant{}, nil, fmt.Errorf("making tenant %s: %w", tenant.Domain, err)
 	}
 	value, err := json.Marshal(tenant)
 	if err != nil {
-		return Tenant{}, nil, fmt.Errorf("making the first tenant: %w", err)
+		return failed(err)
 	}
 	made, stored := d.newSecret(NewSecret{DisplayName: "first start"})
 	application, admin, ops, err := d.planClient(tenant.ID, adminName, []string{RoleDirectoryWrite}, stored)
 	if err != nil {
-		return Tenant{}, nil, err
+		return failed(err)
 	}
-	// Two replicas that start together must not make two tenants: the marker is one key for all.
-	marker := prefix + "first-tenant"
 	ops = append(ops, store.Put(tenantKey(tenant.ID), value), store.Put(marker, []byte(tenant.ID)))
-	_, err = d.options.Store.Txn(ctx, []store.Cond{store.Absent(marker)}, ops)
+	_, err = d.options.Store.Txn(ctx, []store.Cond{store.Absent(marker), store.Absent(tenantKey(tenant.ID))}, ops)
 	if errors.Is(err, store.ErrConflict) {
 		if err := d.mirror.Load(ctx); err != nil {
-			return Tenant{}, nil, fmt.Errorf("making the first tenant: %w", err)
+			return failed(err)
 		}
-		tenant, ok := d.DefaultTenant()
+		other, ok := existing()
 		if !ok {
-			return Tenant{}, nil, errors.New("making the first tenant: it was made and is gone")
+			return failed(errors.New("it was made and is gone, or its ID is another tenant's"))
 		}
-		return tenant, nil, nil
+		return other, nil, nil
 	}
 	if err != nil {
-		return Tenant{}, nil, fmt.Errorf("making the first tenant: %w", err)
+		return failed(err)
 	}
 	if err := errors.Join(
 		d.mirror.Refresh(ctx, tenantKey(tenant.ID)), d.mirror.Refresh(ctx, applicationKey(application.ObjectID)), d.Committed(ctx, admin.ObjectID),
 	); err != nil {
-		return Tenant{}, nil, fmt.Errorf("making the first tenant: %w", err)
+		return failed(err)
 	}
 	return tenant, &Administrator{ServicePrincipal: admin.ServicePrincipal, Secret: made.Value}, nil
 }

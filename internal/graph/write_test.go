@@ -125,7 +125,7 @@ func TestGroupsHaveMembers(t *testing.T) {
 	if diff := cmp.Diff([]string{"inner"}, c.get(t, "/v1.0/servicePrincipals/"+c.identity.ObjectID+"/memberOf").names()); diff != "" {
 		t.Error(diff)
 	}
-	if kind, err := c.directory.PrincipalType(t.Context(), inner); kind != "Group" || err != nil {
+	if kind, err := c.directory.PrincipalType(t.Context(), c.identity.TenantID, inner); kind != "Group" || err != nil {
 		t.Errorf("%s %v", kind, err)
 	}
 	c.send(t, 204, "DELETE", "/v1.0/groups/"+inner+"/members/"+c.identity.ObjectID+"/$ref", "")

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
@@ -102,6 +103,10 @@ func (p *Pipeline) authoriseLinked(ctx context.Context, c *call, linked []provid
 	failed, scopes := "", []string(nil)
 	var first armid.ID
 	for _, l := range linked {
+		if err := p.linkedTenant(ctx, c, l); err != nil {
+			c.entry.Allowed, c.entry.Reason = false, "refers to another tenant"
+			return err
+		}
 		if allowed, _ := p.Authorizer.Check(ctx, c.caller, l.Action, l.Scope); allowed {
 			continue
 		}
@@ -121,6 +126,20 @@ func (p *Pipeline) authoriseLinked(ctx context.Context, c *call, linked []provid
 		e.Message += r.Advice(ctx, c.caller, failed, first)
 	}
 	return e
+}
+
+// linkedTenant refuses a reference into a subscription of another tenant, whatever
+// roles are assigned there: the caller's token proves nothing to it.
+func (p *Pipeline) linkedTenant(ctx context.Context, c *call, l providers.Linked) error {
+	subscription := l.Scope.SubscriptionID()
+	if subscription.IsZero() {
+		return nil
+	}
+	tenant, err := p.tenant(ctx, subscription)
+	if err != nil || tenant == "" || strings.EqualFold(tenant, c.caller.TenantID) {
+		return err
+	}
+	return rest.LinkedTenantFailed(l.Action, c.match.At().String(), c.caller.TenantID, subscription.Name())
 }
 
 // mayRead reports whether the caller may read a resource of its type.

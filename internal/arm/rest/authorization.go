@@ -84,3 +84,11 @@ func LinkedAuthorizationFailed(client, objectID, action, scope, linkedAction str
 		"The client '%s' with object id '%s' has permission to perform action '%s' on scope '%s'; however, it does not have permission to perform action '%s' on the linked scope(s) '%s' or the linked scope(s) are invalid.",
 		client, objectID, action, scope, linkedAction, strings.Join(linkedScopes, ",")))
 }
+
+// LinkedTenantFailed answers a caller whose resource refers to one of a
+// subscription that trusts another tenant than the caller's.
+func LinkedTenantFailed(linkedAction, scope, tenantID, linkedSubscription string) *Error {
+	return NewError(http.StatusForbidden, "LinkedAuthorizationFailed", fmt.Sprintf(
+		"The client has permission to perform action '%s' on scope '%s', however the current tenant '%s' is not authorized to access linked subscription '%s'.",
+		linkedAction, scope, tenantID, linkedSubscription))
+}

@@ -27,6 +27,8 @@ func upCommand() command.Table {
 			grammar.Flag("--foreground", "Stay, show the log, and take the cloud down at Ctrl-C."),
 			grammar.Flag("--clean", "Remove what was there before."),
 			grammar.Arg("--clock", "real, or movable: then `clock move` moves the cloud's time.").Choices("real", "movable"),
+			grammar.List("--tenant", "Further tenants with an administrator of their own: DOMAIN or DOMAIN=ID."),
+			grammar.List("--subscriptions", "Further subscriptions: NAME, NAME=ID, NAME@TENANT or NAME=ID@TENANT."),
 			grammar.Flag("--no-login", "Leave the current cloud and sign-in as they are.")),
 		Examples: []command.Example{
 			{Title: "Start it and make a cluster.", Line: "lanyard up\nlanyard group create -n myResourceGroup -l eastus\nlanyard aks create -g myResourceGroup -n myAKSCluster --node-count 1 --generate-ssh-keys"},
@@ -41,6 +43,12 @@ func up(ctx context.Context, c *command.Call) (any, error) {
 		return nil, err
 	}
 	clockFlags(c, cloud)
+	for _, tenant := range c.List("tenant") {
+		cloud.Flags = append(cloud.Flags, "--tenant="+tenant)
+	}
+	for _, subscription := range c.List("subscriptions") {
+		cloud.Flags = append(cloud.Flags, "--subscription="+subscription)
+	}
 	p := &progress{out: c.Program.Out, color: c.Program.Color}
 	if c.On("clean") {
 		if err := p.step("removing what was there", func() error { return cloud.Down(ctx) }); err != nil {

@@ -152,7 +152,16 @@ func (c *Cloud) Client() (*http.Client, error) {
 
 // Administrator reads the credential that lanyardd made at its first start.
 func (c *Cloud) Administrator() (Administrator, error) {
-	data, err := os.ReadFile(c.credentialFile())
+	return readAdministrator(c.credentialFile())
+}
+
+// AdministratorOf reads the credential of a further tenant's administrator.
+func (c *Cloud) AdministratorOf(domain string) (Administrator, error) {
+	return readAdministrator(filepath.Join(c.Dir, "administrator."+domain+".json"))
+}
+
+func readAdministrator(file string) (Administrator, error) {
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return Administrator{}, err
 	}
@@ -187,7 +196,11 @@ func (c *Cloud) Down(ctx context.Context) error {
 			return fmt.Errorf("tearing down the clusters: %w: %s", err, lastLine(output))
 		}
 	}
-	for _, path := range []string{c.DataDir(), c.ImagesDir(), c.credentialFile(), c.pidFile(), filepath.Join(c.Dir, "env"), filepath.Join(c.Dir, "kubeconfig")} {
+	further, err := filepath.Glob(filepath.Join(c.Dir, "administrator.*.json"))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(further, c.DataDir(), c.ImagesDir(), c.credentialFile(), c.pidFile(), filepath.Join(c.Dir, "env"), filepath.Join(c.Dir, "kubeconfig")) {
 		if err := os.RemoveAll(path); err != nil {
 			return err
 		}

@@ -111,7 +111,7 @@ func (p *Provider) principalType(ctx context.Context, r *providers.Request, q re
 		props, err := resource.Read[properties](r.Old)
 		return props.PrincipalType, err
 	}
-	kind, err := p.cfg.Principals.PrincipalType(ctx, strings.ToLower(q.PrincipalID))
+	kind, err := p.cfg.Principals.PrincipalType(ctx, r.Caller.TenantID, strings.ToLower(q.PrincipalID))
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("looking up principal %s: %w", q.PrincipalID, err)

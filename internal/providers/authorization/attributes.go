@@ -46,7 +46,7 @@ func (p *Provider) assignmentAttributes(ctx context.Context, r *providers.Reques
 			q := body.Properties
 			if q.PrincipalType == "" {
 				// A failing look-up leaves the type empty, which no condition asks for.
-				q.PrincipalType, _ = p.cfg.Principals.PrincipalType(ctx, strings.ToLower(q.PrincipalID))
+				q.PrincipalType, _ = p.cfg.Principals.PrincipalType(ctx, r.Caller.TenantID, strings.ToLower(q.PrincipalID))
 			}
 			setAttributes(set, condition.Request, q.RoleDefinitionID, q.PrincipalID, q.PrincipalType)
 		}

@@ -23,7 +23,7 @@ const namespace = "Microsoft.Authorization"
 type Principals interface {
 	// PrincipalType returns "ServicePrincipal", "User" or "Group", or "" when the
 	// tenant has no such principal.
-	PrincipalType(ctx context.Context, objectID string) (string, error)
+	PrincipalType(ctx context.Context, tenantID, objectID string) (string, error)
 }
 
 // Config says what the provider works with.

@@ -128,7 +128,7 @@ func (p *Provider) giveIdentity(ctx context.Context, r *providers.Request, wante
 		if err != nil {
 			return invalidParameter("servicePrincipalProfile.secret", "a service principal needs its secret")
 		}
-		return p.admitServicePrincipal(ctx, wanted.clientID(), credential)
+		return p.admitServicePrincipal(ctx, r.ID, wanted.clientID(), credential)
 	}
 	if r.Old != nil && sameIdentity(r.Old.Identity, r.Next.Identity) {
 		return nil

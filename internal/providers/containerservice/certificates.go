@@ -87,7 +87,7 @@ func (p *Provider) Renew(ctx context.Context) error {
 			continue
 		}
 		r := &providers.Request{
-			Caller: providers.Caller{TenantID: p.TenantID, Name: "lanyardd", Type: "Application"}, Method: providers.Do,
+			Caller: providers.Caller{TenantID: p.tenant(cluster.ID), Name: "lanyardd", Type: "Application"}, Method: providers.Do,
 			Type: p.whole, Now: p.Clock.Now(), ID: cluster.ID, Old: cluster,
 		}
 		if _, err := begin(r, planReconcile, "ReconcilingClusterETCDCertificates"); err != nil {

@@ -32,9 +32,9 @@ type aadProfile struct {
 }
 
 // completeEntra fills in what the client left to the service.
-func (p *Provider) completeEntra(d document) {
+func (p *Provider) completeEntra(d document, cluster armid.ID) {
 	if profile := asObject(d["aadProfile"]); profile != nil {
-		profile.fill("tenantID", p.TenantID)
+		profile.fill("tenantID", p.tenant(cluster))
 		profile.fill("enableAzureRBAC", false)
 	}
 }

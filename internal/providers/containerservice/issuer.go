@@ -14,8 +14,14 @@ import (
 
 // issuerURL is the "iss" of a cluster's service account tokens. It ends with a slash, as on AKS: federated credentials
 // compare it letter by letter.
-func (p *Provider) issuerURL(key string) string {
-	return p.IssuerBase + "/" + p.TenantID + "/" + key + "/"
+func (p *Provider) issuerURL(cluster armid.ID, key string) string {
+	return p.IssuerBase + "/" + p.tenant(cluster) + "/" + key + "/"
+}
+
+// tenant is the one that the resource's subscription trusts.
+func (p *Provider) tenant(id armid.ID) string {
+	tenant, _ := p.Directory.TenantOf(id.Subscription())
+	return tenant.ID
 }
 
 const (
@@ -24,12 +30,12 @@ const (
 )
 
 // completeIssuer shows the issuer of a cluster that publishes one, which new clusters do unless they are told not to.
-func (p *Provider) completeIssuer(d document, key string) {
+func (p *Provider) completeIssuer(d document, cluster armid.ID, key string) {
 	issuer := d.section("oidcIssuerProfile")
 	issuer.fill("enabled", true)
 	delete(issuer, "issuerURL")
 	if issuer["enabled"] == true {
-		issuer["issuerURL"] = p.issuerURL(key)
+		issuer["issuerURL"] = p.issuerURL(cluster, key)
 	}
 }
 
@@ -74,7 +80,7 @@ func (p *Provider) serveIssuer(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	s, err := p.issuing(r.Context(), parts[1], parts[2])
+	cluster, s, err := p.issuing(r.Context(), parts[1], parts[2])
 	switch {
 	case err != nil:
 		p.Log.ErrorContext(r.Context(), "looking for an issuer", "error", err)
@@ -87,7 +93,7 @@ func (p *Provider) serveIssuer(w http.ResponseWriter, r *http.Request) {
 	document := []byte(s.IssuerKeys)
 	if parts[3] == discoveryPath {
 		document, err = json.Marshal(discovery{
-			Issuer: p.issuerURL(s.Key), KeysURL: p.issuerURL(s.Key) + keysPath,
+			Issuer: p.issuerURL(cluster, s.Key), KeysURL: p.issuerURL(cluster, s.Key) + keysPath,
 			ResponseTypes: []string{"id_token"}, SubjectTypes: []string{"public"}, Algorithms: []string{"RS256"},
 		})
 		if err != nil {
@@ -110,27 +116,24 @@ type discovery struct {
 }
 
 // issuing finds the cluster behind an issuer, nil if there is none that publishes.
-func (p *Provider) issuing(ctx context.Context, tenant, key string) (*state, error) {
-	if tenant != p.TenantID {
-		return nil, nil
-	}
+func (p *Provider) issuing(ctx context.Context, tenant, key string) (armid.ID, *state, error) {
 	all, err := p.Resources.List(ctx, armid.Root(), clusterType)
 	if err != nil {
-		return nil, fmt.Errorf("reading the clusters: %w", err)
+		return armid.ID{}, nil, fmt.Errorf("reading the clusters: %w", err)
 	}
 	for _, cluster := range all {
 		s, err := readState(cluster)
 		if err != nil {
-			return nil, err
+			return armid.ID{}, nil, err
 		}
-		if s.Key != key {
+		if s.Key != key || tenant != p.tenant(cluster.ID) {
 			continue
 		}
 		is, err := resource.Read[properties](cluster)
 		if err != nil || !is.OIDCIssuerProfile.on() || len(s.IssuerKeys) == 0 {
-			return nil, err
+			return armid.ID{}, nil, err
 		}
-		return &s, nil
+		return cluster.ID, &s, nil
 	}
-	return nil, nil
+	return armid.ID{}, nil, nil
 }

@@ -49,8 +49,8 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 		resourceUID:       s.Key,
 		managed:           !none(r.Next.Identity) || r.Old != nil && !none(r.Old.Identity),
 	})
-	p.completeIssuer(d, s.Key)
-	p.completeEntra(d)
+	p.completeIssuer(d, r.ID, s.Key)
+	p.completeEntra(d, r.ID)
 	if err := completeAddons(d, r.Old, routingZoneName(s.Key, location)); err != nil {
 		return err
 	}

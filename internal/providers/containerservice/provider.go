@@ -36,8 +36,6 @@ type Options struct {
 	// KubernetesVersion is what new clusters get, without "v"; OtherVersions are those that there are programs for, too.
 	KubernetesVersion string
 	OtherVersions     []string
-	// TenantID is the tenant of the cloud's subscriptions, for the nodes' azure.json.
-	TenantID string
 	// IssuerBase is the URL below which clusters' service account issuers are named, without a slash at its end.
 	IssuerBase string
 	// Origin is the cloud's, where users sign in; GuardOrigin is it as the clusters' API servers reach it.

@@ -78,7 +78,7 @@ func (p properties) brought() bool {
 }
 
 func (p *Provider) may(ctx context.Context, principal, action string, scope armid.ID) bool {
-	allowed, _ := p.Roles.Check(ctx, providers.Caller{TenantID: p.TenantID, ObjectID: principal, Type: "ManagedIdentity"}, action, scope)
+	allowed, _ := p.Roles.Check(ctx, providers.Caller{TenantID: p.tenant(scope), ObjectID: principal, Type: "ManagedIdentity"}, action, scope)
 	return allowed
 }
 

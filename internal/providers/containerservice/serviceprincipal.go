@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/directory"
@@ -68,10 +69,10 @@ func (p *Provider) openSecret(s state) (secret.String, error) {
 
 // admitServicePrincipal checks the credential as the token service would, so that a cluster whose secret is wrong or has
 // expired says so at once.
-func (p *Provider) admitServicePrincipal(ctx context.Context, clientID string, presented secret.String) error {
+func (p *Provider) admitServicePrincipal(ctx context.Context, cluster armid.ID, clientID string, presented secret.String) error {
 	application, err := p.Directory.ByAppID(ctx, clientID)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && application.Type != directory.TypeApplication {
-		return refused("ServicePrincipalNotFound", "Service principal clientID: "+clientID+" not found in Active Directory tenant "+p.TenantID+", Please see https://aka.ms/aks-sp-help for more details.", "servicePrincipalProfile.clientId")
+	if errors.Is(err, directory.ErrNotFound) || err == nil && (application.Type != directory.TypeApplication || application.TenantID != p.tenant(cluster)) {
+		return refused("ServicePrincipalNotFound", "Service principal clientID: "+clientID+" not found in Active Directory tenant "+p.tenant(cluster)+", Please see https://aka.ms/aks-sp-help for more details.", "servicePrincipalProfile.clientId")
 	}
 	if err != nil {
 		return fmt.Errorf("looking for the service principal: %w", err)
@@ -129,12 +130,12 @@ func (p *Provider) ensureServicePrincipal(ctx context.Context, w *work) error {
 // ownApplication makes the application, or finds the one that an attempt before made.
 func (p *Provider) ownApplication(ctx context.Context, w *work) (directory.ServicePrincipal, error) {
 	name := w.cluster.ID.Name() + "SP-" + w.state.Unique
-	for _, known := range p.Directory.ServicePrincipals(p.TenantID) {
+	for _, known := range p.Directory.ServicePrincipals(p.tenant(w.cluster.ID)) {
 		if known.DisplayName == name {
 			return known, nil
 		}
 	}
-	made, err := p.Directory.CreateApplication(ctx, p.TenantID, name)
+	made, err := p.Directory.CreateApplication(ctx, p.tenant(w.cluster.ID), name)
 	if err != nil {
 		return made, fmt.Errorf("making a service principal: %w", err)
 	}
@@ -167,7 +168,7 @@ func (p *Provider) resetServicePrincipal(ctx context.Context, r *providers.Reque
 	if len(sent.Secret.Reveal()) > longestSecret {
 		return rest.Response{}, refused("SPClientSecretTooLongError", fmt.Sprintf("The secret of the service principal is longer than %d characters.", longestSecret), "servicePrincipalProfile.secret")
 	}
-	if err := p.admitServicePrincipal(ctx, sent.ClientID, sent.Secret); err != nil {
+	if err := p.admitServicePrincipal(ctx, r.ID, sent.ClientID, sent.Secret); err != nil {
 		return rest.Response{}, err
 	}
 	r.Next = r.Old.Clone()

@@ -105,7 +105,7 @@ func (p *Provider) ensureControlPlane(ctx context.Context, w *work) error {
 		DNSIP:                dns,
 		KubernetesVersion:    w.is.CurrentVersion,
 		Etcd:                 etcd,
-		ServiceAccountIssuer: p.issuerURL(w.state.Key), ServiceAccountKeysURL: p.issuerURL(w.state.Key) + keysPath,
+		ServiceAccountIssuer: p.issuerURL(w.cluster.ID, w.state.Key), ServiceAccountKeysURL: p.issuerURL(w.cluster.ID, w.state.Key) + keysPath,
 		Hostnames: w.hostnames(), Guard: guard,
 	}); err != nil {
 		return err

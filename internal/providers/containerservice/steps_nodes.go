@@ -261,7 +261,7 @@ func (p *Provider) azureJSON(w *work, m machine, kubelet identity) ([]byte, erro
 	}
 	raw, err := json.MarshalIndent(map[string]any{
 		"cloud":                       "AzurePublicCloud",
-		"tenantId":                    p.TenantID,
+		"tenantId":                    p.tenant(w.cluster.ID),
 		"subscriptionId":              w.cluster.ID.Subscription(),
 		"resourceGroup":               w.is.NodeResourceGroup,
 		"location":                    w.cluster.Location,

@@ -191,7 +191,7 @@ func (w *world) start() *process {
 		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
 		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
 		Instances: instancesWithPoints{p.machines, w}, Features: w, Box: box, Begin: p.begin, Rules: w.rules, Log: log, Clock: w.clock,
-		KubernetesVersion: "1.34.2", OtherVersions: w.versions, TenantID: tenant, IssuerBase: "https://localhost:8443/oidc", Origin: "https://localhost:8443", GuardOrigin: "https://168.63.129.16",
+		KubernetesVersion: "1.34.2", OtherVersions: w.versions, IssuerBase: "https://localhost:8443/oidc", Origin: "https://localhost:8443", GuardOrigin: "https://168.63.129.16",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	})
 	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), dns.New(dns.Config{Store: w.store, Resources: p.engine}).Types(), p.identities.Types(), p.machines.Types(), p.provider.Types()} {
