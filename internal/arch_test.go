@@ -25,6 +25,7 @@ var layers = []string{
 	"internal/arm/documents",
 	"internal/imdsserver",
 	"internal/traffic",
+	"internal/nameserver",
 	"internal/entra",
 	"internal/graph",
 	"internal/movable",

@@ -41,6 +41,7 @@ type config struct {
 	roleFiles                []string
 	hourlyLimits             string
 	tenancy                  tenancy
+	dnsListen                string
 }
 
 func (c *config) folders(flags *pflag.FlagSet) {
@@ -69,21 +70,16 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.rolePropagation, "role-propagation", 0, "for how long a new role assignment doesn't count yet (up to ten minutes on Azure; at most 1h)")
 	flags.StringVar(&c.hourlyLimits, "hourly-limits", "", "ARM calls that each caller may make in a subscription in an hour, then 429: reads/writes/deletes, as 12000/1200/15000; empty limits nothing")
 	c.tenancy.flags(flags)
+	flags.StringVar(&c.dnsListen, "dns-listen", "", "loopback address at which the public DNS zones are answered from, as 127.0.0.1:8053; empty: nowhere but inside virtual networks")
 	flags.StringArrayVar(&c.roleFiles, "built-in-roles", nil, "file with the output of 'az role definition list' of a real subscription, whose built-in roles are taken over (repeatable)")
 }
 
 // check refuses settings that can't be meant.
 func (c *config) check() error {
-	host, _, err := net.SplitHostPort(c.listen)
-	if err != nil {
-		return fmt.Errorf("--listen %q isn't host:port: %w", c.listen, err)
-	}
-	loopback := host == "localhost"
-	if address, err := netip.ParseAddr(host); err == nil {
-		loopback = address.IsLoopback()
-	}
-	if !loopback && !c.allowRemote {
-		return fmt.Errorf("--listen %s is reachable from other machines: name a loopback address, or add --allow-remote if that is meant", c.listen)
+	for flag, address := range map[string]string{"--listen": c.listen, "--dns-listen": c.dnsListen} {
+		if err := c.checkListen(flag, address); err != nil {
+			return err
+		}
 	}
 	origin, err := url.Parse(c.origin)
 	if err != nil || origin.Scheme != "https" || origin.Host == "" || strings.Trim(origin.Path, "/") != "" {
@@ -103,6 +99,25 @@ func (c *config) check() error {
 		return err
 	}
 	return c.absolute()
+}
+
+// checkListen refuses an address that other machines reach, unless that is meant.
+func (c *config) checkListen(flag, address string) error {
+	if address == "" && flag != "--listen" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%s %q isn't host:port: %w", flag, address, err)
+	}
+	loopback := host == "localhost"
+	if address, err := netip.ParseAddr(host); err == nil {
+		loopback = address.IsLoopback()
+	}
+	if !loopback && !c.allowRemote {
+		return fmt.Errorf("%s %s is reachable from other machines: name a loopback address, or add --allow-remote if that is meant", flag, address)
+	}
+	return nil
 }
 
 // limits reads --hourly-limits; nil limits nothing.

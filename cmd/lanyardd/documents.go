@@ -2,17 +2,16 @@ package main
 
 import (
 	"github.com/lanyard-project/lanyard/internal/directory"
+	"github.com/lanyard-project/lanyard/internal/nameserver"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/containerregistry"
 	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/keyvault"
-	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/operationalinsights"
 	"github.com/lanyard-project/lanyard/internal/providers/servicebus"
 	"github.com/lanyard-project/lanyard/internal/providers/shape"
 	"github.com/lanyard-project/lanyard/internal/providers/storage"
 	"github.com/lanyard-project/lanyard/internal/seal"
-	"github.com/lanyard-project/lanyard/internal/store"
 )
 
 // typed is a provider: what it has for the registry.
@@ -20,15 +19,14 @@ type typed interface{ Types() []*providers.Type }
 
 // documents are the providers whose resources are documents and nothing more:
 // what clients create beside clusters, and scope roles to.
-func documents(state *store.Store, resources providers.Resources, people *directory.Directory, box *seal.Box) []typed {
-	deps := shape.Deps{Store: state, Resources: resources, Identities: managedidentity.Carrier{Directory: people, Resources: resources}}
+func documents(deps shape.Deps, zones *nameserver.Book, people *directory.Directory, box *seal.Box) []typed {
 	keys := shape.Keyring{Box: box}
 	tenantOf := func(subscription string) string {
 		tenant, _ := people.TenantOf(subscription)
 		return tenant.ID
 	}
 	return []typed{
-		dns.New(dns.Config{Store: state, Resources: resources}),
+		dns.New(dns.Config{Store: deps.Store, Resources: deps.Resources, Committed: zones.Committed}),
 		containerregistry.New(containerregistry.Config{Deps: deps, Keys: keys}),
 		storage.New(storage.Config{Deps: deps, Keys: keys}),
 		servicebus.New(servicebus.Config{Deps: deps, Keys: keys}),

@@ -10,6 +10,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
+	"github.com/lanyard-project/lanyard/internal/nameserver"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
@@ -62,6 +63,7 @@ type foundation struct {
 	box        *seal.Box
 	metadata   *imdsserver.Server
 	front      http.Handler
+	names      *nameserver.Server
 	tls        *tls.Config
 	authority  []byte
 	store      *store.Store

@@ -56,7 +56,7 @@ func openMachinery(ctx context.Context, c config, log *slog.Logger) (machinery, 
 }
 
 func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
-	m.inside = &platform{engine: m.engine, metadata: f.metadata, front: f.front, tls: f.tls, log: f.log, ctx: ctx}
+	m.inside = &platform{engine: m.engine, metadata: f.metadata, front: f.front, names: f.names, tls: f.tls, log: f.log, ctx: ctx}
 	m.aks = containerservice.New(ctx, containerservice.Options{
 		Resources: f.engine, Engine: m.engine, Etcd: etcdUsers{f.etcd}, Platform: m.inside, Directory: f.people,
 		Identities: f.identities, Roles: f.roles, Addresses: f.networks, Instances: f.computing, Features: f.features, Box: f.box,

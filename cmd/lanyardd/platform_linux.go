@@ -16,6 +16,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
 	"github.com/lanyard-project/lanyard/internal/kubeguard"
+	"github.com/lanyard-project/lanyard/internal/nameserver"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 )
 
@@ -30,13 +31,15 @@ type platform struct {
 	metadata *imdsserver.Server
 	front    http.Handler
 	guard    http.Handler // what API servers ask
+	names    *nameserver.Server
 	tls      *tls.Config
 	log      *slog.Logger
 	ctx      context.Context // the process's own: listeners outlive the steps that ask for them
 
-	mu     sync.Mutex
-	served map[string][]*http.Server // by VNet
-	done   sync.WaitGroup
+	mu        sync.Mutex
+	served    map[string][]*http.Server // by VNet
+	answering map[string]*answering
+	done      sync.WaitGroup
 }
 
 // Serve implements containerservice.Platform.
@@ -56,9 +59,16 @@ func (p *platform) Serve(ctx context.Context, vnet armid.ID) error {
 		metadata.Close()
 		return err
 	}
-	if p.served == nil {
-		p.served = map[string][]*http.Server{}
+	names, err := p.answer(ctx, vnet)
+	if err != nil {
+		metadata.Close()
+		front.Close()
+		return err
 	}
+	if p.served == nil {
+		p.served, p.answering = map[string][]*http.Server{}, map[string]*answering{}
+	}
+	p.answering[vnet.Key()] = names
 	p.served[vnet.Key()] = []*http.Server{
 		p.serve(vnet, metadata, p.metadata.Handler(vnet)),
 		p.serve(vnet, tls.NewListener(front, p.tls), p.inside()),
@@ -81,11 +91,20 @@ func (p *platform) inside() http.Handler {
 func (p *platform) Withdraw(_ context.Context, vnet armid.ID) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.withdraw(vnet)
+	return nil
+}
+
+// withdraw closes the network's listeners; the caller holds the lock.
+func (p *platform) withdraw(vnet armid.ID) {
 	for _, server := range p.served[vnet.Key()] {
 		_ = server.Close()
 	}
 	delete(p.served, vnet.Key())
-	return nil
+	if names := p.answering[vnet.Key()]; names != nil {
+		names.stop()
+		delete(p.answering, vnet.Key())
+	}
 }
 
 // Close ends all listeners and waits for their servers.
@@ -96,7 +115,10 @@ func (p *platform) Close() {
 			_ = server.Close()
 		}
 	}
-	p.served = nil
+	for _, names := range p.answering {
+		names.stop()
+	}
+	p.served, p.answering = nil, nil
 	p.mu.Unlock()
 	p.done.Wait()
 }
@@ -109,7 +131,7 @@ func (p *platform) serve(vnet armid.ID, listener net.Listener, handler http.Hand
 	p.done.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			p.log.Error("a listener inside a virtual network ended: opening it anew", "address", listener.Addr().String(), "error", err)
-			p.reopen(vnet, server)
+			p.reopen(vnet, func() bool { return slices.Contains(p.served[vnet.Key()], server) })
 		}
 	})
 	return server
@@ -120,14 +142,11 @@ const reopenEvery = time.Second
 
 // reopen opens the listeners of a network anew after one of them ended by itself,
 // unless they were withdrawn meanwhile or the network is gone.
-func (p *platform) reopen(vnet armid.ID, ended *http.Server) {
+func (p *platform) reopen(vnet armid.ID, current func() bool) {
 	p.mu.Lock()
-	ours := slices.Contains(p.served[vnet.Key()], ended)
+	ours := current()
 	if ours {
-		for _, server := range p.served[vnet.Key()] {
-			_ = server.Close()
-		}
-		delete(p.served, vnet.Key())
+		p.withdraw(vnet)
 	}
 	p.mu.Unlock()
 	for ours {

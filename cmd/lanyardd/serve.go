@@ -28,6 +28,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/graph"
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
 	"github.com/lanyard-project/lanyard/internal/keys"
+	"github.com/lanyard-project/lanyard/internal/nameserver"
 	"github.com/lanyard-project/lanyard/internal/obs"
 	"github.com/lanyard-project/lanyard/internal/obs/record"
 	"github.com/lanyard-project/lanyard/internal/providers"
@@ -40,6 +41,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
 	"github.com/lanyard-project/lanyard/internal/providers/resources"
+	"github.com/lanyard-project/lanyard/internal/providers/shape"
 	"github.com/lanyard-project/lanyard/internal/seal"
 	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/etcdserver"
@@ -212,7 +214,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { machines.issuers().ServeHTTP(w, r) }),
 		Graph:   graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
 	})
-	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16")
+	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16", "management.azure.com", "*.azurecr.io", "*.blob.core.windows.net", "*.servicebus.windows.net")
 
 	// The clusters.
 	cloud := imdsserver.Cloud{Compute: computing, Tokens: signIn, Directory: people}
@@ -225,12 +227,19 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	})
 	flags := features.New(features.Config{Store: state, Resources: engine, Clock: clk, Takes: c.registrationTakes, Previews: c.aks.Of2020})
 	group, ctx := errgroup.WithContext(ctx)
-	types := append(documents(state, engine, people, box),
+	deps := shape.Deps{Store: state, Resources: engine, Identities: managedidentity.Carrier{Directory: people, Resources: engine}}
+	zones := nameserver.NewBook(state, clk, log)
+	if err := zones.Load(ctx); err != nil {
+		return err
+	}
+	names := newNameServer(zones, deps, log)
+	names.PublicAddress = networks.PublicAddress
+	types := append(documents(deps, zones, people, box),
 		insights.New(insights.Config{Log: done, Authorizer: roles, Clock: clk}),
 		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, templates, networks, computing)
 	types = append(types, machines.attach(ctx, foundation{
 		config: c, etcd: etcd, engine: engine, people: people, identities: identities, roles: roles, networks: networks, computing: computing,
-		features: flags, verifier: verifier, box: box, metadata: metadata, front: front, tls: tlsConfig, authority: authority.PEM(), store: state, log: log,
+		features: flags, verifier: verifier, box: box, metadata: metadata, front: front, names: names, tls: tlsConfig, authority: authority.PEM(), store: state, log: log,
 	})...)
 	for _, provider := range types {
 		if err := registry.Register(provider.Types()...); err != nil {
@@ -251,9 +260,10 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		}
 		return nil
 	})
-	for _, run := range []func(context.Context) error{done.Run, ring.Run, people.Run, roles.Run, locked.Run, computing.Run} {
+	for _, run := range []func(context.Context) error{done.Run, ring.Run, people.Run, roles.Run, locked.Run, computing.Run, zones.Run} {
 		group.Go(func() error { return ignoreCanceled(run(ctx)) })
 	}
+	group.Go(func() error { return serveNames(ctx, names, c.dnsListen) })
 	resumed := make(chan struct{})
 	group.Go(func() error {
 		defer close(resumed)

@@ -144,6 +144,14 @@ func (e *Engine) Forward(_ context.Context, vnetID string, rules []Forwarding) e
 	return nil
 }
 
+// ListenPacket is Listen for datagrams.
+func (e *Engine) ListenPacket(ctx context.Context, vnetID, network, address string) (net.PacketConn, error) {
+	if err := e.knownVNet(vnetID); err != nil {
+		return nil, err
+	}
+	return e.fabric(vnetID).ListenPacket(ctx, network, address)
+}
+
 func (e *Engine) knownVNet(id string) error {
 	if err := checkID("virtual network", id); err != nil {
 		return err

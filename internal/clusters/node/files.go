@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"sigs.k8s.io/yaml"
+
+	"github.com/lanyard-project/lanyard/internal/clusters/vnet"
 )
 
 const (
@@ -35,7 +37,8 @@ func (n *Node) files() error {
 		return fmt.Errorf("encoding network configuration: %w", err)
 	}
 	contents[containerdConfig] = []byte(n.containerdConfig())
-	contents["/etc/resolv.conf"] = nil
+	// The virtual network's own name server; there is no other.
+	contents["/etc/resolv.conf"] = []byte("nameserver " + vnet.Platform().String() + "\n")
 	contents["/etc/ssl/certs/ca-certificates.crt"] = s.CACertificates
 	for path, content := range contents {
 		if err := s.Disk.Write(path, content, 0o644); err != nil {

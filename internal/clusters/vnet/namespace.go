@@ -122,6 +122,20 @@ func (n Namespace) Listen(ctx context.Context, network, address string) (net.Lis
 	return l, nil
 }
 
+// ListenPacket opens a packet socket inside the namespace, served from outside of
+// it.
+func (n Namespace) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	var c net.PacketConn
+	err := n.Do(func() (err error) {
+		c, err = (&net.ListenConfig{}).ListenPacket(ctx, network, address)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listening inside the virtual network: %w", err)
+	}
+	return c, nil
+}
+
 // Dial connects from inside the namespace to a literal address.
 func (n Namespace) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialer net.Dialer

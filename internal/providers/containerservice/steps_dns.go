@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/lanyard-project/lanyard/internal/clusters/objects"
+	"github.com/lanyard-project/lanyard/internal/clusters/vnet"
 )
 
 const (
@@ -25,8 +26,9 @@ func (p *Provider) ensureDNS(ctx context.Context, w *work) error {
 	return p.Engine.Apply(ctx, w.state.Key, objects.Set{Name: dnsSet, Objects: dnsObjects(p.DNSImage, w.is.NetworkProfile.DNSServiceIP)})
 }
 
-// corefile answers for services and pods. Every other name doesn't exist: a virtual network has no way out, and a name
-// server that were asked for it would only make callers wait.
+// corefile answers for services and pods. For every other name it asks the virtual network's own name server, which knows
+// the cloud's names, DNS zones and the private zones that are linked to the network; other names don't exist there. It is
+// cached for a short time only: a record that changes is soon seen.
 func corefile() string {
 	return fmt.Sprintf(`cluster.local:%[1]d in-addr.arpa:%[1]d ip6.arpa:%[1]d {
     errors
@@ -45,11 +47,10 @@ func corefile() string {
 }
 .:%[1]d {
     errors
-    template ANY ANY {
-        rcode NXDOMAIN
-    }
+    forward . %[2]s
+    cache 5
 }
-`, dnsPort)
+`, dnsPort, vnet.Platform())
 }
 
 // dnsObjects are named as those of AKS: clients look for the service kube-dns and the label k8s-app.

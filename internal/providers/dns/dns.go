@@ -1,9 +1,12 @@
 package dns
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/shape"
@@ -22,6 +25,8 @@ const (
 type Config struct {
 	Store     *store.Store
 	Resources providers.Resources
+	// Committed, which may be nil, is told of every write of a zone, record set or link.
+	Committed func(ctx context.Context, id armid.ID, next *resource.Resource)
 }
 
 // Provider serves zones and record sets. It keeps no state of its own.
@@ -75,7 +80,11 @@ func (p *Provider) Types() []*providers.Type {
 			out = append(out, p.everything(f, "recordsets"))
 		}
 	}
-	return append(out, shape.Compile(deps, p.links())...)
+	out = append(out, shape.Compile(deps, p.links())...)
+	for _, t := range out {
+		t.Committed = p.cfg.Committed
+	}
+	return out
 }
 
 const label = `[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`
