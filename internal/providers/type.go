@@ -125,6 +125,9 @@ type Type struct {
 	// List reads a collection whose members or filters are particular; nil means
 	// the stored resources directly below Request.Scope. The pipeline pages it.
 	List func(ctx context.Context, r *Request) ([]*resource.Resource, error)
+	// ListsAll says that the collection's members are all stored resources below the
+	// scope, whatever their types; Filter chooses among them.
+	ListsAll bool
 	// Filter reads the request's $filter for a type without List; nil ignores it.
 	Filter func(r *Request) (func(*resource.Resource) bool, error)
 	// ListBySubscription serves …/subscriptions/S/providers/NS/type for a type that

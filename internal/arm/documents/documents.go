@@ -94,6 +94,9 @@ func (d *Documents) Scan(ctx context.Context, q Scan) iter.Seq2[*resource.Resour
 					after = prefix + member + "/\xff"
 					continue
 				}
+				if q.Type != "" && !q.Direct && !mentions(item.Key, q.Type) {
+					continue // far cheaper than a look into the document
+				}
 				r, err := load(item)
 				if err == nil && q.Type != "" && !r.ID.Is(q.Type) {
 					continue
@@ -107,6 +110,14 @@ func (d *Documents) Scan(ctx context.Context, q Scan) iter.Seq2[*resource.Resour
 			}
 		}
 	}
+}
+
+// mentions reports whether a key can be that of a resource of the type: it names
+// the type's last word.
+func mentions(key, fullType string) bool {
+	word := strings.ToLower(fullType[strings.LastIndexByte(fullType, '/')+1:])
+	parent := key[:strings.LastIndexByte(key, '/')]
+	return strings.HasSuffix(parent, "/"+word)
 }
 
 // collection returns the path of a type's collection below a scope.

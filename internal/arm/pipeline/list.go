@@ -56,6 +56,9 @@ func (p *Pipeline) list(ctx context.Context, c *call) (rest.Response, error) {
 // members yields the collection in the order of the keys.
 func (p *Pipeline) members(ctx context.Context, c *call, after string) iter.Seq2[*resource.Resource, error] {
 	t := c.match.Type
+	if t.ListsAll {
+		return p.documents.Scan(ctx, documents.Scan{Scope: c.match.Scope, After: after})
+	}
 	if t.List == nil {
 		everywhere := t.ListBySubscription && c.match.Scope.Is(armid.SubscriptionType)
 		return p.documents.Scan(ctx, documents.Scan{Scope: c.match.Scope, Type: t.FullName(), Direct: !everywhere, After: after})

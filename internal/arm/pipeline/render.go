@@ -13,7 +13,7 @@ import (
 
 // render shows a resource as its type does.
 func render(ctx context.Context, t *providers.Type, r *resource.Resource, version string) (json.RawMessage, error) {
-	if t.Render == nil && t.Document == nil && t.Get == nil && t.List == nil && r.ID.Is(t.FullName()) {
+	if t.Render == nil && t.Document == nil && t.Get == nil && t.List == nil && !t.ListsAll && r.ID.Is(t.FullName()) {
 		// What is shown follows from the document alone: it is encoded once.
 		return r.Shown.Wire(func() (json.RawMessage, error) { return r.Wire(t.Wire(r.ID)) })
 	}

@@ -3,7 +3,6 @@ package resources
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
@@ -16,46 +15,44 @@ func (p *Provider) contents() *providers.Type {
 	return &providers.Type{
 		Namespace: namespace, Name: "resources", ActionType: "Microsoft.Resources/subscriptions/resources",
 		APIVersions: apiVersions(), Levels: providers.AtSubscription | providers.AtGroup, Verbs: providers.CanList,
-		ListVisible: true, List: p.listContents, Document: p.contentDocument,
+		ListVisible: true, ListsAll: true, Filter: p.filterContents, Document: p.contentDocument,
 	}
 }
 
-func (p *Provider) listContents(ctx context.Context, r *providers.Request) ([]*resource.Resource, error) {
+// filterContents chooses what the list shows among everything below the scope.
+func (p *Provider) filterContents(r *providers.Request) (func(*resource.Resource) bool, error) {
 	match, err := parseFilter(r.Query.Get("$filter"))
 	if err != nil {
 		return nil, err
 	}
-	all, err := p.resources.List(ctx, r.Scope, "")
+	return func(stored *resource.Resource) bool {
+		t := p.registry.Find(stored.ID.Type())
+		return t != nil && t.Tracked && !stored.ID.Is(armid.ResourceGroupType) && match(stored)
+	}, nil
+}
+
+// contentDocument shows a resource without its properties.
+func (p *Provider) contentDocument(ctx context.Context, stored *resource.Resource, _ string) (json.RawMessage, error) {
+	shown, err := summary(stored, func(member string) bool { return providers.Expands(ctx, member) })
 	if err != nil {
 		return nil, err
 	}
-	expand := map[string]bool{}
-	for name := range strings.SplitSeq(strings.ToLower(r.Query.Get("$expand")), ",") {
-		expand[strings.TrimSpace(name)] = true
+	o := resource.WireOptions{}
+	if t := p.registry.Find(stored.ID.Type()); t != nil {
+		o = t.Wire(stored.ID)
 	}
-	var out []*resource.Resource
-	for _, stored := range all {
-		t := p.registry.Find(stored.ID.Type())
-		if t == nil || !t.Tracked || stored.ID.Is(armid.ResourceGroupType) || !match(stored) {
-			continue
-		}
-		shown, err := summary(stored, expand)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, shown)
-	}
-	return out, nil
+	o.NoSystem, o.ETag = true, false
+	return shown.Wire(o)
 }
 
 // summary is the copy of a resource that the list shows.
-func summary(stored *resource.Resource, expand map[string]bool) (*resource.Resource, error) {
+func summary(stored *resource.Resource, expand func(string) bool) (*resource.Resource, error) {
 	shown := stored.Clone()
 	shown.Properties, shown.Extra = nil, map[string]json.RawMessage{}
 	for name, value := range map[string]any{
 		"createdTime": stored.SystemData.CreatedAt, "changedTime": stored.SystemData.LastModifiedAt, "provisioningState": stored.ProvisioningState,
 	} {
-		if !expand[strings.ToLower(name)] {
+		if !expand(name) {
 			continue
 		}
 		raw, err := json.Marshal(value)
@@ -66,14 +63,4 @@ func summary(stored *resource.Resource, expand map[string]bool) (*resource.Resou
 	}
 	shown.ProvisioningState = ""
 	return shown, nil
-}
-
-func (p *Provider) contentDocument(_ context.Context, r *resource.Resource, _ string) (json.RawMessage, error) {
-	t := p.registry.Find(r.ID.Type())
-	if t == nil {
-		return r.Wire(resource.WireOptions{NoSystem: true})
-	}
-	o := t.Wire(r.ID)
-	o.NoSystem, o.ETag = true, false
-	return r.Wire(o)
 }
