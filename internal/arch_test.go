@@ -35,6 +35,7 @@ var layers = []string{
 	"internal/providers/resources",
 	"internal/providers/compute",
 	"internal/providers/insights",
+	"internal/registry",
 	"internal/providers/containerregistry",
 	"internal/providers/keyvault",
 	"internal/providers/operationalinsights",

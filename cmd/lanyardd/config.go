@@ -40,8 +40,12 @@ type config struct {
 	rolePropagation          time.Duration
 	roleFiles                []string
 	hourlyLimits             string
+<<<<<<< HEAD
 	tenancy                  tenancy
 	dnsListen                string
+=======
+	registrySuffix           string
+>>>>>>> 4f08550 (internal/registry, internal/edge: serve images of container registries, decided by role assignments)
 }
 
 func (c *config) folders(flags *pflag.FlagSet) {
@@ -68,6 +72,7 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.aks.WithholdNodeImages, "aks-withhold-node-images", false, "no newer node image is available: what needs one to consume is refused")
 	flags.DurationVar(&c.registrationTakes, "registration-time", registration.Takes, "how long resource providers and preview features take to be registered (minutes on Azure)")
 	flags.DurationVar(&c.rolePropagation, "role-propagation", 0, "for how long a new role assignment doesn't count yet (up to ten minutes on Azure; at most 1h)")
+	flags.StringVar(&c.registrySuffix, "registry-suffix", "azurecr.io", "domain of the login servers of container registries (NAME.azurecr.io)")
 	flags.StringVar(&c.hourlyLimits, "hourly-limits", "", "ARM calls that each caller may make in a subscription in an hour, then 429: reads/writes/deletes, as 12000/1200/15000; empty limits nothing")
 	c.tenancy.flags(flags)
 	flags.StringVar(&c.dnsListen, "dns-listen", "", "loopback address at which the public DNS zones are answered from, as 127.0.0.1:8053; empty: nowhere but inside virtual networks")

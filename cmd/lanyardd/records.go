@@ -11,6 +11,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
 	"github.com/lanyard-project/lanyard/internal/obs/record"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/registry"
 )
 
 // recordCall writes what was decided about an ARM call.
@@ -62,5 +63,15 @@ func recordOperation(done *activity.Log, registry *providers.Registry) func(ops.
 		if event, ok := e.Activity(registry); ok {
 			done.Add(event)
 		}
+	}
+}
+
+// recordRegistry writes what was decided about a registry's images.
+func recordRegistry(log *record.Log) func(registry.Event) {
+	return func(e registry.Event) {
+		log.Decision(record.Decision{
+			TenantID: e.Caller.TenantID, Caller: e.Caller.ObjectID, AppID: e.Caller.AppID,
+			Action: e.Action, Scope: e.Registry.ID.String(), Allowed: e.Allowed,
+		})
 	}
 }

@@ -123,7 +123,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	// cost etcd nothing.
 	following, stopFollowing := context.WithCancel(ctx)
 	defer stopFollowing()
-	for _, prefix := range []string{resource.KeyPrefix + "/", "/lanyard/uses/", "/lanyard/directory/"} {
+	for _, prefix := range []string{resource.KeyPrefix + "/", "/lanyard/uses/", "/lanyard/names/", "/lanyard/directory/"} {
 		if _, err := state.Follow(following, prefix, clk, log); err != nil {
 			return err
 		}
@@ -207,14 +207,23 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
+	images, err := openContainers(ctx, c, state, engine, people, roles, verifier, ring, box, recorder, clk, log)
+	if err != nil {
+		return err
+	}
+	hosts := []edge.HostRoute{images.host()}
 	front = edge.New(edge.Options{
-		ARM: arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log, Access: recordRequest(recorder),
+		Hosts: hosts, ARM: arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log, Access: recordRequest(recorder),
 		Extensions: extensions, Charts: charts,
 		Local:   local(moved, verifier, people, origins, log),
 		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { machines.issuers().ServeHTTP(w, r) }),
 		Graph:   graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
 	})
+<<<<<<< HEAD
 	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16", "management.azure.com", "*.azurecr.io", "*.blob.core.windows.net", "*.servicebus.windows.net")
+=======
+	tlsConfig := authority.ServerConfig(append(wildcards(hosts), "localhost", "127.0.0.1", "::1", "168.63.129.16")...)
+>>>>>>> 4f08550 (internal/registry, internal/edge: serve images of container registries, decided by role assignments)
 
 	// The clusters.
 	cloud := imdsserver.Cloud{Compute: computing, Tokens: signIn, Directory: people}
@@ -227,6 +236,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	})
 	flags := features.New(features.Config{Store: state, Resources: engine, Clock: clk, Takes: c.registrationTakes, Previews: c.aks.Of2020})
 	group, ctx := errgroup.WithContext(ctx)
+<<<<<<< HEAD
 	deps := shape.Deps{Store: state, Resources: engine, Identities: managedidentity.Carrier{Directory: people, Resources: engine}}
 	zones := nameserver.NewBook(state, clk, log)
 	if err := zones.Load(ctx); err != nil {
@@ -235,6 +245,9 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	names := newNameServer(zones, deps, log)
 	names.PublicAddress = networks.PublicAddress
 	types := append(documents(deps, zones, people, box),
+=======
+	types := append(documents(state, engine, people, box), images,
+>>>>>>> 4f08550 (internal/registry, internal/edge: serve images of container registries, decided by role assignments)
 		insights.New(insights.Config{Log: done, Authorizer: roles, Clock: clk}),
 		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, templates, networks, computing)
 	types = append(types, machines.attach(ctx, foundation{
@@ -250,7 +263,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	server := edge.Server(front, log)
 	server.TLSConfig = tlsConfig
 	log.Info("lanyardd is up", "origin", c.origin, "tenant", tenant.ID, "adopted etcd", etcd.Adopted())
-	group.Go(func() error { return ignoreClosed(server.ServeTLS(listener, "", "")) })
+	group.Go(func() error { return ignoreClosed(server.ServeTLS(edge.Tunnel(listener, hosts...), "", "")) })
 	group.Go(func() error {
 		<-ctx.Done()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -260,7 +273,11 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		}
 		return nil
 	})
+<<<<<<< HEAD
 	for _, run := range []func(context.Context) error{done.Run, ring.Run, people.Run, roles.Run, locked.Run, computing.Run, zones.Run} {
+=======
+	for _, run := range []func(context.Context) error{done.Run, ring.Run, people.Run, roles.Run, locked.Run, computing.Run, images.service.Run} {
+>>>>>>> 4f08550 (internal/registry, internal/edge: serve images of container registries, decided by role assignments)
 		group.Go(func() error { return ignoreCanceled(run(ctx)) })
 	}
 	group.Go(func() error { return serveNames(ctx, names, c.dnsListen) })
@@ -307,6 +324,15 @@ func openState(ctx context.Context, c config, log *slog.Logger) (*etcdserver.Ser
 		return nil, nil, err
 	}
 	return etcd, state, migrate(ctx, state, log)
+}
+
+// wildcards are the names of data planes, for the serving certificate.
+func wildcards(hosts []edge.HostRoute) []string {
+	var names []string
+	for _, host := range hosts {
+		names = append(names, "*"+host.Suffix)
+	}
+	return names
 }
 
 // adoptionLimit is for how long operations wait for clusters to be adopted, which

@@ -1,5 +1,7 @@
 // Package edge is the cloud's front: TLS, limits, the headers that every answer
-// has, and the choice of who answers by the path.
+// has, and the choice of who answers by the name that was called (hosts.go: data
+// planes, NAME.azurecr.io) or else by the path. tunnel.go lets clients on the
+// machine call those names without a resolver that knows them.
 //
 //	/subscriptions /providers /tenants   the ARM pipeline
 //	/metadata/endpoints                  what clients configure themselves from

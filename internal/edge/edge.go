@@ -36,6 +36,8 @@ type Options struct {
 	Extensions http.Handler
 	// Charts serves /charts, what Helm installs; nil means 404.
 	Charts http.Handler
+	// Hosts are data planes that have names of their own.
+	Hosts []HostRoute
 	// Origins are the base URLs that clients reach us under
 	// ("https://localhost:8443"), the default first.
 	Origins []string
@@ -92,6 +94,7 @@ func New(o Options) http.Handler {
 	// From the outside in: what the access line says includes what recover answered.
 	var handler http.Handler = front
 	handler = limitBody(o.BodyLimit, handler)
+	handler = byHost(o.Hosts, handler)
 	handler = recoverPanics(o.Log, handler)
 	handler = access(o.Clock, o.Access, handler)
 	return requestIDs(o.Clock, handler)

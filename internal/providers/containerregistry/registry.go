@@ -27,7 +27,9 @@ const (
 	namespace    = "Microsoft.ContainerRegistry"
 	registryType = namespace + "/registries"
 	scopeMapType = registryType + "/scopeMaps"
-	keySize      = 32
+	// nameSpace is where names of registries are unique in the cloud.
+	nameSpace = "registry"
+	keySize   = 32
 )
 
 // Config says what the provider works with.
@@ -105,7 +107,7 @@ func (p *Provider) registries() shape.Kind {
 		Admit: p.admit,
 	}
 	shape.Availability{
-		Space: "registry", Action: namespace + "/checkNameAvailability/read", Pattern: regexp.MustCompile(`^[a-zA-Z0-9]{5,50}$`),
+		Space: nameSpace, Action: namespace + "/checkNameAvailability/read", Pattern: regexp.MustCompile(`^[a-zA-Z0-9]{5,50}$`),
 		Rule:  "The registry name must have 5 to 50 letters and digits.",
 		Taken: "The registry %s is already in use.",
 	}.Apply(p.cfg.Deps, &k, func(name string) *rest.Error {
@@ -139,7 +141,7 @@ func (p *Provider) admit(ctx context.Context, d *shape.Document) error {
 	if err := stampCreation(ctx, d); err != nil {
 		return err
 	}
-	return p.cfg.Keys.Ensure(d.Request.Next, keySize, passwords()...)
+	return p.cfg.Keys.Ensure(d.Request.Next, keySize, Passwords()...)
 }
 
 func stampCreation(_ context.Context, d *shape.Document) error {
@@ -149,8 +151,8 @@ func stampCreation(_ context.Context, d *shape.Document) error {
 	return nil
 }
 
-// passwords are the names of the admin user's two.
-func passwords() []string { return []string{"password", "password2"} }
+// Passwords are the names of the admin user's two.
+func Passwords() []string { return []string{"password", "password2"} }
 
 // AdminPassword returns one of the two passwords of the admin user, unless it is
 // disabled.
@@ -171,7 +173,7 @@ func (p *Provider) listCredentials(_ context.Context, r *providers.Request) (res
 
 func (p *Provider) credentials(registry *resource.Resource) (rest.Response, error) {
 	list := []any{}
-	for _, name := range passwords() {
+	for _, name := range Passwords() {
 		value, enabled, err := p.AdminPassword(registry, name)
 		if err != nil {
 			return rest.Response{}, err
