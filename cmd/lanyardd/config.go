@@ -40,12 +40,9 @@ type config struct {
 	rolePropagation          time.Duration
 	roleFiles                []string
 	hourlyLimits             string
-<<<<<<< HEAD
 	tenancy                  tenancy
 	dnsListen                string
-=======
 	registrySuffix           string
->>>>>>> 4f08550 (internal/registry, internal/edge: serve images of container registries, decided by role assignments)
 }
 
 func (c *config) folders(flags *pflag.FlagSet) {

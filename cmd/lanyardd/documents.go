@@ -16,31 +16,16 @@ import (
 // typed is a provider: what it has for the registry.
 type typed interface{ Types() []*providers.Type }
 
-// shared is what such providers stand on.
-func shared(state *store.Store, resources providers.Resources, people *directory.Directory, box *seal.Box) (shape.Deps, shape.Keyring) {
-	return shape.Deps{Store: state, Resources: resources, Identities: managedidentity.Carrier{Directory: people, Resources: resources}}, shape.Keyring{Box: box}
-}
-
 // documents are the providers whose resources are documents and nothing more:
 // what clients create beside clusters, and scope roles to.
-<<<<<<< HEAD
 func documents(deps shape.Deps, zones *nameserver.Book, people *directory.Directory, box *seal.Box) []typed {
 	keys := shape.Keyring{Box: box}
-=======
-func documents(state *store.Store, resources providers.Resources, people *directory.Directory, box *seal.Box) []typed {
-	deps, keys := shared(state, resources, people, box)
->>>>>>> 4f08550 (internal/registry, internal/edge: serve images of container registries, decided by role assignments)
 	tenantOf := func(subscription string) string {
 		tenant, _ := people.TenantOf(subscription)
 		return tenant.ID
 	}
 	return []typed{
-<<<<<<< HEAD
 		dns.New(dns.Config{Store: deps.Store, Resources: deps.Resources, Committed: zones.Committed}),
-		containerregistry.New(containerregistry.Config{Deps: deps, Keys: keys}),
-=======
-		dns.New(dns.Config{Store: state, Resources: resources}),
->>>>>>> 4f08550 (internal/registry, internal/edge: serve images of container registries, decided by role assignments)
 		storage.New(storage.Config{Deps: deps, Keys: keys}),
 		servicebus.New(servicebus.Config{Deps: deps, Keys: keys}),
 		keyvault.New(keyvault.Config{Deps: deps, TenantOf: tenantOf}),

@@ -12,12 +12,11 @@ import (
 	"github.com/lanyard-project/lanyard/internal/edge"
 	"github.com/lanyard-project/lanyard/internal/keys"
 	"github.com/lanyard-project/lanyard/internal/obs/record"
-	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/containerregistry"
+	"github.com/lanyard-project/lanyard/internal/providers/shape"
 	"github.com/lanyard-project/lanyard/internal/registry"
 	"github.com/lanyard-project/lanyard/internal/seal"
-	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
@@ -29,11 +28,10 @@ type containers struct {
 
 // openContainers makes both; the images lie in the data folder.
 func openContainers(
-	ctx context.Context, c config, state *store.Store, resources providers.Resources, people *directory.Directory, roles *authorization.Provider,
+	ctx context.Context, c config, deps shape.Deps, people *directory.Directory, roles *authorization.Provider,
 	verifier *tokens.Verifier, ring *keys.Ring, box *seal.Box, recorder *record.Log, clk clock.WithTicker, log *slog.Logger,
 ) (containers, error) {
-	deps, keyring := shared(state, resources, people, box)
-	documents := containerregistry.New(containerregistry.Config{Deps: deps, Keys: keyring, Suffix: c.registrySuffix})
+	documents := containerregistry.New(containerregistry.Config{Deps: deps, Keys: shape.Keyring{Box: box}, Suffix: c.registrySuffix})
 	service, err := registry.New(ctx, registry.Options{
 		Folder: filepath.Join(c.dataDir, "registries"), Registries: documents, Principals: people, Roles: roles,
 		Verifier: verifier, Audiences: pipeline.Audiences(c.origin, platformOrigin), Keys: ring, Clock: clk, Log: log, Record: recordRegistry(recorder),

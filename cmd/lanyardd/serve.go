@@ -207,7 +207,8 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	images, err := openContainers(ctx, c, state, engine, people, roles, verifier, ring, box, recorder, clk, log)
+	deps := shape.Deps{Store: state, Resources: engine, Identities: managedidentity.Carrier{Directory: people, Resources: engine}}
+	images, err := openContainers(ctx, c, deps, people, roles, verifier, ring, box, recorder, clk, log)
 	if err != nil {
 		return err
 	}
@@ -219,11 +220,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { machines.issuers().ServeHTTP(w, r) }),
 		Graph:   graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
 	})
-<<<<<<< HEAD
-	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16", "management.azure.com", "*.azurecr.io", "*.blob.core.windows.net", "*.servicebus.windows.net")
-=======
-	tlsConfig := authority.ServerConfig(append(wildcards(hosts), "localhost", "127.0.0.1", "::1", "168.63.129.16")...)
->>>>>>> 4f08550 (internal/registry, internal/edge: serve images of container registries, decided by role assignments)
+	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16", "management.azure.com", "*"+images.LoginServerSuffix(), "*.blob.core.windows.net", "*.servicebus.windows.net")
 
 	// The clusters.
 	cloud := imdsserver.Cloud{Compute: computing, Tokens: signIn, Directory: people}
@@ -236,18 +233,13 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	})
 	flags := features.New(features.Config{Store: state, Resources: engine, Clock: clk, Takes: c.registrationTakes, Previews: c.aks.Of2020})
 	group, ctx := errgroup.WithContext(ctx)
-<<<<<<< HEAD
-	deps := shape.Deps{Store: state, Resources: engine, Identities: managedidentity.Carrier{Directory: people, Resources: engine}}
 	zones := nameserver.NewBook(state, clk, log)
 	if err := zones.Load(ctx); err != nil {
 		return err
 	}
 	names := newNameServer(zones, deps, log)
 	names.PublicAddress = networks.PublicAddress
-	types := append(documents(deps, zones, people, box),
-=======
-	types := append(documents(state, engine, people, box), images,
->>>>>>> 4f08550 (internal/registry, internal/edge: serve images of container registries, decided by role assignments)
+	types := append(documents(deps, zones, people, box), images,
 		insights.New(insights.Config{Log: done, Authorizer: roles, Clock: clk}),
 		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, templates, networks, computing)
 	types = append(types, machines.attach(ctx, foundation{
@@ -273,11 +265,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		}
 		return nil
 	})
-<<<<<<< HEAD
 	for _, run := range []func(context.Context) error{done.Run, ring.Run, people.Run, roles.Run, locked.Run, computing.Run, zones.Run} {
-=======
-	for _, run := range []func(context.Context) error{done.Run, ring.Run, people.Run, roles.Run, locked.Run, computing.Run, images.service.Run} {
->>>>>>> 4f08550 (internal/registry, internal/edge: serve images of container registries, decided by role assignments)
 		group.Go(func() error { return ignoreCanceled(run(ctx)) })
 	}
 	group.Go(func() error { return serveNames(ctx, names, c.dnsListen) })
@@ -324,15 +312,6 @@ func openState(ctx context.Context, c config, log *slog.Logger) (*etcdserver.Ser
 		return nil, nil, err
 	}
 	return etcd, state, migrate(ctx, state, log)
-}
-
-// wildcards are the names of data planes, for the serving certificate.
-func wildcards(hosts []edge.HostRoute) []string {
-	var names []string
-	for _, host := range hosts {
-		names = append(names, "*"+host.Suffix)
-	}
-	return names
 }
 
 // adoptionLimit is for how long operations wait for clusters to be adopted, which

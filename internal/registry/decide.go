@@ -58,7 +58,7 @@ func (s *Service) may(ctx context.Context, r *containerregistry.Registry, h hold
 	case h.anonymous():
 		return r.AnonymousPull && a.kind == repositoryKind && (a.action == pull || a.action == metadataRead), nil
 	}
-	if exists, err := s.exists(ctx, h.caller.ObjectID); err != nil || !exists {
+	if exists, err := s.exists(ctx, h.caller); err != nil || !exists {
 		return false, err
 	}
 	if a.kind == repositoryKind && a.action == everything {
@@ -104,14 +104,14 @@ func (s *Service) actionsOf(r *containerregistry.Registry, caller providers.Call
 
 // exists reports whether a principal is there and may sign in. A user is believed
 // while his Entra token and what came of it last.
-func (s *Service) exists(ctx context.Context, objectID string) (bool, error) {
-	principal, err := s.o.Principals.ByObjectID(ctx, objectID)
+func (s *Service) exists(ctx context.Context, caller providers.Caller) (bool, error) {
+	principal, err := s.o.Principals.ByObjectID(ctx, caller.ObjectID)
 	if err == nil {
-		return !principal.Disabled, nil
+		return !principal.Disabled && principal.TenantID == caller.TenantID, nil
 	}
 	if !errors.Is(err, directory.ErrNotFound) {
 		return false, err
 	}
-	kind, err := s.o.Principals.PrincipalType(ctx, objectID)
+	kind, err := s.o.Principals.PrincipalType(ctx, caller.TenantID, caller.ObjectID)
 	return kind == "User", err
 }

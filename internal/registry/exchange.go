@@ -39,7 +39,7 @@ func (s *Service) exchange(w http.ResponseWriter, req *http.Request, r *containe
 		return unauthorized()
 	}
 	h := holder{caller: providers.Caller{TenantID: caller.TenantID, ObjectID: caller.ObjectID, AppID: caller.AppID}}
-	exists, err := s.exists(req.Context(), caller.ObjectID)
+	exists, err := s.exists(req.Context(), h.caller)
 	if err != nil {
 		return err
 	}

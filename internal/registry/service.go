@@ -33,7 +33,7 @@ type Registries interface {
 type Principals interface {
 	ByObjectID(ctx context.Context, objectID string) (directory.ServicePrincipal, error)
 	ByAppID(ctx context.Context, appID string) (directory.ServicePrincipal, error)
-	PrincipalType(ctx context.Context, objectID string) (string, error)
+	PrincipalType(ctx context.Context, tenantID, objectID string) (string, error)
 	CheckSecret(ctx context.Context, objectID string, presented secret.String) (directory.Verdict, error)
 }
 
