@@ -141,6 +141,7 @@ e2e-short: programs ## The main job with lanyardd killed while it creates the cl
 .PHONY: e2e
 e2e: programs ## The end-to-end tests on real clusters, and the demo with a crash and twice over one folder; RUN=regex: those tests only
 	@$(GO_TEST) -tags e2e -count=1 -p 1 -timeout 60m $(if $(RUN),-v -run '$(RUN)') ./test/e2e/...
+	@$(GO_TEST) -tags e2e -count=1 -run '$(or $(RUN),LibrariesOf)' ./internal/node/lab
 ifndef RUN
 	@$(MAKE) e2e-short
 	@for run in 1 2; do $(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444; done
@@ -157,7 +158,7 @@ soak: programs ## The main job again and again for SOAK minutes
 	@end=$$(( SECONDS + $(SOAK) * 60 )); while (( SECONDS < end )); do $(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444; done
 
 .PHONY: bench
-bench: programs ## The benchmark table, and build/bench.json
+bench: programs ## The benchmark table, and build/bench.json; PEER_NMI=/path/of/nmi: the same load on another agent, beside
 	@CGO_ENABLED=0 GOFLAGS= $(GO) run -trimpath -buildvcs=false ./test/bench -out $(BUILD)/bench.json
 
 # What tests and nodes need from the operating system.

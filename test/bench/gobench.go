@@ -59,6 +59,24 @@ func (b *bench) serving(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
+// besides compares nmi with another agent, if there is one (PEER_NMI).
+func (b *bench) besides(ctx context.Context) ([]row, error) {
+	if os.Getenv("PEER_NMI") == "" {
+		return nil, nil
+	}
+	values, err := b.report(ctx, goBenchmark{pkg: "internal/node/lab", name: "BenchmarkOtherAgent", times: "1x"})
+	if err != nil {
+		return nil, err
+	}
+	const micro = 1e-6
+	return []row{
+		newRow(tokenVsPeer, ratio, values["our_rps"], values["their_rps"], "requests/s of one pod for a token, 100 pods and identities on the node: nmi / the agent of PEER_NMI"),
+		newRow(tokenCostVsPeer, ratio, values["our_cpu_us"]*micro, values["their_cpu_us"]*micro, "processor seconds of such a request: nmi / the other agent"),
+		newRow(connectionVsPeer, ratio, values["our_connection_p50_us"]*micro, values["their_connection_p50_us"]*micro, "seconds to a token on a new connection, median: nmi / the other agent"),
+		newRow(memoryVsPeer, ratio, values["our_rss_mib"], values["their_rss_mib"], "resident MiB: nmi / the other agent"),
+	}, nil
+}
+
 // run gives the two rates of a benchmark.
 func (b *bench) run(ctx context.Context, g goBenchmark) ([2]float64, error) {
 	rates, err := b.report(ctx, g)

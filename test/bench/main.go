@@ -100,7 +100,7 @@ func (b *bench) measure(ctx context.Context) ([]row, error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) ([]row, error)
-	}{{"nmi", b.tokenHit}, {"nmi", b.serving}, {"sts", b.mint}, {"arm", b.arm}, {"pods", b.podsToToken}} {
+	}{{"nmi", b.tokenHit}, {"nmi", b.serving}, {"nmi", b.besides}, {"sts", b.mint}, {"arm", b.arm}, {"pods", b.podsToToken}} {
 		if b.only != "" && b.only != part.name {
 			continue
 		}

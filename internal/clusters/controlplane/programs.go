@@ -72,6 +72,9 @@ func (cp *ControlPlane) apiServer(formerKeys []string) []string {
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file=" + pkiDir + "/front-proxy-client.crt",
 		"--proxy-client-key-file=" + pkiDir + "/front-proxy-client.key",
+		// Webhooks and aggregated APIs are called at their pods' addresses, to which the VNet has routes: no kube-proxy runs here
+		// that could translate a service's.
+		"--enable-aggregator-routing=true",
 		// Compaction is etcd's own business: the API server would keep a key
 		// outside its prefix for it, and several share one etcd.
 		"--etcd-compaction-interval=0",

@@ -90,7 +90,8 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Query().Get("watch") == "" {
-		list := map[string]any{"metadata": map[string]any{"resourceVersion": fmt.Sprint(a.version)}, "items": []any{}}
+		apiVersion, kind := kindOf(r.URL.Path)
+		list := map[string]any{"apiVersion": apiVersion, "kind": kind + "List", "metadata": map[string]any{"resourceVersion": fmt.Sprint(a.version)}, "items": []any{}}
 		for _, object := range objects {
 			list["items"] = append(list["items"].([]any), object)
 		}
@@ -148,6 +149,7 @@ func (a *fakeAPI) put(path, name string, object map[string]any) {
 	defer a.mu.Unlock()
 	a.version++
 	object["metadata"].(map[string]any)["resourceVersion"] = fmt.Sprint(a.version)
+	object["apiVersion"], object["kind"] = kindOf(path)
 	_, known := a.objects[path][name]
 	a.objects[path][name] = object
 	a.send(path, map[bool]string{false: "ADDED", true: "MODIFIED"}[known], object)
@@ -163,13 +165,31 @@ func (a *fakeAPI) remove(path, name string) {
 	a.send(path, "DELETED", object)
 }
 
+// kindOf says what a collection is of; other clients than ours insist on it.
+func kindOf(path string) (apiVersion, kind string) {
+	switch path {
+	case assignmentsPath:
+		kind = "AzureAssignedIdentity"
+	case identitiesPath:
+		kind = "AzureIdentity"
+	case bindingsPath:
+		kind = "AzureIdentityBinding"
+	case exceptionsPath:
+		kind = "AzurePodIdentityException"
+	default:
+		return "v1", "Pod"
+	}
+	return "aadpodidentity.k8s.io/v1", kind
+}
+
 func (a *fakeAPI) send(path, kind string, object map[string]any) {
 	for watcher, watched := range a.watchers {
 		if watched == path {
 			watcher <- map[string]any{"type": kind, "object": object}
 			continue
 		}
-		bookmark := map[string]any{"metadata": map[string]any{"resourceVersion": fmt.Sprint(a.version)}}
+		apiVersion, kind := kindOf(watched)
+		bookmark := map[string]any{"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"resourceVersion": fmt.Sprint(a.version)}}
 		watcher <- map[string]any{"type": "BOOKMARK", "object": bookmark}
 	}
 }

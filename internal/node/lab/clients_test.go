@@ -12,7 +12,7 @@ import (
 )
 
 // What the libraries of other languages put on the wire: those of Python as their sources say (azure-identity 1.13, msrestazure
-// 0.6.4), those of MSAL for Python, Java, .NET and JavaScript as their documents say. A probe lacks the header on purpose: its library
+// 0.6.4), those of MSAL for Python, Java and .NET as their documents say; languages_test.go runs those that there are packages of. A probe lacks the header on purpose: its library
 // wants any answer within its patience, and takes none for "no managed identity here".
 func TestRequestsOfOtherLanguages(t *testing.T) {
 	w := newWorld(t)

@@ -81,6 +81,14 @@ func (m *metadata) visitors() []string {
 	return strangers
 }
 
+func (m *metadata) reachedByNodeOnly() bool { return len(m.visitors()) == 0 }
+
+func (m *metadata) forgetVisitors() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reached = nil
+}
+
 func (m *metadata) visits() (requests, tokens int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -113,6 +113,12 @@ func helm(rel release) map[string]string {
 	return map[string]string{"helm.sh/helm/v3/internal/version.version": rel.version}
 }
 
+const gatekeeperModule = "github.com/open-policy-agent/gatekeeper/v3"
+
+func gatekeeper(rel release) map[string]string {
+	return map[string]string{gatekeeperModule + "/pkg/version.Version": rel.version}
+}
+
 func golangciLint(rel release) map[string]string {
 	return map[string]string{
 		"main.version": strings.TrimPrefix(rel.version, "v"),
@@ -184,6 +190,10 @@ func recipes() []recipe {
 			name: "golangci-lint", group: "tools", about: "lint", out: "tools/golangci-lint",
 			dir: "tools/golangci-lint", module: "github.com/golangci/golangci-lint/v2", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
 			symbols: golangciLint,
+		},
+		recipe{ // in no group: one end-to-end test builds it
+			name: "gatekeeper", group: "gatekeeper", about: "an admission webhook, for an end-to-end test", out: "e2e/gatekeeper",
+			dir: "tools/gatekeeper", module: gatekeeperModule, pkg: gatekeeperModule, symbols: gatekeeper,
 		},
 	)
 }
