@@ -19,14 +19,20 @@ import (
 // hooks takes one more.
 func (w *world) hooked(more ...string) *process {
 	w.t.Helper()
+	w.mountHooks()
+	w.installHooks(more...)
+	return w.agent(more...)
+}
+
+// mountHooks makes a place where hooks can be pinned.
+func (w *world) mountHooks() {
+	w.t.Helper()
 	mount := w.t.TempDir()
 	if err := unix.Mount("none", mount, "bpf", 0, ""); err != nil {
 		w.t.Fatalf("mounting a BPF file system: %v", err)
 	}
 	w.t.Cleanup(func() { _ = unix.Unmount(mount, unix.MNT_DETACH) })
 	w.hooks = filepath.Join(mount, "lanyard")
-	w.installHooks(more...)
-	return w.agent(more...)
 }
 
 func (w *world) installHooks(more ...string) {
