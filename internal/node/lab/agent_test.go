@@ -19,14 +19,14 @@ import (
 	"github.com/lanyard-project/lanyard/internal/node/redirect"
 )
 
-// group is a cgroup below one that the test made.
+// group is a cgroup below one of the test's own: worlds of several tests are there at once.
 func group(t testing.TB, names ...string) *os.File {
 	t.Helper()
 	mount, err := redirect.CgroupMount()
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := filepath.Join(mount, fmt.Sprintf("lanyard-lab-%d", os.Getpid()))
+	root := filepath.Join(mount, fmt.Sprintf("lanyard-lab-%d-%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-")))
 	path := filepath.Join(append([]string{root}, names...)...)
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 // not even if the node's routes are so confused that the answers find their way to it. (CVE-2021-1677 is this attack on a
 // bridge.)
 func TestForgedSourceAddress_CVE_2021_1677(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	agent := w.agent()
@@ -41,6 +42,7 @@ func TestForgedSourceAddress_CVE_2021_1677(t *testing.T) {
 }
 
 func TestAddressReuse_kiam_499(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.metadata.attach(other)
@@ -67,6 +69,7 @@ func TestAddressReuse_kiam_499(t *testing.T) {
 }
 
 func TestUnknownPodIsAskedToComeBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.agent()
@@ -85,6 +88,7 @@ func TestUnknownPodIsAskedToComeBack(t *testing.T) {
 }
 
 func TestAgentKilledLeavesPodsWithout(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	agent := w.agent()
@@ -104,6 +108,7 @@ func TestAgentKilledLeavesPodsWithout(t *testing.T) {
 }
 
 func TestRuntimeRestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.agent()
@@ -118,6 +123,7 @@ func TestRuntimeRestart(t *testing.T) {
 }
 
 func TestRulesComeBeforeTheAgent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.plug("eager", "10.77.1.2")
 	// a connection that is older than the rules
@@ -161,6 +167,7 @@ func TestRulesComeBeforeTheAgent(t *testing.T) {
 }
 
 func TestAgentIsReachedByRedirectOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.agent()
@@ -181,6 +188,7 @@ func TestAgentIsReachedByRedirectOnly(t *testing.T) {
 }
 
 func TestMappedAddress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.agent()
@@ -214,6 +222,7 @@ func TestMappedAddress(t *testing.T) {
 }
 
 func TestPathTricks_CVE_2022_23551(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.agent()
@@ -253,6 +262,7 @@ func TestPathTricks_CVE_2022_23551(t *testing.T) {
 // On a machine with cgroup version 2 only, each container has a cgroup namespace and sees its own group as the root. The
 // init container installs the rules from the host's namespace; the agent takes them over from its own.
 func TestHostNetworkFromOwnCgroupNamespaces(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	hosts := fmt.Sprintf("--host-cgroup-namespace=/proc/%d/ns/cgroup", os.Getpid())

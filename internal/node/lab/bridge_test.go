@@ -103,6 +103,7 @@ const everybody = "ff:ff:ff:ff:ff:ff"
 // The attack of CVE-2021-1677, for which the predecessor refused to run on kubenet: a pod with NET_RAW tells the node by ARP that
 // its neighbour's address is its own, and gets the neighbour's tokens. First without rules, to see that it works.
 func TestARPSpoofing_CVE_2021_1677(t *testing.T) {
+	t.Parallel()
 	w := newBridgeWorld(t)
 	w.metadata.attach(demo)
 	w.metadata.attach(other)
@@ -166,6 +167,7 @@ func TestARPSpoofing_CVE_2021_1677(t *testing.T) {
 
 // Frames with the victim's Ethernet address would teach the bridge to send the victim's answers to the attacker.
 func TestEthernetAddressSpoofing(t *testing.T) {
+	t.Parallel()
 	w := newBridgeWorld(t)
 	w.metadata.attach(demo)
 	w.agent()
@@ -190,6 +192,7 @@ func TestEthernetAddressSpoofing(t *testing.T) {
 
 // A packet in two VLAN tags of number 0 is unwrapped by the kernel behind the bridge's rules, which would see no packet in it.
 func TestPacketsInWrappings(t *testing.T) {
+	t.Parallel()
 	w := newBridgeWorld(t)
 	w.metadata.attach(demo)
 	w.agent()
@@ -273,6 +276,7 @@ func (w *world) redirectedTo(port string) (packets int) {
 // A pod that gets an address while there is no agent must not suffer from what the rules believed of the one before; with
 // an agent it is proven like any other.
 func TestAddressReuseOnABridge_kiam_499(t *testing.T) {
+	t.Parallel()
 	w := newBridgeWorld(t)
 	w.metadata.attach(demo)
 	w.metadata.attach(other)

@@ -22,6 +22,7 @@ func (w *world) bypass(p *pod) {
 
 // Where netfilter doesn't see pods, hooks do: --pod-network=other.
 func TestHooksWherePodsBypassNetfilter(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.hooked("--pod-network=other")
@@ -42,6 +43,7 @@ func TestHooksWherePodsBypassNetfilter(t *testing.T) {
 // A node whose pods neither netfilter nor hooks see must not say that all is well: the hooks are on a cgroup that isn't the pods',
 // and their packets go past the rules.
 func TestHooksOnTheWrongCgroupAreNeverReady(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	elsewhere := group(t, "node1", "elsewhere")

@@ -223,6 +223,7 @@ func TestAgentKilledUnderLoad(t *testing.T) {
 
 // Whatever the node's metadata service does, pods get their tokens or an error that says when to come back, and the agent stays.
 func TestMetadataServiceInTrouble(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.agent()

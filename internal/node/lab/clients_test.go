@@ -15,6 +15,7 @@ import (
 // 0.6.4), those of MSAL for Python, Java and .NET as their documents say; languages_test.go runs those that there are packages of. A probe lacks the header on purpose: its library
 // wants any answer within its patience, and takes none for "no managed identity here".
 func TestRequestsOfOtherLanguages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.agent()

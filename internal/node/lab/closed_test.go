@@ -30,6 +30,7 @@ func late(url string) {
 
 // Connections that are older than the rules end at once, those of pods in the node's network too; those of the node's daemons stay.
 func TestOlderConnectionsAreCut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.plug("eager", "10.77.1.2")
 	binary(t) // which takes time that the connections don't wait
@@ -58,6 +59,7 @@ func TestOlderConnectionsAreCut(t *testing.T) {
 
 // Answers reach the pod, and nobody for whom it forwards: a container inside of a container, or whoever the pod lets in.
 func TestAnswersEndAtThePod(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	agent := w.agent()
@@ -92,6 +94,7 @@ func TestAnswersEndAtThePod(t *testing.T) {
 
 // On a network that leads pods past the node's netfilter, the agent must not say that all is well.
 func TestNetworkThatBypassesTheRulesIsNeverReady(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	agent := w.start(group(t, "node1", "kubepods", "agent"), nil, "setpriv", contained(binary(t), w.arguments("--self-test")...)...)

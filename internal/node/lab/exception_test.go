@@ -14,6 +14,7 @@ func (a *fakeAPI) except(name string, labels map[string]string) {
 }
 
 func TestExceptedPodReachesTheNodesIdentities(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"standard", "managed"} {
 		t.Run(mode, func(t *testing.T) {
 			w := newWorld(t)
@@ -44,6 +45,7 @@ func TestExceptedPodReachesTheNodesIdentities(t *testing.T) {
 
 // In the predecessor whoever labelled pods in a namespace with an exception had the node's identities.
 func TestExceptionWherePodsOwnersLabelFreelyDoesNotCount(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.agent() // kube-system alone
 	w.api.except("mine", map[string]string{"app": "web"})

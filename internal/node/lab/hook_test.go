@@ -69,6 +69,7 @@ func (p *pod) wantAnswer(query, status, text string) {
 }
 
 func TestHooks(t *testing.T) {
+	t.Parallel()
 	for name, make := range map[string]func(testing.TB) *world{"routed": newWorld, "bridge": newBridgeWorld} {
 		t.Run(name, func(t *testing.T) {
 			w := make(t)
@@ -109,6 +110,7 @@ func TestHooks(t *testing.T) {
 // AF_INET6 sockets run another hook than AF_INET ones, which agents that only have connect4 forget; and clients that look where
 // they are connected see what they asked for.
 func TestHooksCoverMappedAddresses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.hooked()
@@ -179,6 +181,7 @@ func peer(target string) {
 
 // A hook that went with its process would leave the metadata service open where netfilter doesn't see pods.
 func TestHooksStayWhenTheAgentIsKilled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	agent := w.hooked()

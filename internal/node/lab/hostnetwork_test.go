@@ -38,6 +38,7 @@ func (p *pod) asks(query string) string {
 // A pod in the node's network has the node's address, as do all others: its sockets tell whose they are. The agents before had
 // no answer, or gave such pods the node's identity.
 func TestHostNetwork(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.metadata.attach(other)
@@ -86,6 +87,7 @@ func TestHostNetwork(t *testing.T) {
 
 // Nobody but the rules leads to the local port: not a process of the node's network, not a pod.
 func TestHostNetworkPortIsReachedByRedirectOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.agent()

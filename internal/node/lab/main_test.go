@@ -1,12 +1,14 @@
 package lab_test
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
@@ -40,6 +42,11 @@ func TestMain(m *testing.M) {
 		noop(os.Getenv(targetVariable))
 		os.Exit(0)
 	}
+	flag.Parse()
+	// Tests wait more than they work: for what must not happen, until it hasn't for a while.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if built != "" {
 		_ = os.RemoveAll(filepath.Dir(built))
@@ -66,11 +73,16 @@ func get(url string) {
 	fmt.Println(response.StatusCode, string(body), err)
 }
 
-var built string
+var (
+	building sync.Mutex
+	built    string
+)
 
 // binary builds nmi once.
 func binary(t testing.TB) string {
 	t.Helper()
+	building.Lock()
+	defer building.Unlock()
 	if built == "" {
 		folder, err := os.MkdirTemp("", "lanyard-lab") //nolint:usetesting // all tests share it
 		if err != nil {

@@ -45,6 +45,7 @@ func managedWorld(t *testing.T) *world {
 }
 
 func TestManagedPodGetsItsIdentity(t *testing.T) {
+	t.Parallel()
 	w := managedWorld(t)
 	w.api.identify("my-app", "demo", demo)
 	w.api.bind("my-app", "demo-binding", "demo", "web")
@@ -76,6 +77,7 @@ func TestManagedPodGetsItsIdentity(t *testing.T) {
 
 // aad-pod-identity issue 1280: bindings of one namespace matched pods of another.
 func TestManagedBindingsStayInTheirNamespace_Issue1280(t *testing.T) {
+	t.Parallel()
 	w := managedWorld(t)
 	w.api.identify("elsewhere", "demo", demo)
 	w.api.bind("elsewhere", "demo-binding", "demo", "web")
@@ -99,6 +101,7 @@ func TestManagedBindingsStayInTheirNamespace_Issue1280(t *testing.T) {
 }
 
 func TestManagedPodWaitsForBindingsThatComeWithIt(t *testing.T) {
+	t.Parallel()
 	w := managedWorld(t)
 	p := w.pod("web", "10.77.1.2", "web")
 	go func() {
@@ -150,6 +153,7 @@ func TestManagedRevokedWithinASecond(t *testing.T) {
 }
 
 func TestManagedIdentityEditedToAnotherResource(t *testing.T) {
+	t.Parallel()
 	w := managedWorld(t)
 	w.api.identify("my-app", "demo", demo)
 	w.api.bind("my-app", "demo-binding", "demo", "web")
@@ -169,6 +173,7 @@ func TestManagedIdentityEditedToAnotherResource(t *testing.T) {
 
 // Without mic, nmi is the only one to hold back the identity that is on every node anyway.
 func TestManagedNodeIdentityIsNoPods(t *testing.T) {
+	t.Parallel()
 	w := managedWorld(t)
 	w.api.bind("my-app", "kubelet-binding", "kubelet", "web")
 	p := w.pod("web", "10.77.1.2", "web")
@@ -188,6 +193,7 @@ func TestManagedNodeIdentityIsNoPods(t *testing.T) {
 
 // An agent that may not read bindings is not ready; it doesn't take that for "nobody has anything", nor for the old mode.
 func TestManagedAgentWaitsForItsCollections(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.api.identify("my-app", "demo", demo)

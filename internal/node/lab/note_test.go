@@ -42,6 +42,7 @@ func fromPort(address string) {
 // Pods in the node's network share an address. One connects while there is no agent, in vain; the hook's note of that stays.
 // Another then goes straight to the agent, past the hook, from the same port, and must not be taken for the first.
 func TestNoteOfAFailedConnectionIsNobodyElses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	agent := w.hooked()

@@ -10,6 +10,7 @@ import (
 // On an overlay (here VXLAN over a bridge, as Flannel has it), whoever reaches the node's tunnel port can have any packet come out of
 // the tunnel. One from a pod's address comes from the tunnel's interface and not from the pod's port, so it is nobody's.
 func TestPacketsFromTheTunnelAreNobodys(t *testing.T) {
+	t.Parallel()
 	w := newBridgeWorld(t)
 	var tunnel string
 	w.node.do(func() {

@@ -10,6 +10,7 @@ import (
 
 // Property 29: an agent that starts while the API server is away serves those whom it may still know.
 func TestRestartWithTheAPIServerAway(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"standard", "managed"} {
 		t.Run(mode, func(t *testing.T) {
 			w := newWorld(t)

@@ -15,6 +15,7 @@ var (
 )
 
 func TestPodGetsItsIdentity(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.metadata.attach(other)
@@ -66,6 +67,7 @@ func TestPodGetsItsIdentity(t *testing.T) {
 }
 
 func TestWaitingPodSucceedsWhenTheAssignmentArrives(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.agent()
@@ -115,6 +117,7 @@ func TestRevokedWithinASecond(t *testing.T) {
 }
 
 func TestClientIDMustBelongToTheResourceID(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.metadata.attach(other)
@@ -126,6 +129,7 @@ func TestClientIDMustBelongToTheResourceID(t *testing.T) {
 }
 
 func TestNodeIdentityGoesByServiceAccountAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(other)
 	w.agent()
@@ -143,6 +147,7 @@ func TestNodeIdentityGoesByServiceAccountAlone(t *testing.T) {
 }
 
 func TestTokenOutlivesItsSource(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.agent()
