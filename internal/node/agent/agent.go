@@ -59,7 +59,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger, audit io.Writer) error
 	if err != nil {
 		return err
 	}
-	grouped, err := listenByGroup(ctx, c)
+	grouped, err := listenByGroup(ctx, c, parts.sandboxes)
 	if err != nil {
 		return err
 	}

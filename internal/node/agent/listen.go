@@ -9,6 +9,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/node/attest"
 	"github.com/lanyard-project/lanyard/internal/node/hook"
+	"github.com/lanyard-project/lanyard/internal/node/pods"
 )
 
 // Attestation is the way in which callers are proven. It is chosen by the operator and nothing falls back to the other.
@@ -23,8 +24,8 @@ const (
 )
 
 // listenByGroup listens for pods whose cgroup proves them: those in the node's network, or all, if hooks lead them here.
-func listenByGroup(ctx context.Context, c Config) (net.Listener, error) {
-	port, group, done, err := c.groups()
+func listenByGroup(ctx context.Context, c Config, sandboxes *pods.Sandboxes) (net.Listener, error) {
+	port, group, done, err := c.groups(sandboxes)
 	if err != nil {
 		return nil, err
 	}
@@ -38,13 +39,14 @@ func listenByGroup(ctx context.Context, c Config) (net.Listener, error) {
 }
 
 // groups gives the port, and who is asked for the cgroup behind a connection to it.
-func (c Config) groups() (port uint16, group func(netip.AddrPort) (uint64, error), done func(), err error) {
+func (c Config) groups(sandboxes *pods.Sandboxes) (port uint16, group func(netip.AddrPort) (uint64, error), done func(), err error) {
 	if c.Attestation == ByEBPF {
 		hooks, err := c.openHooks()
 		if err != nil {
 			return 0, nil, nil, err
 		}
-		return c.HookedPort, hooks.Group, hooks.Close, nil
+		group = func(from netip.AddrPort) (uint64, error) { return hooks.Group(from, sandboxes.GroupsOf) }
+		return c.HookedPort, group, hooks.Close, nil
 	}
 	sockets, err := attest.OpenSockets()
 	if err != nil {

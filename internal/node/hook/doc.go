@@ -6,8 +6,9 @@
 //
 //   - turn a TCP connection to the metadata address into one to the agent's hooked port, also from IPv6 sockets that use the
 //     mapped address, and note in which cgroup the caller runs; whatever else goes to the metadata address is refused;
-//   - note, before the first packet leaves, the address and port from which the connection comes, and take away what is noted of them
-//     if it goes to the agent past the hook;
+//   - refuse a connection that goes straight to the agent's hooked port, which no note would tell from another's;
+//   - note, before the first packet leaves, the address and port from which the connection comes: for pods with networks of their own
+//     each under its cgroup, so that one which takes another's address there leaves the other's note alone;
 //   - make the socket say that it is connected to the metadata address, which some clients look at.
 //
 // The agent asks for the note of an accepted connection once, and it is gone. A connection without one isn't proven, and one whose

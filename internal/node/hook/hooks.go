@@ -80,11 +80,33 @@ func (h *Hooks) Close() {
 // longest is how old a note may be: as long as Linux tries to connect, and a bit.
 const longest = 3 * time.Minute
 
-// Group gives the cgroup of whoever began the connection that comes from an address and port, once.
-func (h *Hooks) Group(from netip.AddrPort) (uint64, error) {
+// GroupsOf gives the cgroups of the pod that has an address and a network of its own, if it is known; again reads them anew.
+type GroupsOf func(address netip.Addr, again bool) []uint64
+
+// Group gives the cgroup of whoever began the connection that comes from an address and port, once. Of a pod with a network of its
+// own the notes of its cgroups count, whatever others have written of its address; else what the node's network says.
+func (h *Hooks) Group(from netip.AddrPort, groupsOf GroupsOf) (uint64, error) {
+	address := from.Addr().Unmap()
+	for _, again := range []bool{false, true} {
+		for _, scope := range groupsOf(address, again) {
+			if group, err := h.take(address, from.Port(), scope); !errors.Is(err, ErrNoNote) {
+				_, _ = h.take(address, from.Port(), anybodyScope)
+				return group, err
+			}
+		}
+	}
+	group, err := h.take(address, from.Port(), nodeScope)
+	if errors.Is(err, ErrNoNote) {
+		return h.take(address, from.Port(), anybodyScope)
+	}
+	return group, err
+}
+
+func (h *Hooks) take(address netip.Addr, port uint16, scope uint64) (uint64, error) {
 	key := make([]byte, keySize)
-	copy(key, from.Addr().Unmap().AsSlice())
-	binary.NativeEndian.PutUint32(key[4:], uint32(from.Port()))
+	copy(key, address.AsSlice())
+	binary.NativeEndian.PutUint32(key[4:], uint32(port))
+	binary.NativeEndian.PutUint64(key[8:], scope)
 	note := make([]byte, noteSize)
 	if err := h.connections.LookupAndDelete(key, &note); err != nil {
 		if errors.Is(err, ebpf.ErrKeyNotExist) {

@@ -22,13 +22,15 @@ type Config struct {
 	Cgroup string
 	// Metadata is where pods connect, Agent where they are led.
 	Metadata, Agent netip.AddrPort
+
+	network uint64 // the node's, as the kernel numbers it
 }
 
 // maps are the programs' memory.
 type maps struct {
 	agents      *ebpf.Map // cgroups that are let through
 	sockets     *ebpf.Map // notes by socket, between connect and the first packet
-	connections *ebpf.Map // notes by address and port, until the agent asks
+	connections *ebpf.Map // notes by address, port and scope, until the agent asks
 }
 
 const (
@@ -48,6 +50,7 @@ func Supported() error {
 	}
 	return errors.Join(
 		need("programs at connect that know their cgroup", features.HaveProgramHelper(ebpf.CGroupSockAddr, asm.FnGetCurrentCgroupId)),
+		need("programs at connect that know their network", features.HaveProgramHelper(ebpf.CGroupSockAddr, asm.FnGetNetnsCookie)),
 		need("programs on sockets' events", features.HaveProgramHelper(ebpf.SockOps, asm.FnGetSocketCookie)),
 		need("maps that forget", features.HaveMapType(ebpf.LRUHash)),
 	)
@@ -67,6 +70,9 @@ func Install(config Config) error {
 		return err
 	}
 	defer m.close()
+	if config.network, err = ownNetwork(); err != nil {
+		return err
+	}
 	for _, s := range specs(config, m) {
 		if err := attach(config, s); err != nil {
 			return fmt.Errorf("installing the hook %s: %w", s.name, err)
@@ -98,14 +104,28 @@ func checkFolder(folder string) error {
 	return nil
 }
 
+// ownNetwork is the number of the network namespace that the process is in, which is the node's.
+func ownNetwork() (uint64, error) {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("opening a socket: %w", err)
+	}
+	defer func() { _ = unix.Close(socket) }()
+	number, err := unix.GetsockoptUint64(socket, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if err != nil {
+		return 0, fmt.Errorf("asking for the number of the node's network (Linux 5.14 or later tells it): %w", err)
+	}
+	return number, nil
+}
+
 func openMaps(folder string) (maps, error) {
 	var m maps
 	for _, make := range []struct {
 		into **ebpf.Map
 		spec ebpf.MapSpec
 	}{
-		{&m.agents, ebpf.MapSpec{Name: agentsMap, Type: ebpf.Hash, KeySize: keySize, ValueSize: 1, MaxEntries: 64}},
-		{&m.sockets, ebpf.MapSpec{Name: "sockets", Type: ebpf.LRUHash, KeySize: keySize, ValueSize: noteSize, MaxEntries: mostNotes}},
+		{&m.agents, ebpf.MapSpec{Name: agentsMap, Type: ebpf.Hash, KeySize: numberSize, ValueSize: 1, MaxEntries: 64}},
+		{&m.sockets, ebpf.MapSpec{Name: "sockets", Type: ebpf.LRUHash, KeySize: numberSize, ValueSize: noteSize, MaxEntries: mostNotes}},
 		{&m.connections, ebpf.MapSpec{Name: connectionsMap, Type: ebpf.LRUHash, KeySize: keySize, ValueSize: noteSize, MaxEntries: mostNotes}},
 	} {
 		make.spec.Pinning = ebpf.PinByName // an existing one that fits is taken over

@@ -25,10 +25,20 @@ const (
 	opsConnecting = 3 // BPF_SOCK_OPS_TCP_CONNECT_CB
 )
 
-// note is what the programs write down of a connection: cgroup and time, eight bytes each.
+// A note is what the programs write down of a connection: cgroup, time and scope, eight bytes each.
 const (
-	noteSize = 16
-	keySize  = 8 // a socket's cookie; or address and port, four bytes each
+	noteSize   = 24
+	noteScope  = 16 // where it is in a note
+	numberSize = 8  // a socket's cookie, a cgroup
+	keySize    = 16 // address and port, four bytes each, and scope
+)
+
+// The scopes of notes. Pods may set addresses in their own networks as they like: each has its note under its own cgroup, where no
+// other pod's replaces it, and another one for an agent that doesn't know the pod yet. In the node's network an address and port are
+// one socket's at a time.
+const (
+	nodeScope    = 0
+	anybodyScope = 1 // cgroups have larger numbers
 )
 
 // word is four bytes of memory as the kernel's programs load them, as an immediate value.
@@ -92,67 +102,90 @@ func setTo(to netip.AddrPort, six bool) asm.Instructions {
 	}
 }
 
-// connecting is the program at connect.
+// connecting is the program at connect. Who goes straight to the agent is refused: pods have no business there but by this program.
 func connecting(config Config, maps maps, six bool) asm.Instructions {
+	const cookie, cgroup, began, scope = -32, -24, -16, -8 // on the stack; the last three are the note
 	code := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
-	code = append(code, toAddress(config.Metadata.Addr(), six, "other")...)
+	code = append(code, toAddress(config.Metadata.Addr(), six, "straight")...)
 	code = append(code,
 		// the agent itself asks the metadata service
 		asm.FnGetCurrentCgroupId.Call(),
-		asm.StoreMem(asm.RFP, -16, asm.R0, asm.DWord), // note: cgroup
+		asm.StoreMem(asm.RFP, cgroup, asm.R0, asm.DWord),
 		asm.LoadMapPtr(asm.R1, maps.agents.FD()),
-		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -16),
+		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, cgroup),
 		asm.FnMapLookupElem.Call(),
 		asm.JNE.Imm(asm.R0, 0, "other"),
 	)
 	code = append(code, unless(addrPort, portWord(config.Metadata.Port()), "refuse")...)
 	code = append(code, unless(addrProtocol, unix.IPPROTO_TCP, "refuse")...)
 	code = append(code,
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.FnGetNetnsCookie.Call(),
+		asm.LoadImm(asm.R1, int64(config.network), asm.DWord), //nolint:gosec // the bits count
+		asm.LoadMem(asm.R2, asm.RFP, cgroup, asm.DWord),
+		asm.JNE.Reg(asm.R0, asm.R1, "scoped"),
+		asm.Mov.Imm(asm.R2, nodeScope),
+		asm.StoreMem(asm.RFP, scope, asm.R2, asm.DWord).WithSymbol("scoped"),
 		asm.FnKtimeGetNs.Call(),
-		asm.StoreMem(asm.RFP, -8, asm.R0, asm.DWord), // note: time
+		asm.StoreMem(asm.RFP, began, asm.R0, asm.DWord),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.FnGetSocketCookie.Call(),
-		asm.StoreMem(asm.RFP, -24, asm.R0, asm.DWord), // key
+		asm.StoreMem(asm.RFP, cookie, asm.R0, asm.DWord),
 		asm.LoadMapPtr(asm.R1, maps.sockets.FD()),
-		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -24),
-		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, -16),
+		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, cookie),
+		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, cgroup),
 		asm.Mov.Imm(asm.R4, 0),
 		asm.FnMapUpdateElem.Call(),
 		asm.JNE.Imm(asm.R0, 0, "refuse"), // without a note it would be nobody's
 	)
 	code = append(code, setTo(config.Agent, six)...)
 	code = append(code, leave("other", allow)...)
+	straight := toAddress(config.Agent.Addr(), six, "other")
+	straight[0] = straight[0].WithSymbol("straight")
+	code = append(code, straight...)
+	code = append(code, unless(addrPort, portWord(config.Agent.Port()), "other")...)
 	return append(code, leave("refuse", refuse)...)
 }
 
-// opening is the program before a connection's first packet: address and port are settled now. A socket that goes straight to the
-// agent has no note, and must not find one that an earlier connection from the same address and port left because nobody accepted it:
-// in the node's network, where pods share the address, that would make it another pod.
+// opening is the program before a connection's first packet: address and port are settled now, and the socket's note becomes one of
+// them.
 func opening(config Config, maps maps) asm.Instructions {
+	const cookie, address, port, scope = -24, -16, -12, -8 // on the stack; the last three are the key
+	write := asm.Instructions{
+		asm.LoadMapPtr(asm.R1, maps.connections.FD()),
+		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, address),
+		asm.Mov.Reg(asm.R3, asm.R7),
+		asm.Mov.Imm(asm.R4, 0),
+		asm.FnMapUpdateElem.Call(),
+	}
 	code := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
 	code = append(code, unless(opsOp, opsConnecting, "other")...)
 	code = append(code, unless(opsRemoteIP4, addressWord(config.Agent.Addr()), "other")...)
 	code = append(code, unless(opsRemotePort, remotePortWord(config.Agent.Port()), "other")...)
-	return append(code,
-		asm.LoadMem(asm.R2, asm.R6, opsLocalIP4, asm.Word), asm.StoreMem(asm.RFP, -16, asm.R2, asm.Word),
-		asm.LoadMem(asm.R2, asm.R6, opsLocalPort, asm.Word), asm.StoreMem(asm.RFP, -12, asm.R2, asm.Word),
-		asm.LoadMapPtr(asm.R1, maps.connections.FD()),
-		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -16),
-		asm.FnMapDeleteElem.Call(),
+	code = append(code,
+		asm.LoadMem(asm.R2, asm.R6, opsLocalIP4, asm.Word), asm.StoreMem(asm.RFP, address, asm.R2, asm.Word),
+		asm.LoadMem(asm.R2, asm.R6, opsLocalPort, asm.Word), asm.StoreMem(asm.RFP, port, asm.R2, asm.Word),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.FnGetSocketCookie.Call(),
-		asm.StoreMem(asm.RFP, -8, asm.R0, asm.DWord),
+		asm.StoreMem(asm.RFP, cookie, asm.R0, asm.DWord),
 		asm.LoadMapPtr(asm.R1, maps.sockets.FD()),
-		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -8),
+		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, cookie),
 		asm.FnMapLookupElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, "other"),
-		asm.Mov.Reg(asm.R3, asm.R0), // the note
-		asm.LoadMapPtr(asm.R1, maps.connections.FD()),
-		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -16),
-		asm.Mov.Imm(asm.R4, 0),
-		asm.FnMapUpdateElem.Call(),
-		asm.LoadMapPtr(asm.R1, maps.sockets.FD()),
-		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -8),
+		asm.Mov.Reg(asm.R7, asm.R0), // the note
+		asm.LoadMem(asm.R8, asm.R7, noteScope, asm.DWord),
+		asm.StoreMem(asm.RFP, scope, asm.R8, asm.DWord),
+	)
+	code = append(code, write...)
+	code = append(code,
+		asm.JEq.Imm(asm.R8, nodeScope, "written"),
+		asm.Mov.Imm(asm.R2, anybodyScope),
+		asm.StoreMem(asm.RFP, scope, asm.R2, asm.DWord),
+	)
+	code = append(code, write...)
+	return append(code,
+		asm.LoadMapPtr(asm.R1, maps.sockets.FD()).WithSymbol("written"),
+		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, cookie),
 		asm.FnMapDeleteElem.Call(),
 		asm.Mov.Imm(asm.R0, allow).WithSymbol("other"), asm.Return(),
 	)

@@ -17,6 +17,7 @@ import (
 const (
 	roleVariable   = "LANYARD_LAB_ROLE"
 	targetVariable = "LANYARD_LAB_TARGET"
+	sourceVariable = "LANYARD_LAB_SOURCE"
 	roleGet        = "get"
 	roleNoop       = "noop"
 	rolePeer       = "peer"

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -15,7 +16,7 @@ const notePort = 40404
 
 // fromPort prints the status of a metadata request that goes to an address from a port of the caller's choice.
 func fromPort(address string) {
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{Port: notePort}, Timeout: 5 * time.Second}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(os.Getenv(sourceVariable)), Port: notePort}, Timeout: 5 * time.Second}
 	conn, err := dialer.Dial("tcp4", address)
 	if err != nil {
 		fmt.Println("error", err)
@@ -40,7 +41,7 @@ func fromPort(address string) {
 }
 
 // Pods in the node's network share an address. One connects while there is no agent, in vain; the hook's note of that stays.
-// Another then goes straight to the agent, past the hook, from the same port, and must not be taken for the first.
+// Another then goes straight to the agent from the same port, and must not be taken for the first.
 func TestNoteOfAFailedConnectionIsNobodyElses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -61,7 +62,54 @@ func TestNoteOfAFailedConnectionIsNobodyElses(t *testing.T) {
 	}
 	w.agent()
 	victim.wantAnswer("", "200", "demo")
-	if got := from(thief, "169.254.25.79:2582"); !strings.HasPrefix(got, "403") {
+	if got := from(thief, "169.254.25.79:2582"); !strings.Contains(got, "operation not permitted") {
 		t.Errorf("the thief got %s", got)
+	}
+}
+
+// A pod with NET_ADMIN in its own network takes another's address there and connects from one port after the other: what the hooks
+// note of that must not stand in the other's way.
+func TestNotesOfAForgedAddressReplaceNobodys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.metadata.attach(demo)
+	agent := w.hooked()
+	victim, thief := w.housed("victim", "10.77.1.2", "demo"), w.housed("thief", "10.77.1.3", "")
+	host := w.hostPod("host", "demo")
+	w.api.assign(victim, demo, "Assigned")
+	w.api.assign(host, demo, "Assigned")
+	victim.wantAnswer("", "200", "demo")
+	host.wantAnswer("", "200", "demo")
+	for _, test := range []struct {
+		pod     *pod
+		address string
+	}{{victim, "10.77.1.2"}, {host, nodeIP}} {
+		thief.do(func() { thief.namespace.address("eth0", test.address+"/32") })
+		// The victim's note is written when it connects and taken when the agent accepts: the thief's comes between, for as long as
+		// the agent doesn't accept.
+		if err := agent.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		start := func(p *pod) *process {
+			container := group(t, "node1", "kubepods", "besteffort", "pod"+p.uid, "container")
+			return w.startIn(p.namespace, container, []string{
+				roleVariable + "=" + roleFromPort, targetVariable + "=" + metadataIP + ":80", sourceVariable + "=" + test.address,
+			}, os.Args[0])
+		}
+		asking := start(test.pod)
+		time.Sleep(500 * time.Millisecond)
+		forging := start(thief)
+		time.Sleep(500 * time.Millisecond)
+		if err := agent.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		<-asking.ended
+		if got := asking.output.String(); !strings.HasPrefix(got, "200") {
+			t.Errorf("%s, whose address another pod took, got %s", test.pod.name, got)
+		}
+		<-forging.ended
+		if got := forging.output.String(); strings.HasPrefix(got, "200") {
+			t.Errorf("the thief of %s's address got %s", test.pod.name, got)
+		}
 	}
 }

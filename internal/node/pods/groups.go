@@ -54,6 +54,22 @@ func (g *groups) look(number uint64, sandboxes map[string]string) {
 	}
 }
 
+// of gives the known groups of sandboxes; again reads them first.
+func (g *groups) of(sandboxes map[string]string, again bool) []uint64 {
+	if again {
+		g.look(0, sandboxes) // which is no group's number
+	}
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	var numbers []uint64
+	for number, id := range g.byNumber {
+		if _, ok := sandboxes[id]; ok {
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers
+}
+
 // below collects a directory's number and those below it. A pod that may make groups of its own, which takes a privileged one,
 // can't make this endless. What can't be read isn't there (any more).
 func below(directory, id string, found map[uint64]string, depth int) {

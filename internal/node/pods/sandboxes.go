@@ -84,6 +84,22 @@ func (s *Sandboxes) in(group uint64) (Sandbox, bool) {
 	return s.byGroup(group)
 }
 
+// GroupsOf gives the cgroups of the pod that has an address and a network of its own, if it is known; again reads them anew.
+func (s *Sandboxes) GroupsOf(address netip.Addr, again bool) []uint64 {
+	s.mu.RLock()
+	with := map[string]string{} // a former owner of the address may still be there
+	for id, sandbox := range s.byID {
+		if !sandbox.HostNetwork && sandbox.Address == address && sandbox.Cgroup != "" {
+			with[id] = sandbox.Cgroup
+		}
+	}
+	s.mu.RUnlock()
+	if len(with) == 0 {
+		return nil
+	}
+	return s.groups.of(with, again)
+}
+
 func (s *Sandboxes) byGroup(group uint64) (Sandbox, bool) {
 	id, ok := s.groups.owner(group)
 	if !ok {
