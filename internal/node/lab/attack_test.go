@@ -259,42 +259,58 @@ func TestPathTricks_CVE_2022_23551(t *testing.T) {
 	}
 }
 
-// On a machine with cgroup version 2 only, each container has a cgroup namespace and sees its own group as the root. The
-// init container installs the rules from the host's namespace; the agent takes them over from its own.
+// On a machine with cgroup version 2 only, each container has a cgroup namespace and sees its own group as the root, and no
+// hierarchy of version 1 is in sight. The init container installs the rules from the host's namespace; the agent takes them over
+// from its own.
 func TestHostNetworkFromOwnCgroupNamespaces(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.metadata.attach(demo)
-	hosts := fmt.Sprintf("--host-cgroup-namespace=/proc/%d/ns/cgroup", os.Getpid())
-	unshared := func(arguments ...string) []string {
-		script := `umount "$0" && mount -t cgroup2 none "$0" && exec "$@"`
-		return append([]string{"--cgroup", "--mount", "sh", "-c", script, w.cgroupMount()}, arguments...)
-	}
-	rules := w.start(group(t, "node1", "kubepods", "pod0", "init"), nil, "unshare",
-		unshared(binary(t), "rules", hosts, "--cgroup-mount="+w.cgroupMount()+"-host")...)
-	<-rules.ended
-	t.Log(rules.output)
-	if rules.ProcessState.ExitCode() == 0 {
-		t.Error("rules were installed without the host's hierarchy in sight")
-	}
-	// the chart mounts the host's hierarchy beside the container's own
-	host := t.TempDir()
-	script := `mount --bind "$0" "$1" && umount "$0" && mount -t cgroup2 none "$0" && shift && exec "$@"`
-	rules = w.start(group(t, "node1", "kubepods", "pod0", "init"), nil, "unshare", "--cgroup", "--mount", "sh", "-c", script,
-		w.cgroupMount(), host, binary(t), "rules", hosts, "--cgroup-mount="+host)
-	<-rules.ended
-	if rules.ProcessState.ExitCode() != 0 {
-		t.Fatalf("nmi rules: %s", rules.output)
-	}
-	agent := w.start(group(t, "node1", "kubepods", "pod0", "agent"), nil, "unshare", unshared(append([]string{binary(t)}, w.arguments()...)...)...)
-	w.ready(agent)
-	p := w.pod("web", "10.77.1.2", "demo")
-	w.api.assign(p, demo, "Assigned")
-	p.wantToken("", "demo") // so the agent itself gets through
-	if got := w.getFrom(group(t, "node1", "kubepods", "besteffort", "pod1")); !strings.HasPrefix(got, "403 ") {
-		t.Errorf("a pod in the node's network got %s", got)
-	}
-	if got := w.getFrom(group(t, "node1", "system")); !strings.HasPrefix(got, "200 ") {
-		t.Errorf("a daemon of the node got %s", got)
+	const both = "/sys/fs/cgroup"
+	for name, layout := range map[string]struct{ leave, at string }{
+		"both versions":   {"", ""},
+		"version 2 alone": {"umount --lazy --recursive " + both, both},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.metadata.attach(demo)
+			hosts := fmt.Sprintf("--host-cgroup-namespace=/proc/%d/ns/cgroup", os.Getpid())
+			// what a container sees: its own hierarchy in the place of the host's
+			own := `umount "$0" && mount -t cgroup2 none "$0"`
+			if layout.at != "" {
+				own = layout.leave + " && mount -t cgroup2 none " + layout.at
+			}
+			unshared := func(before string, arguments ...string) []string {
+				return append([]string{"--cgroup", "--mount", "sh", "-c", before + own + ` && exec "$@"`, w.cgroupMount()}, arguments...)
+			}
+			rules := w.start(group(t, "node1", "kubepods", "pod0", "init"), nil, "unshare",
+				unshared("", binary(t), "rules", hosts, "--cgroup-mount="+w.cgroupMount()+"-host")...)
+			<-rules.ended
+			t.Log(rules.output)
+			if rules.ProcessState.ExitCode() == 0 {
+				t.Error("rules were installed without the host's hierarchy in sight")
+			}
+			// the chart mounts the host's hierarchy beside the container's own
+			host := t.TempDir()
+			rules = w.start(group(t, "node1", "kubepods", "pod0", "init"), nil, "unshare",
+				unshared(`mount --bind "$0" `+host+" && ", binary(t), "rules", hosts, "--cgroup-mount="+host)...)
+			<-rules.ended
+			if rules.ProcessState.ExitCode() != 0 {
+				t.Fatalf("nmi rules: %s", rules.output)
+			}
+			agent := w.start(group(t, "node1", "kubepods", "pod0", "agent"), nil, "unshare",
+				unshared(`mount --bind "$0" `+host+" && ", append([]string{binary(t)}, w.arguments("--cgroup-mount="+host)...)...)...)
+			w.ready(agent)
+			p := w.pod("web", "10.77.1.2", "demo")
+			w.api.assign(p, demo, "Assigned")
+			p.wantToken("", "demo") // so the agent itself gets through
+			if got := w.getFrom(group(t, "node1", "kubepods", "besteffort", "pod1")); !strings.HasPrefix(got, "403 ") {
+				t.Errorf("a pod in the node's network got %s", got)
+			}
+			inHost := w.hostPod("host", "demo")
+			w.api.assign(inHost, demo, "Assigned")
+			inHost.wantAnswer("", "200", "demo")
+			if got := w.getFrom(group(t, "node1", "system")); !strings.HasPrefix(got, "200 ") {
+				t.Errorf("a daemon of the node got %s", got)
+			}
+		})
 	}
 }
