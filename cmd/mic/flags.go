@@ -33,6 +33,7 @@ type flags struct {
 	immutableMSIs, logFormat, customUserAgent       string
 	verbosity                                       int
 	broker                                          brokerFlags
+	webhookPort, webhookConfiguration               string
 }
 
 // brokerFlags set up the part of mic that gets tokens for node agents.
@@ -96,6 +97,9 @@ func parse(args []string, output io.Writer) (*flags, []string, error) {
 	set.StringVar(&f.broker.authorities, "broker-authority", "", "token services, by comma, that an AzureIdentity's adEndpoint may name besides the cloud's own")
 	set.BoolVar(&f.broker.alone, "broker-only", false, "do nothing but broker: for managed mode")
 
+	set.StringVar(&f.webhookPort, "webhook-port", "", "`port` where API servers ask before they store an identity or a binding; empty: there is no webhook")
+	set.StringVar(&f.webhookConfiguration, "webhook-configuration", "lanyard-mic", "`name` of the ValidatingWebhookConfiguration, whose caBundle mic keeps")
+
 	var ignored []string
 	for name, why := range obsolete() {
 		set.Var(&ignoredFlag{name: name, met: &ignored}, name, "accepted, without effect: "+why)
@@ -128,6 +132,8 @@ func (f *flags) check(rest []string) error {
 		return errors.New("--broker-only needs --broker-port")
 	case f.broker.port != "" && (!namespaced(f.broker.configMap) || !namespaced(f.broker.agent)):
 		return errors.New("--broker-port needs --broker-configmap and --broker-agent, both as namespace/name")
+	case f.webhookPort != "" && f.webhookConfiguration == "":
+		return errors.New("--webhook-port needs --webhook-configuration")
 	case f.electionName != "" && f.electionDuration < time.Second:
 		return errors.New("--leader-election-duration has to be at least 1s")
 	}

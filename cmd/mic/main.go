@@ -125,6 +125,7 @@ func (f *flags) options(logger *slog.Logger) (cluster.Options, error) {
 		Resync:          f.resync,
 		Writers:         max(1, f.writers),
 		Broker:          f.brokerOptions(config, endpoints),
+		Webhook:         f.webhook(),
 		Election:        f.election(),
 		ProbeAddress:    ":" + f.probePort,
 		MetricsAddress:  ":" + f.metricsPort,
@@ -152,6 +153,17 @@ func (f *flags) brokerOptions(config *cloudconfig.Config, endpoints cloud.Config
 		options.Authorities = strings.Split(b.authorities, ",")
 	}
 	return options
+}
+
+func (f *flags) webhook() cluster.Webhook {
+	if f.webhookPort == "" {
+		return cluster.Webhook{}
+	}
+	pod := os.Getenv("POD_NAME")
+	if host, err := os.Hostname(); pod == "" && err == nil {
+		pod = host
+	}
+	return cluster.Webhook{Address: ":" + f.webhookPort, Configuration: f.webhookConfiguration, Pod: pod}
 }
 
 func version() string {

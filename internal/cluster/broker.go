@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -120,19 +119,7 @@ func (s *brokerServer) Start(ctx context.Context) error {
 		defer close(announced)
 		announcer.Run(ctx)
 	}()
-	stop := context.AfterFunc(ctx, func() {
-		const grace = 5 * time.Second
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-		defer cancel()
-		if server.Shutdown(ending) != nil {
-			_ = server.Close()
-		}
-	})
-	defer stop()
-	err = server.Serve(tls.NewListener(listener, announcer.TLS()))
+	err = serve(ctx, server, tls.NewListener(listener, announcer.TLS()))
 	<-announced
-	if !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving as the broker: %w", err)
-	}
-	return nil
+	return err
 }

@@ -62,6 +62,8 @@ type Options struct {
 	Writers int
 	// Broker gets tokens for identities that aren't on scale sets.
 	Broker Broker
+	// Webhook refuses what no pod could be given.
+	Webhook Webhook
 	// Election, if its Name is set, lets one of several replicas work.
 	Election Election
 	// ProbeAddress and MetricsAddress are host:port; "0" turns one off.
@@ -78,6 +80,7 @@ type Options struct {
 //
 // +kubebuilder:rbac:groups="",resources=pods;nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=aadpodidentity.k8s.io,resources=azureidentities;azureidentitybindings,verbs=get;list;watch
+// +kubebuilder:rbac:groups=aadpodidentity.k8s.io,resources=azureidentities/status;azureidentitybindings/status,verbs=patch
 // +kubebuilder:rbac:groups=aadpodidentity.k8s.io,resources=azureassignedidentities,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
@@ -121,7 +124,13 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 	if err := addBroker(mgr, o); err != nil {
 		return nil, err
 	}
-	if err := addHealth(mgr, o.ProbeAddress); err != nil {
+	parts := map[string]func() error{}
+	if ready, err := addWebhook(mgr, o); err != nil {
+		return nil, err
+	} else if ready != nil {
+		parts["webhook"] = ready
+	}
+	if err := addHealth(mgr, o.ProbeAddress, parts); err != nil {
 		return nil, err
 	}
 	return mgr, nil

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,24 +12,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-const (
-	readHeaderTimeout = 5 * time.Second
-	stopTimeout       = 3 * time.Second
-)
-
 // health answers the kubelet and people who ask which replica leads. It has
 // its own mux: nothing else is ever reachable on its port.
 type health struct {
 	address string
 	elected <-chan struct{}
 	cache   cache.Cache
+	// parts are what else has to be ready, by name: it returns why it isn't.
+	parts map[string]func() error
 }
 
-func addHealth(mgr manager.Manager, address string) error {
+func addHealth(mgr manager.Manager, address string, parts map[string]func() error) error {
 	if address == "" || address == "0" {
 		return nil
 	}
-	h := &health{address: address, elected: mgr.Elected(), cache: mgr.GetCache()}
+	h := &health{address: address, elected: mgr.Elected(), cache: mgr.GetCache(), parts: parts}
 	if err := mgr.Add(h); err != nil {
 		return fmt.Errorf("adding the health server: %w", err)
 	}
@@ -47,20 +43,7 @@ func (h *health) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listening for health probes: %w", err)
 	}
-	server := &http.Server{Handler: h.routes(), ReadHeaderTimeout: readHeaderTimeout}
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		_ = server.Shutdown(grace)
-	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving health probes: %w", err)
-	}
-	<-stopped
-	return nil
+	return serve(ctx, &http.Server{Handler: h.routes(), ReadHeaderTimeout: readHeaderTimeout}, listener)
 }
 
 func (h *health) routes() http.Handler {
@@ -75,13 +58,20 @@ func (h *health) routes() http.Handler {
 		}
 	})
 	// Ready means that the caches are full, so that this replica can lead at
-	// once. It says nothing of Azure: a new mic doesn't help against a sick Azure.
+	// once, and that whoever asks its other parts gets an answer. It says nothing
+	// of Azure: a new mic doesn't help against a sick Azure.
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		wait, cancel := context.WithTimeout(r.Context(), time.Second)
 		defer cancel()
 		if !h.cache.WaitForCacheSync(wait) {
 			http.Error(w, "caches aren't filled yet", http.StatusServiceUnavailable)
 			return
+		}
+		for name, ready := range h.parts {
+			if err := ready(); err != nil {
+				http.Error(w, name+": "+err.Error(), http.StatusServiceUnavailable)
+				return
+			}
 		}
 		_, _ = io.WriteString(w, "ok")
 	})

@@ -105,6 +105,10 @@ USER_ASSIGNED_MSI_CLIENT_ID: UserAssignedMSIClientID
 {{- if or .Values.broker.secretNamespaces .Values.broker.tokenNamespaces -}}true{{- end -}}
 {{- end -}}
 
+{{- define "lanyard.webhook" -}}
+{{- if and .Values.webhook.enabled (not (include "lanyard.managed" .)) -}}true{{- end -}}
+{{- end -}}
+
 {{- /* mic runs where there is something for it to do. */ -}}
 {{- define "lanyard.mic" -}}
 {{- if or (not (include "lanyard.managed" .)) (include "lanyard.broker" .) -}}true{{- end -}}

@@ -67,7 +67,8 @@ func TestRenderedChart(t *testing.T) {
 		"workload":    {"--set", "mic.workloadIdentity.clientID=c,mic.workloadIdentity.tenantID=t,mic.customCloud.enabled=true"},
 		"broker":      broker(),
 		"bridge":      {"--set", "operationMode=managed,nmi.podNetwork=bridge"},
-		"policies":    {"--set", "networkPolicy.enabled=true,nmi.startupTaint=example.com/nmi,mic.podDisruptionBudget.minAvailable=1,broker.tokenNamespaces={*}"},
+		"webhook":     {"--set", "webhook.enabled=true"},
+		"policies":    {"--set", "webhook.enabled=true,networkPolicy.enabled=true,nmi.startupTaint=example.com/nmi,mic.podDisruptionBudget.minAvailable=1,broker.tokenNamespaces={*}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := render(t, args...)
