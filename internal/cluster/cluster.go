@@ -23,6 +23,7 @@ import (
 	aadpodid "github.com/lanyard-project/lanyard/api/v1"
 	"github.com/lanyard-project/lanyard/internal/cluster/assign"
 	"github.com/lanyard-project/lanyard/internal/cluster/match"
+	"github.com/lanyard-project/lanyard/internal/cluster/report"
 	"github.com/lanyard-project/lanyard/internal/cluster/scaleset"
 )
 
@@ -142,15 +143,27 @@ func addAssignments(ctx context.Context, mgr manager.Manager, o Options) error {
 	if err := addPods(ctx, mgr, o, instance); err != nil {
 		return err
 	}
-	return addScaleSets(ctx, mgr, o, instance)
+	if err := addScaleSets(ctx, mgr, o, instance); err != nil {
+		return err
+	}
+	return addReports(ctx, mgr, o)
+}
+
+func addReports(ctx context.Context, mgr manager.Manager, o Options) error {
+	recorder := mgr.GetEventRecorderFor(eventSource)
+	identities := &report.Identities{Kube: mgr.GetClient(), Recorder: recorder, Rules: o.rules()}
+	bindings := &report.Bindings{Kube: mgr.GetClient(), Recorder: recorder}
+	// Few at a time: nobody waits for these, and pods do for other writes.
+	return report.SetUp(ctx, mgr, identities, bindings, assign.BindingsByIdentity, controller.Options{
+		MaxConcurrentReconciles: 2, SkipNameValidation: ptr.To(true),
+	})
 }
 
 func addPods(ctx context.Context, mgr manager.Manager, o Options, instance string) error {
 	pods := &assign.Reconciler{
 		Kube: mgr.GetClient(), Live: mgr.GetAPIReader(),
 		Recorder: mgr.GetEventRecorderFor(eventSource),
-		Rules:    o.rules(),
-		Instance: instance,
+		Rules:    o.rules(), Clock: o.Clock, Instance: instance,
 	}
 	err := pods.SetUp(ctx, mgr, controller.Options{
 		MaxConcurrentReconciles: o.Writers,
@@ -178,6 +191,14 @@ func addScaleSets(ctx context.Context, mgr manager.Manager, o Options, instance 
 		Recorder: mgr.GetEventRecorderFor(eventSource),
 		Instance: instance, Protected: o.Protected, Linger: o.Linger, Spacing: o.Spacing, Interval: o.DriftInterval,
 		Backoff: o.Backoff, MostBackoff: o.MostBackoff, Writers: o.Writers, SignedInAs: o.SignedInAs,
+	}
+	// A runnable of the default kind starts on the leader only.
+	err = mgr.Add(manager.RunnableFunc(func(context.Context) error {
+		measured.Elected()
+		return nil
+	}))
+	if err != nil {
+		return fmt.Errorf("adding the count of elections: %w", err)
 	}
 	err = mgr.GetFieldIndexer().IndexField(ctx, &aadpodid.AzureAssignedIdentity{}, scaleset.ByScaleSet,
 		func(o client.Object) []string { return scaleset.IndexKey(o.(*aadpodid.AzureAssignedIdentity)) })

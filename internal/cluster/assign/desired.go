@@ -23,6 +23,8 @@ type place struct {
 	node string
 	// set is the scale set of the node; nil if it isn't known or there is none.
 	set *scaleset.ID
+	// why is why managed identities can't be assigned there; empty if they can.
+	why string
 }
 
 // desired returns the object that says that a pod has an identity, without a
@@ -50,12 +52,19 @@ func (r *Reconciler) desired(pod types.NamespacedName, at place, m match.Match) 
 		},
 		Status: aadpodid.AzureAssignedIdentityStatus{Status: aadpodid.StateAssigned, AvailableReplicas: 1},
 	}
+	condition := scaleset.Condition(scaleset.ReasonAssigned, "")
 	if needsAzure(m.Identity) {
 		a.Status.Status = aadpodid.StateCreated
+		condition = scaleset.Condition(scaleset.ReasonWaiting, "The identity isn't known to be on the node's scale set yet.")
 		if at.set != nil {
 			a.Annotations[scaleset.ScaleSetAnnotation] = at.set.String()
 		}
+		if at.why != "" {
+			condition = scaleset.Condition(scaleset.ReasonNotInAzure, at.why)
+		}
 	}
+	condition.LastTransitionTime = metav1.NewTime(r.Clock.Now())
+	a.Status.Conditions = []metav1.Condition{condition}
 	return a
 }
 
@@ -134,6 +143,9 @@ func update(have, want *aadpodid.AzureAssignedIdentity) *aadpodid.AzureAssignedI
 	sameClient := strings.EqualFold(have.Spec.AzureIdentityRef.Spec.ClientID, want.Spec.AzureIdentityRef.Spec.ClientID)
 	if have.Status.Status != aadpodid.StateAssigned || !sameClient {
 		next.Status.Status, next.Status.AvailableReplicas = want.Status.Status, 1
+	}
+	if next.Status.Status != have.Status.Status {
+		next.Status.Conditions = want.Status.Conditions
 	}
 	if equality.Semantic.DeepEqual(have, next) {
 		return nil

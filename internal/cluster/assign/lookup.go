@@ -76,27 +76,28 @@ func (r *Reconciler) pod(ctx context.Context, name types.NamespacedName) (*corev
 	return &pod, nil
 }
 
-// place returns where a node is, and if managed identities can't be assigned
-// there, why. A node that isn't known may be on its way.
-func (r *Reconciler) place(ctx context.Context, name string) (at place, why string, err error) {
-	at.node = name
+// place returns where a node is. A node that isn't known may be on its way.
+func (r *Reconciler) place(ctx context.Context, name string) (place, error) {
+	at := place{node: name}
 	if name == "" {
-		return at, "", nil
+		return at, nil
 	}
 	var node corev1.Node
 	if err := r.Kube.Get(ctx, types.NamespacedName{Name: name}, &node); err != nil {
 		if apierrors.IsNotFound(err) {
-			return at, "", nil
+			return at, nil
 		}
-		return at, "", fmt.Errorf("reading node %s: %w", name, err)
+		return at, fmt.Errorf("reading node %s: %w", name, err)
 	}
 	if node.Spec.ProviderID == "" {
-		return at, "", nil
+		return at, nil
 	}
 	id, err := scaleset.FromProviderID(node.Spec.ProviderID)
 	if err != nil {
-		return at, fmt.Sprintf("Managed identities can't be assigned on node %s: %v. Run the pod on a node in Azure, or give it a workload identity (type 3).", name, err), nil
+		at.why = fmt.Sprintf("Managed identities can't be assigned on node %s: %v. "+
+			"Run the pod on a node in Azure, or give it a workload identity (type 3).", name, err)
+		return at, nil
 	}
 	at.set = &id
-	return at, "", nil
+	return at, nil
 }

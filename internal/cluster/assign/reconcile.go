@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -25,6 +26,7 @@ type Reconciler struct {
 	Live     client.Reader
 	Recorder record.EventRecorder
 	Rules    match.Rules
+	Clock    clock.PassiveClock
 	// Instance tells this process from earlier ones.
 	Instance string
 }
@@ -39,7 +41,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	at, why, err := r.place(ctx, nodeOf(pod))
+	at, err := r.place(ctx, nodeOf(pod))
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -60,8 +62,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 			a, err = r.create(ctx, want, existing, at)
 		}
 		errs = append(errs, err)
-		if err == nil && why != "" && needsAzure(want.Spec.AzureIdentityRef) {
-			r.Recorder.Event(a, corev1.EventTypeWarning, "binding apply error", why)
+		if err == nil && at.why != "" && needsAzure(want.Spec.AzureIdentityRef) {
+			r.Recorder.Event(a, corev1.EventTypeWarning, "binding apply error", at.why)
 		}
 	}
 	errs = append(errs, r.release(ctx, existing))
@@ -146,7 +148,7 @@ func (r *Reconciler) release(ctx context.Context, existing []*aadpodid.AzureAssi
 func (r *Reconciler) releaseOne(ctx context.Context, have *aadpodid.AzureAssignedIdentity) error {
 	ref := have.Spec.AzureIdentityRef
 	if ref != nil && needsAzure(ref) {
-		at, _, err := r.place(ctx, have.Spec.NodeName)
+		at, err := r.place(ctx, have.Spec.NodeName)
 		if err != nil {
 			return err
 		}

@@ -19,10 +19,13 @@ import (
 	"github.com/lanyard-project/lanyard/internal/cluster/match"
 )
 
+// BindingsByIdentity is the name of the index of bindings by the identity that
+// they name.
+const BindingsByIdentity = "lanyard.identity"
+
 // Names of cache indexes; the functions behind them are match's.
 const (
 	bySelector   = "lanyard.selector"
-	byIdentity   = "lanyard.identity"
 	byLabelValue = "lanyard.labelValue"
 	byNode       = "lanyard.node"
 )
@@ -39,7 +42,7 @@ func (r *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, options con
 		name   string
 		keys   client.IndexerFunc
 	}{
-		{&aadpodid.AzureIdentityBinding{}, byIdentity, func(o client.Object) []string { return match.BindingIdentity(o.(*aadpodid.AzureIdentityBinding)) }},
+		{&aadpodid.AzureIdentityBinding{}, BindingsByIdentity, func(o client.Object) []string { return match.BindingIdentity(o.(*aadpodid.AzureIdentityBinding)) }},
 		{&aadpodid.AzureAssignedIdentity{}, ByPod, func(o client.Object) []string { return PodIndexKey(o.(*aadpodid.AzureAssignedIdentity)) }},
 		{&corev1.Pod{}, byLabelValue, func(o client.Object) []string { return match.PodLabelValue(o.(*corev1.Pod)) }},
 		{&corev1.Pod{}, byNode, func(o client.Object) []string { return match.PodNode(o.(*corev1.Pod)) }},
@@ -90,7 +93,7 @@ func (r *Reconciler) podsOfBinding(ctx context.Context, o client.Object) []recon
 func (r *Reconciler) podsOfIdentity(ctx context.Context, o client.Object) []reconcile.Request {
 	var bindings aadpodid.AzureIdentityBindingList
 	key := match.Key(o.GetNamespace(), o.GetName())
-	if err := r.Kube.List(ctx, &bindings, client.MatchingFields{byIdentity: key}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Kube.List(ctx, &bindings, client.MatchingFields{BindingsByIdentity: key}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil // the cache answers every indexed list once it has synced
 	}
 	seen := map[string]bool{}

@@ -1,10 +1,12 @@
 package scaleset
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	aadpodid "github.com/lanyard-project/lanyard/api/v1"
@@ -15,43 +17,65 @@ const repeatEventAfter = 10 * time.Minute
 
 const applyError = "binding apply error"
 
-// explain says why an assigned identity isn't Assigned, with the way to fix it.
-func (r *Reconciler) explain(a *aadpodid.AzureAssignedIdentity, identity string, set ID, clientID string, there bool, m *memory) {
+// explain says why an assigned identity isn't Assigned, with the way to fix it,
+// and returns the condition that says so too; without a reason if none is known.
+func (r *Reconciler) explain(a *aadpodid.AzureAssignedIdentity, identity string, set ID, clientID string, there bool, m *memory) metav1.Condition {
 	ref := a.Spec.AzureIdentityRef
 	name := ref.Namespace + "/" + ref.Name
 	switch {
 	case there && clientID != "":
-		r.tell(m, a, fmt.Sprintf("AzureIdentity %s says clientID %q, but %s has client ID %s. "+
-			"No token is given while they differ: correct spec.clientID or spec.resourceID.", name, ref.Spec.ClientID, ref.Spec.ResourceID, clientID))
+		text := fmt.Sprintf("AzureIdentity %s says clientID %q, but %s has client ID %s. "+
+			"No token is given while they differ: correct spec.clientID or spec.resourceID.", name, ref.Spec.ClientID, ref.Spec.ResourceID, clientID)
+		r.tell(m, a, text)
+		return Condition(ReasonClientIDMismatch, text)
 	case m.identities[identity].fault != nil:
-		r.tell(m, a, r.advice(m.identities[identity].fault, identity, set))
+		fault := m.identities[identity].fault
+		text := r.advice(fault, identity, set)
+		r.tell(m, a, text)
+		return Condition(reasonOf(fault), text)
 	}
+	return metav1.Condition{}
 }
 
 // explainAll tells everybody who waits why the scale set can't be changed.
-func (r *Reconciler) explainAll(m *memory, d demand, set ID) {
-	if m.all.fault == nil {
-		return
+func (r *Reconciler) explainAll(ctx context.Context, m *memory, d demand, set ID) error {
+	fault := m.all.fault
+	if fault == nil {
+		return nil
 	}
+	// A single failure is no news for an object that waits anyway.
+	lasts := m.all.failures > 1 || fault.Blame == BlameAbsence || reasonOf(fault) == ReasonNotAuthorized
+	var list []waiting
 	for identity, u := range d {
 		for _, a := range u.live {
-			if a.Status.Status != aadpodid.StateAssigned {
-				r.tell(m, a, r.advice(m.all.fault, identity, set))
+			if a.Status.Status == aadpodid.StateAssigned {
+				continue
+			}
+			text := r.advice(fault, identity, set)
+			r.tell(m, a, text)
+			if lasts {
+				list = append(list, waiting{a, Condition(reasonOf(fault), text)})
 			}
 		}
 	}
+	return r.note(ctx, list)
 }
 
 // explainRefused tells those who came while Azure's refusal of their identity
 // still holds.
-func (r *Reconciler) explainRefused(m *memory, d demand, set ID) {
+func (r *Reconciler) explainRefused(ctx context.Context, m *memory, d demand, set ID) error {
+	var list []waiting
 	for identity := range m.identities {
 		for _, a := range d[identity].live {
-			if a.Status.Status != aadpodid.StateAssigned {
-				r.explain(a, identity, set, "", false, m)
+			if a.Status.Status == aadpodid.StateAssigned {
+				continue
+			}
+			if c := r.explain(a, identity, set, "", false, m); c.Reason != "" {
+				list = append(list, waiting{a, c})
 			}
 		}
 	}
+	return r.note(ctx, list)
 }
 
 // advice words a fault together with what to do about it.

@@ -24,11 +24,10 @@ type memory struct {
 	looked time.Time
 	// told is the last event about an object, by UID.
 	told map[types.UID]telling
-	// judged is the resource version of an assigned identity that a pass came to
-	// a conclusion about. As long as the cache shows that version, be it that
-	// the conclusion was no, or that the write hasn't come back yet, there is
-	// nothing new to ask Azure.
-	judged map[types.UID]string
+	// judged is the version of an assigned identity that a pass came to a
+	// conclusion about, and the one that it wrote then. As long as the cache shows
+	// one of these there is nothing new to ask Azure.
+	judged map[types.UID]judgement
 	// known is the state as of the last answer, and patched when it was changed
 	// last: a guess whether a pass would change something again so soon.
 	known   State
@@ -38,7 +37,7 @@ type memory struct {
 func newMemory() *memory {
 	return &memory{
 		identities: map[string]backoff{}, ours: map[string]bool{},
-		told: map[types.UID]telling{}, judged: map[types.UID]string{},
+		told: map[types.UID]telling{}, judged: map[types.UID]judgement{},
 	}
 }
 
@@ -61,6 +60,19 @@ func (b backoff) after(f *Fault, now time.Time, base, most time.Duration) backof
 	pause = max(pause, f.RetryAfter)
 	pause += time.Duration(rand.Int64N(int64(pause)/5 + 1))
 	return backoff{failures: b.failures + 1, until: now.Add(pause), fault: f}
+}
+
+// judgement is two resource versions; written is empty if nothing was.
+type judgement struct{ seen, written string }
+
+// judge remembers a conclusion about an object as it was seen.
+func (m *memory) judge(a *aadpodid.AzureAssignedIdentity) {
+	m.judged[a.UID] = judgement{seen: a.ResourceVersion, written: m.judged[a.UID].written}
+}
+
+// wrote remembers a write of ours, whose event is no news.
+func (m *memory) wrote(a *aadpodid.AzureAssignedIdentity) {
+	m.judged[a.UID] = judgement{seen: m.judged[a.UID].seen, written: a.ResourceVersion}
 }
 
 // telling is an event that was sent.
@@ -111,7 +123,7 @@ func (m *memory) knowsAll(u *users) bool {
 	}
 	for _, a := range open {
 		done := len(u.live) > 0 && a.Status.Status == aadpodid.StateAssigned
-		if !done && m.judged[a.UID] != a.ResourceVersion {
+		if j := m.judged[a.UID]; !done && j.seen != a.ResourceVersion && j.written != a.ResourceVersion {
 			return false
 		}
 	}

@@ -83,12 +83,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, id ID) (reconcile.Result, er
 	// 2. Is there anything to ask Azure, and may we ask now?
 	ask, next := r.mustAsk(d, m)
 	if !ask {
-		r.explainRefused(m, d, id)
-		return r.again(next), nil
+		return r.again(next), r.explainRefused(ctx, m, d, id)
 	}
 	if m.all.until.After(now) {
-		r.explainAll(m, d, id)
-		return r.again(m.all.until), nil
+		return r.again(m.all.until), r.explainAll(ctx, m, d, id)
 	}
 	if pause := m.patched.Add(r.Spacing); pause.After(now) {
 		if changes, _ := r.plan(d, m.known, m); len(changes) > 0 {
@@ -104,7 +102,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, id ID) (reconcile.Result, er
 		}
 	}
 	if err != nil {
-		return r.failed(ctx, id, d, m, err), nil
+		return r.failed(ctx, id, d, m, err)
 	}
 	m.all = backoff{}
 	return r.again(next), nil
@@ -113,8 +111,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, id ID) (reconcile.Result, er
 // converge reads the scale set, makes the changes and returns the state after
 // them (nil if it isn't known) and when to look again.
 func (r *Reconciler) converge(ctx context.Context, id ID, d demand, m *memory) (*State, time.Time, error) {
-	state, err := r.Azure.Get(ctx, id)
-	r.Metrics.call("get", err)
+	state, err := r.azure().Get(ctx, id)
 	var fault *Fault
 	if errors.As(err, &fault) && fault.Blame == BlameAbsence {
 		return &State{}, time.Time{}, err
@@ -143,7 +140,7 @@ func (r *Reconciler) change(ctx context.Context, id ID, state State, changes []C
 			m.ours[c.Identity] = true
 		}
 	}
-	a := application{client: metered{r.Azure, r.Metrics}, id: id, state: state, refused: map[string]*Fault{}}
+	a := application{client: r.azure(), id: id, state: state, refused: map[string]*Fault{}}
 	err := a.send(ctx, changes)
 	now := r.Clock.Now()
 	m.patched = now
@@ -157,8 +154,7 @@ func (r *Reconciler) change(ctx context.Context, id ID, state State, changes []C
 	log.FromContext(ctx).Info("changed scale set", "changes", len(changes), "refused", len(a.refused), "failed", err != nil)
 	if err == nil && lacksClientID(a.state, changes) {
 		// Some API versions answer a PATCH with less than a GET.
-		fresh, getErr := r.Azure.Get(ctx, id)
-		r.Metrics.call("get", getErr)
+		fresh, getErr := r.azure().Get(ctx, id)
 		if getErr != nil {
 			return a.state, getErr
 		}
@@ -166,6 +162,8 @@ func (r *Reconciler) change(ctx context.Context, id ID, state State, changes []C
 	}
 	return a.state, err
 }
+
+func (r *Reconciler) azure() Client { return metered{r.Azure, r.Metrics, r.Clock} }
 
 func lacksClientID(s State, changes []Change) bool {
 	for _, c := range changes {
@@ -223,12 +221,11 @@ func (r *Reconciler) nextLook(d demand, m *memory) time.Time {
 }
 
 // failed records a failure of the scale set as a whole and tells those who wait.
-func (r *Reconciler) failed(ctx context.Context, id ID, d demand, m *memory, err error) reconcile.Result {
+func (r *Reconciler) failed(ctx context.Context, id ID, d demand, m *memory, err error) (reconcile.Result, error) {
 	now := r.Clock.Now()
 	m.all = m.all.after(faultOf(err, now), now, r.Backoff, r.MostBackoff)
 	log.FromContext(ctx).Error(err, "scale set can't be brought up to date", "retryAt", m.all.until, "failures", m.all.failures)
-	r.explainAll(m, d, id)
-	return r.again(m.all.until)
+	return r.again(m.all.until), r.explainAll(ctx, m, d, id)
 }
 
 func (r *Reconciler) again(at time.Time) reconcile.Result {
