@@ -21,6 +21,8 @@ const (
 	codeGrant     = "authorization_code"
 	refreshGrant  = "refresh_token"
 	deviceGrant   = "urn:ietf:params:oauth:grant-type:device_code"
+	// deviceGrantShort is what MSAL for Go sends; Entra takes both.
+	deviceGrantShort = "device_code"
 )
 
 // Delegated is what a client gets beside the access token when it acts for a user.

@@ -52,6 +52,9 @@ func parseForm(body, authorization string) (Request, *Error) {
 		Username: form.Get("username"), Password: secret.New(form.Get("password")), Code: secret.New(form.Get("code")), RedirectURI: form.Get("redirect_uri"),
 		Verifier: secret.New(form.Get("code_verifier")), Refresh: secret.New(form.Get("refresh_token")), DeviceCode: secret.New(form.Get("device_code")),
 	}
+	if request.GrantType == deviceGrantShort {
+		request.GrantType = deviceGrant
+	}
 	if request.DeviceCode.IsZero() && request.GrantType == deviceGrant {
 		request.DeviceCode = request.Code // as the v1 endpoint calls it
 	}

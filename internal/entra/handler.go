@@ -25,7 +25,8 @@ func (s *Service) Handler() http.Handler {
 		mux.HandleFunc(method+" /{tenant}/oauth2/authorize", s.handleAuthorize(false))
 		mux.HandleFunc(method+" "+devicePage, s.handleDevicePage)
 	}
-	mux.HandleFunc("GET /{tenant}/userrealm/{user}", s.handleRealm)
+	mux.HandleFunc("GET /{tenant}/userrealm/{user}", s.handleRealm) // MSAL for Python
+	mux.HandleFunc("GET /{tenant}/UserRealm/{user}", s.handleRealm) // MSAL for Go
 	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", s.handleDiscovery(true))
 	mux.HandleFunc("GET /{tenant}/.well-known/openid-configuration", s.handleDiscovery(false))
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", s.handleKeys(true))

@@ -197,6 +197,7 @@ func TestUsersSignInOnAnotherDevice(t *testing.T) {
 		t.Errorf("%v", started.body)
 	}
 	wantCode(t, "before", redeem(started), 70016)
+	wantCode(t, "as MSAL for Go asks", c.grant(t, "device_code", "device_code", started.body["device_code"].(string)), 70016)
 	answerAs(started, "wrong", "ok")
 	wantCode(t, "after a wrong password", redeem(started), 70016)
 	answerAs(started, horse, "ok")

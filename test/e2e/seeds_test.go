@@ -31,6 +31,13 @@ func TestPodIdentityPageWithAz(t *testing.T) {
 	pages(t, cloud, "az", cloud.Az(t).Environment(), "testdata/seeds/003.txt")
 }
 
+// TestCommandsOnACluster runs what needs a cluster of lanyard's commands and is on no seed page; the others are tested in
+// cmd/lanyard.
+func TestCommandsOnACluster(t *testing.T) {
+	cloud := rig.Start(t, "--registration-time=0s")
+	pages(t, cloud, "lanyard", cloud.Lanyard(t), "testdata/commands/*.txt")
+}
+
 // pages runs scripts one after the other, with the program that az stands for.
 func pages(t *testing.T, cloud *rig.Cloud, program string, environment []string, pattern string) {
 	t.Helper()

@@ -158,6 +158,19 @@ func isGUID(s string) bool {
 	return true
 }
 
+// Width is the number of columns of a terminal, 0 for what is no terminal.
+func Width(stream any) int {
+	file, ok := stream.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
+
 // IsTerminal reports whether a person reads what or writes at the other end of a stream.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)

@@ -16,13 +16,18 @@ func FindCommand() Table {
 		Examples:  []Example{{Title: "How are clusters created?", Line: "lanyard find aks create"}},
 		Run: func(_ context.Context, c *Call) (any, error) {
 			p, found := c.Program, 0
+			// `find "az aks create"` is how az is asked.
+			words := strings.Fields(strings.Join(c.List("words"), " "))
+			if len(words) > 1 && (words[0] == "az" || words[0] == p.Name) {
+				words = words[1:]
+			}
 			for _, candidate := range p.Table.Commands {
-				if candidate.Hidden || !mentions(candidate, c.List("words")) {
+				if candidate.Hidden || !mentions(candidate, words) {
 					continue
 				}
 				found++
 				fmt.Fprintf(p.Out, "%s %s : %s\n", p.Name, candidate.Path, candidate.Summary)
-				for _, e := range candidate.Examples {
+				for _, e := range candidate.AllExamples() {
 					fmt.Fprintf(p.Out, "    %s\n        %s\n", e.Title, strings.ReplaceAll(e.Line, "\n", "\n        "))
 				}
 			}

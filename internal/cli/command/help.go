@@ -20,11 +20,9 @@ func (p *Program) help(c *Command) {
 	})
 	p.arguments("Arguments", own)
 	p.arguments("Global Arguments", globals)
-	if len(c.Examples) > 0 {
-		fmt.Fprintln(p.Out, "\nExamples")
-		for _, e := range c.Examples {
-			fmt.Fprintf(p.Out, "    %s\n        %s\n\n", e.Title, strings.ReplaceAll(strings.ReplaceAll(e.Line, "lanyard ", p.Name+" "), "\n", "\n        "))
-		}
+	fmt.Fprintln(p.Out, "\nExamples")
+	for _, e := range c.AllExamples() {
+		fmt.Fprintf(p.Out, "    %s\n        %s\n\n", e.Title, strings.ReplaceAll(strings.ReplaceAll(e.Line, "lanyard ", p.Name+" "), "\n", "\n        "))
 	}
 }
 

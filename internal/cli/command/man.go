@@ -75,11 +75,9 @@ func (p *Program) page(c *Command) string {
 		}
 		b.WriteByte('\n')
 	}
-	if len(c.Examples) > 0 {
-		b.WriteString(".SH EXAMPLES\n")
-		for _, e := range c.Examples {
-			fmt.Fprintf(&b, "%s\n.PP\n.nf\n.RS\n%s\n.RE\n.fi\n.PP\n", roff(e.Title), roff(e.Line))
-		}
+	b.WriteString(".SH EXAMPLES\n")
+	for _, e := range c.AllExamples() {
+		fmt.Fprintf(&b, "%s\n.PP\n.nf\n.RS\n%s\n.RE\n.fi\n.PP\n", roff(e.Title), roff(e.Line))
 	}
 	return b.String()
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/lanyard-project/lanyard/internal/cli/azure"
 	"github.com/lanyard-project/lanyard/internal/cli/grammar"
@@ -46,6 +47,8 @@ type Program struct {
 	Err     io.Writer
 	Getenv  func(string) string
 	Folder  login.Folder
+	// Network carries requests; nil is the machine's own.
+	Network http.RoundTripper
 	// Interactive says that questions can be asked.
 	Interactive bool
 	// Color says that the output may be coloured.
@@ -54,6 +57,7 @@ type Program struct {
 	tree     *grammar.Tree
 	settings *login.Settings
 	quiet    bool
+	verbose  bool
 }
 
 // Run runs one command line and returns the exit status.
@@ -122,6 +126,10 @@ func (p *Program) command(path string) *Command {
 // execute checks what can be checked without asking a service, then runs the command
 // once for each resource that it is about.
 func (p *Program) execute(ctx context.Context, call *Call, g *grammar.Command) error {
+	p.verbose = call.On("verbose")
+	if started := time.Now(); p.verbose {
+		defer func() { p.message("INFO", fmt.Sprintf("Command ran in %.3f seconds.", time.Since(started).Seconds())) }()
+	}
 	p.quiet = call.On("only-show-errors") || p.settings.Get("core", "only_show_errors") == "true"
 	if call.On("debug") {
 		azlog.SetListener(func(event azlog.Event, text string) {
@@ -241,6 +249,10 @@ func (p *Program) fail(err error) int {
 		p.suggest(usage.Command)
 		return exitUsage
 	}
+	var unsigned *azidentity.AuthenticationFailedError
+	if errors.As(err, &unsigned) {
+		err = login.Explain(err)
+	}
 	p.message("ERROR", err.Error())
 	if azure.NotFound(err) {
 		return exitNotFound
@@ -277,6 +289,9 @@ func (p *Program) message(level, text string) {
 // transport is one HTTP client a program; a cloud's own authority is trusted beside
 // those of the machine.
 func (p *Program) transport(cloud *login.Cloud) (*http.Client, error) {
+	if p.Network != nil {
+		return &http.Client{Transport: p.Network}, nil
+	}
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
@@ -295,7 +310,28 @@ func (p *Program) transport(cloud *login.Cloud) (*http.Client, error) {
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
+	if p.verbose {
+		return &http.Client{Transport: telling{transport, p}}, nil
+	}
 	return &http.Client{Transport: transport}, nil
+}
+
+// telling tells each request in a line, for --verbose. Queries are left out: addresses
+// of other services may carry keys there.
+type telling struct {
+	http.RoundTripper
+	program *Program
+}
+
+func (t telling) RoundTrip(r *http.Request) (*http.Response, error) {
+	started := time.Now()
+	response, err := t.RoundTripper.RoundTrip(r)
+	outcome := "no answer"
+	if err == nil {
+		outcome = response.Status
+	}
+	t.program.message("INFO", fmt.Sprintf("%s %s://%s%s: %s (%d ms)", r.Method, r.URL.Scheme, r.URL.Host, r.URL.EscapedPath(), outcome, time.Since(started).Milliseconds()))
+	return response, err
 }
 
 func pythonQuote(s string) string {

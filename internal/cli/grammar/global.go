@@ -9,6 +9,6 @@ func Globals() []Argument {
 		Arg("--output -o", "Output format.").Choices("json", "jsonc", "yaml", "yamlc", "table", "tsv", "none").Or("json"),
 		Arg("--query", "JMESPath expression that chooses what of the answer is printed."),
 		Arg("--subscription", "Name or ID of the subscription.").Completes("subscription"),
-		Flag("--verbose", "Tell more on stderr."),
+		Flag("--verbose", "Tell each request on stderr, in a line, and how long the command took."),
 	}
 }

@@ -2,7 +2,6 @@ package groups
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -160,7 +159,7 @@ func accessToken(ctx context.Context, c *command.Call) (any, error) {
 	}
 	token, err := client.Credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: scopes, TenantID: c.Get("tenant")})
 	if err != nil {
-		return nil, signInError(err)
+		return nil, login.Explain(err)
 	}
 	answer := value.NewObject("accessToken", token.Token, "expiresOn", token.ExpiresOn.In(time.Local).Format("2006-01-02 15:04:05.000000"))
 	tenant := client.Tenant
@@ -170,19 +169,4 @@ func accessToken(ctx context.Context, c *command.Call) (any, error) {
 		answer.Set("subscription", client.Subscription)
 	}
 	return answer.Set("tenant", tenant).Set("tokenType", "Bearer"), nil
-}
-
-// signInError is the token service's own message, without what the SDK puts around it.
-func signInError(err error) error {
-	text := err.Error()
-	if at := strings.Index(text, "AADSTS"); at >= 0 {
-		message := text[at:]
-		for _, end := range []string{`","`, `"}`, "\",\n", "\r\n"} {
-			if i := strings.Index(message, end); i >= 0 {
-				message = message[:i]
-			}
-		}
-		return command.Usage("%s", strings.TrimRight(strings.ReplaceAll(message, `\r\n`, " "), `" `))
-	}
-	return err
 }

@@ -1,6 +1,7 @@
 package groups
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -31,6 +32,11 @@ func TestTable(t *testing.T) {
 				t.Errorf("%s stands in the group %s, which has no summary", c.Path, c.Path[:at])
 			}
 		}
+		for _, e := range c.AllExamples() {
+			if !readable(c, e.Line) {
+				t.Errorf("%s: the example %q can't be read", c.Path, e.Line)
+			}
+		}
 		seen := map[string]bool{}
 		for _, a := range c.Arguments {
 			if a.Help == "" {
@@ -44,6 +50,37 @@ func TestTable(t *testing.T) {
 			}
 		}
 	}
+}
+
+// readable reports whether the grammar takes a line of an example. Lines of other
+// commands, which some examples need first, aren't looked at.
+func readable(c *command.Command, lines string) bool {
+	found := false
+	for line := range strings.Lines(lines) {
+		rest, ok := strings.CutPrefix(strings.TrimSpace(line), "lanyard "+c.Path)
+		if !ok {
+			continue
+		}
+		found = true
+		rest = regexp.MustCompile(`"[^"]*"|'[^']*'`).ReplaceAllString(strings.Split(rest, " | ")[0], "quoted")
+		g := &grammar.Command{Path: c.Path, Arguments: append([]argument{flag("--yes -y", "Yes."), flag("--no-wait", "No."), list("--ids", "IDs.")}, c.Arguments...)}
+		if c.Confirm == "" {
+			g.Arguments = g.Arguments[1:]
+		}
+		seen, all := map[string]bool{}, []argument{}
+		for _, a := range g.Arguments {
+			if !seen[a.Names[0]] {
+				seen[a.Names[0]] = true
+				all = append(all, a)
+			}
+		}
+		g.Arguments = all
+		values, err := grammar.Parse("lanyard", g, strings.Fields(rest))
+		if !c.Raw && (err != nil || grammar.Require(g, values) != nil) {
+			return false
+		}
+	}
+	return found
 }
 
 func TestGenericUpdate(t *testing.T) {

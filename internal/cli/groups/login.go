@@ -73,11 +73,11 @@ func signIn(ctx context.Context, c *command.Call) (any, error) {
 	}
 	credential, err := newCredential(ctx, c, cloud)
 	if err != nil {
-		return nil, signInError(err)
+		return nil, login.Explain(err)
 	}
 	found, err := findSubscriptions(ctx, c, cloud, credential)
 	if err != nil {
-		return nil, signInError(err)
+		return nil, login.Explain(err)
 	}
 	all := make([]any, len(found))
 	for i, s := range found {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/cli/azure"
 	"github.com/lanyard-project/lanyard/internal/cli/command"
+	"github.com/lanyard-project/lanyard/internal/cli/login"
 	"github.com/lanyard-project/lanyard/internal/cli/value"
 )
 
@@ -172,7 +173,7 @@ func authorize(ctx context.Context, c *command.Call, client *azure.Client, reque
 	}
 	token, err := client.Credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{resource + "/.default"}})
 	if err != nil {
-		return signInError(err)
+		return login.Explain(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token.Token)
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/cli/command"
 	"github.com/lanyard-project/lanyard/internal/cli/grammar"
 	"github.com/lanyard-project/lanyard/internal/cli/local"
+	"github.com/lanyard-project/lanyard/internal/cli/login"
 	"github.com/lanyard-project/lanyard/internal/cli/print"
 	"github.com/lanyard-project/lanyard/internal/cli/value"
 )
@@ -37,7 +38,7 @@ func statusCommand() command.Table {
 			if c.Given("output") || c.Get("query") != "" {
 				return s, nil
 			}
-			return nil, show(c.Program.Out, cloud, s)
+			return nil, show(c.Program.Out, command.Width(c.Program.Out)-2, cloud, s)
 		},
 	}}}
 }
@@ -164,32 +165,22 @@ func identityRows(ctx context.Context, client *azure.Client) ([]any, error) {
 	return rows, nil
 }
 
+// administratorClient speaks as the administrator of the cloud, whoever is signed in.
 func administratorClient(c *command.Call, cloud *local.Cloud) (*azure.Client, error) {
-	if err := signInQuietly(c, cloud); err != nil {
-		return nil, err
-	}
-	registered, err := c.Folder().Cloud(cloudName)
-	if err != nil {
-		return nil, err
-	}
-	s, err := c.Folder().Subscription(cloudName, "")
-	if err != nil {
-		return nil, err
-	}
-	return c.ClientFor(registered, s)
-}
-
-// signInQuietly makes sure that the user's settings know this very cloud.
-func signInQuietly(c *command.Call, cloud *local.Cloud) error {
 	admin, err := cloud.Administrator()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s, err := c.Folder().Subscription(cloudName, "")
-	if err == nil && s.ID == admin.SubscriptionID {
-		return nil
+	known := known(cloud)
+	transport, err := c.Transport(known)
+	if err != nil {
+		return nil, err
 	}
-	return signIn(c, cloud)
+	token, err := administratorOf(admin).Token(admin.TenantID, login.Options{Cloud: known, Transport: transport, Folder: c.Folder()})
+	if err != nil {
+		return nil, err
+	}
+	return azure.New(known, admin.TenantID, admin.SubscriptionID, token, transport, c.Program.Version)
 }
 
 func groupOf(id string) string {
@@ -200,7 +191,8 @@ func groupOf(id string) string {
 	return ""
 }
 
-func show(out io.Writer, cloud *local.Cloud, s *value.Object) error {
+// width is how wide the terminal is; 0 for what is no terminal.
+func show(out io.Writer, width int, cloud *local.Cloud, s *value.Object) error {
 	fmt.Fprintf(out, "lanyardd  %s  (process %d, state in %s)\n", cloud.Origin(), cloud.PID(), cloud.Dir)
 	for _, part := range [][3]string{
 		{"clusters", "Clusters", "none; `lanyard aks create` makes one"},
@@ -220,8 +212,17 @@ func show(out io.Writer, cloud *local.Cloud, s *value.Object) error {
 			return err
 		}
 		for line := range strings.SplitSeq(strings.TrimRight(table, "\n"), "\n") {
-			fmt.Fprintf(out, "  %s\n", line)
+			fmt.Fprintf(out, "  %s\n", fit(line, width))
 		}
 	}
 	return nil
+}
+
+// fit cuts a line to a width; its end tells that something is missing.
+func fit(line string, width int) string {
+	runes := []rune(line)
+	if width < 20 || len(runes) <= width {
+		return line
+	}
+	return string(runes[:width-1]) + "…"
 }

@@ -91,15 +91,8 @@ func signIn(c *command.Call, cloud *local.Cloud) error {
 	if err != nil {
 		return err
 	}
-	origin := cloud.Origin()
 	folder := c.Folder()
-	registered := &login.Cloud{
-		Name: cloudName, Profile: "latest", CertificateAuthority: cloud.CAFile(), Suffixes: value.NewObject(),
-		Endpoints: value.NewObject("resourceManager", origin+"/", "management", origin+"/", "activeDirectory", origin,
-			"activeDirectoryResourceId", "https://management.core.windows.net/", "activeDirectoryGraphResourceId", origin+"/",
-			"microsoftGraphResourceId", origin+"/", "gallery", origin+"/"),
-	}
-	if err := folder.SaveCloud(registered); err != nil {
+	if err := folder.SaveCloud(known(cloud)); err != nil {
 		return err
 	}
 	settings, err := folder.Settings()
@@ -110,7 +103,7 @@ func signIn(c *command.Call, cloud *local.Cloud) error {
 	if err := folder.SaveSettings(settings); err != nil {
 		return err
 	}
-	credential := &login.Credential{Kind: login.Secret, Cloud: cloudName, Tenant: admin.TenantID, ClientID: admin.ClientID, Secret: admin.ClientSecret}
+	credential := administratorOf(admin)
 	if err := folder.SaveCredential(credential); err != nil {
 		return err
 	}
@@ -122,6 +115,21 @@ func signIn(c *command.Call, cloud *local.Cloud) error {
 		ID: admin.SubscriptionID, Name: "Lanyard", State: "Enabled", TenantID: admin.TenantID, HomeTenantID: admin.TenantID,
 		Cloud: cloudName, User: credential.Profile(), ManagedByTenants: []login.Tenant{},
 	}})
+}
+
+// known is the cloud of this machine as `lanyard cloud list` has it.
+func known(cloud *local.Cloud) *login.Cloud {
+	origin := cloud.Origin()
+	return &login.Cloud{
+		Name: cloudName, Profile: "latest", CertificateAuthority: cloud.CAFile(), Suffixes: value.NewObject("acrLoginServerEndpoint", ".azurecr.io"),
+		Endpoints: value.NewObject("resourceManager", origin+"/", "management", origin+"/", "activeDirectory", origin,
+			"activeDirectoryResourceId", "https://management.core.windows.net/", "activeDirectoryGraphResourceId", origin+"/",
+			"microsoftGraphResourceId", origin+"/", "gallery", origin+"/"),
+	}
+}
+
+func administratorOf(admin local.Administrator) *login.Credential {
+	return &login.Credential{Kind: login.Secret, Cloud: cloudName, Tenant: admin.TenantID, ClientID: admin.ClientID, Secret: admin.ClientSecret}
 }
 
 // follow shows the log until the user ends it, then takes the cloud down.

@@ -52,7 +52,7 @@ func (c *Cloud) Configuration() cloud.Configuration {
 	return cloud.Configuration{
 		ActiveDirectoryAuthorityHost: c.Authority() + "/",
 		Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
-			cloud.ResourceManager: {Endpoint: c.ARM(), Audience: strings.TrimRight(c.Endpoint("activeDirectoryResourceId"), "/")},
+			cloud.ResourceManager: {Endpoint: c.ARM(), Audience: c.Endpoint("activeDirectoryResourceId")},
 		},
 	}
 }
