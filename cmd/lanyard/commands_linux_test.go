@@ -135,7 +135,7 @@ func browse(cloud *local.Cloud) func(*testscript.TestScript, bool, []string) {
 		client, err := cloud.Client()
 		script.Check(err)
 		form := url.Values{"code": {code}, "username": {args[0]}, "password": {args[1]}, "answer": {"ok"}}
-		request, err := http.NewRequest(http.MethodPost, cloud.Origin()+"/devicelogin", strings.NewReader(form.Encode())) //nolint:noctx // the script's end is the test's
+		request, err := http.NewRequest(http.MethodPost, cloud.Origin()+"/devicelogin", strings.NewReader(form.Encode()))
 		script.Check(err)
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		request.Header.Set("Origin", cloud.Origin())
