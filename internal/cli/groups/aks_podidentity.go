@@ -75,58 +75,49 @@ func podIdentityGroup() command.Table {
 			{Path: "aks pod-identity delete", Summary: "Take an identity from the pods of a namespace.", NoWait: true, Run: deletePodIdentity, Arguments: with(namespace, name.Required(), arg("--aks-custom-headers", "Further headers."))},
 			{
 				Path: "aks pod-identity list", Summary: "List the pod identities of a cluster.", Arguments: cluster,
-				Run: func(ctx context.Context, c *command.Call) (any, error) {
-					client, err := c.Client()
-					if err != nil {
-						return nil, err
-					}
-					o, err := getCluster(ctx, client, c)
-					if err != nil {
-						return nil, err
-					}
-					return dropNulls(clusterKind().shaped(o)), nil
-				},
+				Run: showCluster,
 			},
 			{Path: "aks pod-identity exception add", Summary: "Leave pods with these labels alone.", NoWait: true, Run: changeException("add"), Arguments: with(namespace, name, labels, arg("--aks-custom-headers", "Further headers."))},
 			{Path: "aks pod-identity exception update", Summary: "Change the labels of an exception.", NoWait: true, Run: changeException("update"), Arguments: with(namespace, name.Required(), labels, arg("--aks-custom-headers", "Further headers."))},
 			{Path: "aks pod-identity exception delete", Summary: "Remove an exception.", NoWait: true, Run: changeException("delete"), Arguments: with(namespace, name.Required(), arg("--aks-custom-headers", "Further headers."))},
 			{
 				Path: "aks pod-identity exception list", Summary: "List the exceptions of a cluster.", Arguments: cluster,
-				Run: func(ctx context.Context, c *command.Call) (any, error) {
-					client, err := c.Client()
-					if err != nil {
-						return nil, err
-					}
-					o, err := getCluster(ctx, client, c)
-					if err != nil {
-						return nil, err
-					}
-					return dropNulls(clusterKind().shaped(o)), nil
-				},
+				Run: showCluster,
 			},
 		},
 	}
 }
 
-// podProfile is the profile of a cluster that has pod identity.
-func podProfile(cluster *value.Object) (*value.Object, error) {
-	profile := cluster.Object("properties", "podIdentityProfile")
-	if !profile.Bool("enabled") {
-		return nil, command.Usage("The pod identity addon is not enabled for this managed cluster yet.\nTo enable, run \"az aks update --enable-pod-identity")
-	}
-	return profile, nil
-}
-
-func addPodIdentity(ctx context.Context, c *command.Call) (any, error) {
+// showCluster is what the lists print: the whole cluster.
+func showCluster(ctx context.Context, c *command.Call) (any, error) {
 	client, err := c.Client()
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := getCluster(ctx, client, c)
+	o, err := getCluster(ctx, client, c)
 	if err != nil {
 		return nil, err
 	}
-	profile, err := podProfile(cluster)
+	return dropNulls(clusterKind().shaped(o)), nil
+}
+
+// withPodIdentity reads a cluster that has to have pod identity, and its profile.
+func withPodIdentity(ctx context.Context, c *command.Call) (client *azure.Client, cluster, profile *value.Object, err error) {
+	if client, err = c.Client(); err != nil {
+		return nil, nil, nil, err
+	}
+	if cluster, err = getCluster(ctx, client, c); err != nil {
+		return nil, nil, nil, err
+	}
+	profile = cluster.Object("properties", "podIdentityProfile")
+	if !profile.Bool("enabled") {
+		return nil, nil, nil, command.Usage("The pod identity addon is not enabled for this managed cluster yet.\nTo enable, run \"az aks update --enable-pod-identity")
+	}
+	return client, cluster, profile, nil
+}
+
+func addPodIdentity(ctx context.Context, c *command.Call) (any, error) {
+	client, cluster, profile, err := withPodIdentity(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -166,15 +157,7 @@ func addPodIdentity(ctx context.Context, c *command.Call) (any, error) {
 }
 
 func deletePodIdentity(ctx context.Context, c *command.Call) (any, error) {
-	client, err := c.Client()
-	if err != nil {
-		return nil, err
-	}
-	cluster, err := getCluster(ctx, client, c)
-	if err != nil {
-		return nil, err
-	}
-	profile, err := podProfile(cluster)
+	client, cluster, profile, err := withPodIdentity(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -191,15 +174,7 @@ func deletePodIdentity(ctx context.Context, c *command.Call) (any, error) {
 // changeException returns a command that adds, changes or removes an exception.
 func changeException(verb string) func(context.Context, *command.Call) (any, error) {
 	return func(ctx context.Context, c *command.Call) (any, error) {
-		client, err := c.Client()
-		if err != nil {
-			return nil, err
-		}
-		cluster, err := getCluster(ctx, client, c)
-		if err != nil {
-			return nil, err
-		}
-		profile, err := podProfile(cluster)
+		client, cluster, profile, err := withPodIdentity(ctx, c)
 		if err != nil {
 			return nil, err
 		}

@@ -101,8 +101,8 @@ func holdings(all []entry, now time.Time, names map[string]string) []any {
 		if where == "" {
 			where = "-"
 		}
-		rows = append(rows, value.NewObject("holder", first(names[h.app], h.app), "audience", h.audience, "via", e.Via, "machine", where,
-			"endsIn", e.Expires.Sub(now).Truncate(time.Minute).String()))
+		rows = append(rows, value.NewObject("holder", first(names[h.app], h.app), "endsIn", e.Expires.Sub(now).Truncate(time.Minute).String(),
+			"audience", h.audience, "machine", where, "via", e.Via))
 	}
 	return rows
 }
