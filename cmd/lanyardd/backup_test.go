@@ -120,10 +120,10 @@ func (i *instance) must(t *testing.T, args ...string) {
 func (i *instance) origin() string { return "https://" + i.address }
 
 // serve starts it and waits until it is ready.
-func (i *instance) serve(t *testing.T) (stop func()) {
+func (i *instance) serve(t *testing.T, more ...string) (stop func()) {
 	t.Helper()
-	command := i.command(t, "serve", "--clusters=none", "--listen="+i.address, "--origin="+i.origin(),
-		"--admin-credential-file="+filepath.Join(i.dir, "admin.json"))
+	command := i.command(t, append([]string{"serve", "--clusters=none", "--listen=" + i.address, "--origin=" + i.origin(),
+		"--admin-credential-file=" + filepath.Join(i.dir, "admin.json")}, more...)...)
 	var log bytes.Buffer
 	command.Stderr = &log
 	if err := command.Start(); err != nil {
@@ -166,7 +166,7 @@ func (i *instance) ca(t *testing.T) []byte {
 }
 
 // credential is the first administrator's, as lanyardd writes it.
-type credential struct{ TenantID, ClientID, ClientSecret string }
+type credential struct{ TenantID, SubscriptionID, ClientID, ClientSecret string }
 
 func (i *instance) administrator(t *testing.T) credential {
 	t.Helper()

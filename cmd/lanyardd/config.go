@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,6 +39,7 @@ type config struct {
 	rolePropagation          time.Duration
 	roleFiles                []string
 	hourlyLimits             string
+	etcd                     external
 	tenancy                  tenancy
 	dnsListen                string
 	registrySuffix           string
@@ -91,6 +91,9 @@ func (c *config) check() error {
 	if c.clusters != "" && c.clusters != clustersLocal && c.clusters != clustersNone {
 		return fmt.Errorf("--clusters %q is neither %s nor %s", c.clusters, clustersLocal, clustersNone)
 	}
+	if err := c.etcd.check(c.clusters); err != nil {
+		return err
+	}
 	if c.clock != "" && c.clock != clockReal && c.clock != clockMovable {
 		return fmt.Errorf("--clock %q is neither %s nor %s", c.clock, clockReal, clockMovable)
 	}
@@ -112,11 +115,7 @@ func (c *config) checkListen(flag, address string) error {
 	if err != nil {
 		return fmt.Errorf("%s %q isn't host:port: %w", flag, address, err)
 	}
-	loopback := host == "localhost"
-	if address, err := netip.ParseAddr(host); err == nil {
-		loopback = address.IsLoopback()
-	}
-	if !loopback && !c.allowRemote {
+	if !loopback(host) && !c.allowRemote {
 		return fmt.Errorf("%s %s is reachable from other machines: name a loopback address, or add --allow-remote if that is meant", flag, address)
 	}
 	return nil

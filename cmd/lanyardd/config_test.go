@@ -23,6 +23,14 @@ func TestConfigRefusesWhatCannotBeMeant(t *testing.T) {
 		{"an address that other machines reach", func(c *config) { c.listen = "0.0.0.0:8443" }, "--allow-remote"},
 		{"the same, meant", func(c *config) { c.listen, c.allowRemote = "0.0.0.0:8443", true }, ""},
 		{"no port", func(c *config) { c.listen = "127.0.0.1" }, "--listen"},
+		{"an etcd of others", func(c *config) {
+			c.clusters, c.etcd = clustersNone, external{endpoints: []string{"https://etcd:2379"}, caFile: "a", certFile: "b", keyFile: "c"}
+		}, ""},
+		{"one that clusters of this machine can't reach", func(c *config) { c.etcd.endpoints = []string{"http://127.0.0.1:2379"} }, "--clusters=none"},
+		{"one without proof of who we are", func(c *config) { c.clusters, c.etcd.endpoints = clustersNone, []string{"https://etcd:2379"} }, "--etcd-certfile"},
+		{"one that everybody can listen to", func(c *config) { c.clusters, c.etcd.endpoints = clustersNone, []string{"http://etcd:2379"} }, "isn't encrypted"},
+		{"one by its name alone", func(c *config) { c.clusters, c.etcd.endpoints = clustersNone, []string{"etcd"} }, "isn't a URL"},
+		{"a certificate for no etcd", func(c *config) { c.etcd.certFile = "b" }, "--etcd-endpoints names"},
 		{"an origin without TLS", func(c *config) { c.origin = "http://localhost:8443" }, "--origin"},
 		{"an origin with a path", func(c *config) { c.origin = "https://localhost:8443/x" }, "--origin"},
 	} {

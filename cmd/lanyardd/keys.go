@@ -32,6 +32,7 @@ lanyardd rotates them by itself: each signs for 45 days, is published a day befo
 expired. These commands work on the data folder of a lanyardd that runs, which follows within a second.`,
 	}
 	c.folders(command.PersistentFlags())
+	c.externalEtcd(command.PersistentFlags())
 	ring := func(ctx context.Context, work func(*keys.Ring, time.Time) error) error {
 		if err := c.absolute(); err != nil {
 			return err
@@ -73,7 +74,7 @@ expired. These commands work on the data folder of a lanyardd that runs, which f
 }
 
 func withKeys(ctx context.Context, c config, work func(*keys.Ring, time.Time) error) error {
-	state, err := etcdserver.OpenRunning(etcdDir(c), etcdRunDir(c), "lanyard")
+	state, err := openRunning(ctx, c)
 	if errors.Is(err, etcdserver.ErrNotRunning) {
 		return fmt.Errorf("%w for %s: start lanyardd, whose keys these are", err, c.dataDir)
 	} else if err != nil {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -43,8 +42,6 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/resources"
 	"github.com/lanyard-project/lanyard/internal/providers/shape"
 	"github.com/lanyard-project/lanyard/internal/seal"
-	"github.com/lanyard-project/lanyard/internal/store"
-	"github.com/lanyard-project/lanyard/internal/store/etcdserver"
 	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
@@ -68,6 +65,7 @@ func serveCommand() *cobra.Command {
 	}
 	c.folders(command.Flags())
 	c.service(command.Flags())
+	c.externalEtcd(command.Flags())
 	command.Flags().StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	command.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
 	return command
@@ -112,12 +110,11 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	etcd, state, err := openState(ctx, c, log)
+	state, etcd, closeState, err := openState(ctx, c, log)
 	if err != nil {
 		return err
 	}
-	defer etcd.Close()
-	defer state.Close()
+	defer closeState()
 
 	// Resources, what they refer to and who there is are in memory as well: reads
 	// cost etcd nothing.
@@ -254,7 +251,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 
 	server := edge.Server(front, log)
 	server.TLSConfig = tlsConfig
-	log.Info("lanyardd is up", "origin", c.origin, "tenant", tenant.ID, "adopted etcd", etcd.Adopted())
+	log.Info("lanyardd is up", "origin", c.origin, "tenant", tenant.ID)
 	group.Go(func() error { return ignoreClosed(server.ServeTLS(edge.Tunnel(listener, hosts...), "", "")) })
 	group.Go(func() error {
 		<-ctx.Done()
@@ -292,26 +289,6 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		return ignoreCanceled(engine.Run(ctx))
 	})
 	return group.Wait()
-}
-
-// openState starts or adopts etcd and opens our part of it.
-func openState(ctx context.Context, c config, log *slog.Logger) (*etcdserver.Server, *store.Store, error) {
-	executable, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	etcd, err := etcdserver.Start(ctx, etcdserver.Options{DataDir: etcdDir(c), RunDir: etcdRunDir(c), Executable: executable, Log: log})
-	if err != nil {
-		return nil, nil, fmt.Errorf("starting etcd: %w", err)
-	}
-	if _, err := etcd.EnsureUser(ctx, "lanyard", "/lanyard/"); err != nil {
-		return nil, nil, err
-	}
-	state, err := etcd.Store("lanyard")
-	if err != nil {
-		return nil, nil, err
-	}
-	return etcd, state, migrate(ctx, state, log)
 }
 
 // adoptionLimit is for how long operations wait for clusters to be adopted, which

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -72,4 +74,20 @@ func (s *Store) Txn(ctx context.Context, conds []Cond, ops []Op) (int64, error) 
 	}
 	s.wrote(ops, response.Header.Revision)
 	return response.Header.Revision, nil
+}
+
+// Fits fails if etcd refuses transactions as large as ours may be, and says what
+// to set there.
+func (s *Store) Fits(ctx context.Context) error {
+	conds := make([]clientv3.Cmp, MaxOps)
+	for i := range conds {
+		conds[i] = clientv3.Compare(clientv3.CreateRevision("/lanyard/schema"), ">", 0)
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	_, err := s.client.Txn(ctx).If(conds...).Commit()
+	if errors.Is(err, rpctypes.ErrTooManyOps) {
+		return fmt.Errorf("it refuses transactions of %d operations: start it with --max-txn-ops=%d: %w", MaxOps, MaxOps, err)
+	}
+	return err
 }
