@@ -7,9 +7,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/providers/keyvault"
 	"github.com/lanyard-project/lanyard/internal/providers/operationalinsights"
-	"github.com/lanyard-project/lanyard/internal/providers/servicebus"
 	"github.com/lanyard-project/lanyard/internal/providers/shape"
-	"github.com/lanyard-project/lanyard/internal/providers/storage"
 	"github.com/lanyard-project/lanyard/internal/seal"
 )
 
@@ -18,7 +16,7 @@ type typed interface{ Types() []*providers.Type }
 
 // documents are the providers whose resources are documents and nothing more:
 // what clients create beside clusters, and scope roles to.
-func documents(deps shape.Deps, zones *nameserver.Book, people *directory.Directory, box *seal.Box) []typed {
+func documents(deps shape.Deps, zones *nameserver.Book, data dataPlanes, people *directory.Directory, box *seal.Box) []typed {
 	keys := shape.Keyring{Box: box}
 	tenantOf := func(subscription string) string {
 		tenant, _ := people.TenantOf(subscription)
@@ -26,8 +24,8 @@ func documents(deps shape.Deps, zones *nameserver.Book, people *directory.Direct
 	}
 	return []typed{
 		dns.New(dns.Config{Store: deps.Store, Resources: deps.Resources, Committed: zones.Committed}),
-		storage.New(storage.Config{Deps: deps, Keys: keys}),
-		servicebus.New(servicebus.Config{Deps: deps, Keys: keys}),
+		data.storage,
+		data.servicebus,
 		keyvault.New(keyvault.Config{Deps: deps, TenantOf: tenantOf}),
 		operationalinsights.New(operationalinsights.Config{Deps: deps, Keys: keys}),
 	}

@@ -32,6 +32,10 @@ const (
 // ARM and the token service there.
 const platformOrigin = "https://168.63.129.16"
 
+// publicOrigin is how programs that are set to the public cloud call ARM; inside
+// virtual networks the name leads here.
+const publicOrigin = "https://management.azure.com"
+
 // machinery makes clusters real: processes, namespaces and networks of this
 // machine, which needs root and Linux. Without it all the rest works.
 type machinery interface {

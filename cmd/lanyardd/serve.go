@@ -209,9 +209,13 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	hosts := []edge.HostRoute{images.host()}
+	data := newDataPlanes(c, deps, people, roles, verifier, box, clk, log)
+	if err := data.blobs.Sweep(ctx); err != nil {
+		return fmt.Errorf("tidying up blobs: %w", err)
+	}
+	hosts := append(data.hosts(), images.host())
 	front = edge.New(edge.Options{
-		Hosts: hosts, ARM: arm, Entra: signIn.Handler(), Origins: origins, TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log, Access: recordRequest(recorder),
+		Hosts: hosts, ARM: arm, Entra: signIn.Handler(), Origins: append(origins, publicOrigin), TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log, Access: recordRequest(recorder),
 		Extensions: extensions, Charts: charts,
 		Local:   local(moved, verifier, people, origins, log),
 		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { machines.issuers().ServeHTTP(w, r) }),
@@ -236,7 +240,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	}
 	names := newNameServer(zones, deps, log)
 	names.PublicAddress = networks.PublicAddress
-	types := append(documents(deps, zones, people, box), images,
+	types := append(documents(deps, zones, data, people, box), images,
 		insights.New(insights.Config{Log: done, Authorizer: roles, Clock: clk}),
 		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, templates, networks, computing)
 	types = append(types, machines.attach(ctx, foundation{
