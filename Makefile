@@ -138,8 +138,13 @@ ledger: ## What the last runs of conformance and e2e have shown, into docs/compa
 e2e-short: programs ## The main job with lanyardd killed while it creates the cluster
 	@$(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444 --kill-during-create
 
+# The archived programs that mic and nmi take the place of, from their Go module.
+.PHONY: aad-pod-identity
+aad-pod-identity:
+	@cd tools && $(GO) run ./cmd/build aad-pod-identity
+
 .PHONY: e2e
-e2e: programs ## The end-to-end tests on real clusters, and the demo with a crash and twice over one folder; RUN=regex: those tests only
+e2e: programs aad-pod-identity ## The end-to-end tests on real clusters, and the demo with a crash and twice over one folder; RUN=regex: those tests only
 	@$(GO_TEST) -tags e2e -count=1 -p 1 -timeout 60m $(if $(RUN),-v -run '$(RUN)') ./test/e2e/...
 	@$(GO_TEST) -tags e2e -count=1 -run '$(or $(RUN),LibrariesOf)' ./internal/node/lab
 ifndef RUN

@@ -14,11 +14,13 @@ import (
 	"github.com/lanyard-project/lanyard/internal/clusters/helmchart"
 )
 
-// manifest is a file, the values that it is rendered with, and what of the rendered goes into it; nil is everything.
+// manifest is a file, the values that it is rendered with, what of the rendered goes into it (nil is everything), and what becomes
+// of it.
 type manifest struct {
 	file, about string
 	values      map[string]any
 	takes       func(*unstructured.Unstructured) bool
+	becomes     func(*unstructured.Unstructured) *unstructured.Unstructured
 }
 
 // kubernetesVersion is one with all that the chart may ask for.
@@ -28,17 +30,21 @@ func all() []manifest {
 	// On its first application kubectl doesn't know exceptions before the file's definitions are there.
 	const apart = "installMICException"
 	return []manifest{
-		{"lanyard.yaml", "mic and nmi, standard mode.", map[string]any{apart: "false"}, nil},
-		{"managed.yaml", "nmi alone, managed mode.", map[string]any{apart: "false", "operationMode": "managed"}, nil},
+		{"lanyard.yaml", "mic and nmi, standard mode.", map[string]any{apart: "false"}, nil, nil},
+		{"managed.yaml", "nmi alone, managed mode.", map[string]any{apart: "false", "operationMode": "managed"}, nil, nil},
 		{
 			"noazurejson.yaml", "mic and nmi where nodes have no azure.json: mic signs in as a service principal. Fill its Secret in.",
 			map[string]any{apart: "false", "adminsecret": map[string]any{
 				"cloud": "AzurePublicCloud", "subscriptionID": "<SUBSCRIPTION ID>", "resourceGroup": "<NODE RESOURCE GROUP>", "vmType": "vmss",
 				"tenantID": "<TENANT ID>", "clientID": "<CLIENT ID>", "clientSecret": "<CLIENT SECRET>",
-			}}, nil,
+			}}, nil, nil,
 		},
-		{"crds.yaml", "The custom resource definitions alone: Helm never upgrades those that are there.", nil, ofKind("CustomResourceDefinition")},
-		{"mic-exception.yaml", "Lets AKS's own components have the nodes' identities.", nil, ofKind("AzurePodIdentityException")},
+		{"crds.yaml", "The custom resource definitions alone: Helm never upgrades those that are there.", nil, ofKind("CustomResourceDefinition"), nil},
+		{"mic-exception.yaml", "Lets AKS's own components have the nodes' identities.", nil, ofKind("AzurePodIdentityException"), nil},
+		{
+			"remove-rules.yaml", "Takes nmi's rules off the nodes, after nmi itself: delete it once it has run everywhere.",
+			map[string]any{"nmi": map[string]any{"selfTest": map[string]any{"enabled": false}}}, ofKind("DaemonSet"), removal,
+		},
 	}
 }
 
@@ -75,6 +81,9 @@ func (m manifest) text() ([]byte, error) {
 	for _, o := range objects {
 		if m.takes != nil && !m.takes(o) {
 			continue
+		}
+		if m.becomes != nil {
+			o = m.becomes(o)
 		}
 		labels := o.GetLabels()
 		delete(labels, "app.kubernetes.io/managed-by")

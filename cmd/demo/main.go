@@ -12,6 +12,8 @@
 //   - a plain token request for it, which no cache of the SDK answers;
 //   - a GET on the instance metadata.
 //
+// --load is for tests that change what is below a pod while it gets tokens.
+//
 // ARM_ENDPOINT names another Resource Manager than Azure's.
 package main
 
@@ -34,12 +36,17 @@ func main() {
 	period := flag.Duration("period", 400*time.Millisecond, "pause between two rounds")
 	once := flag.Bool("once", false, "make one round and stop, with exit status 1 if anything failed")
 	raw := flag.Bool("raw", false, "make one plain token request for --clientid, print status, Retry-After and body without the token, and stop")
+	load := flag.Duration("load", 0, "get tokens for --clientid again and again with this pause, by the SDK and by plain requests, and count; 0 doesn't")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if *raw {
 		os.Exit(rawTokenRequest(ctx, os.Stdout, d.clientID))
+	}
+	if *load > 0 {
+		d.load(ctx, os.Stdout, *load)
+		return
 	}
 	if d.subscription == "" || d.resourceGroup == "" {
 		log.Fatal("--subscriptionid and --resourcegroup are needed: the ARM operation lists the virtual machines there")

@@ -11,7 +11,7 @@ import (
 
 // Table is all commands of this package.
 func Table() command.Table {
-	return command.Join(demoCommand(), upCommand(), downCommand(), statusCommand(), logsCommand(), envCommand(), azCommand(), doctorCommand(), whyCommand(), tokenCommand(), bindingsCommand(), clockCommand())
+	return command.Join(demoCommand(), upCommand(), downCommand(), statusCommand(), logsCommand(), envCommand(), azCommand(), doctorCommand(), whyCommand(), tokenCommand(), bindingsCommand(), migrateCommand(), clockCommand())
 }
 
 const defaultListen = "127.0.0.1:8443"

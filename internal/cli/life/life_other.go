@@ -13,7 +13,7 @@ import (
 // Table is all commands of this package. Those about the cloud of this machine say why
 // there is none here, and what to do.
 func Table() command.Table {
-	table := command.Join(whyCommand(), tokenCommand(), bindingsCommand(), command.Table{
+	table := command.Join(whyCommand(), tokenCommand(), bindingsCommand(), migrateCommand(), command.Table{
 		Groups: []command.Group{{Path: "clock", Summary: "The clock of the cloud on this machine."}},
 	})
 	for path, summary := range map[string]string{

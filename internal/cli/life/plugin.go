@@ -10,7 +10,7 @@ import (
 
 // Plugin is the table of `kubectl lanyard`: what concerns pods, in kubectl's words.
 func Plugin() command.Table {
-	return command.Join(bindingsCommand(), ofPod(whyCommand(), "who"), ofPod(tokenCommand(), "who"))
+	return command.Join(bindingsCommand(), migrateCommand(), ofPod(whyCommand(), "who"), ofPod(tokenCommand(), "who"))
 }
 
 // ofPod makes commands take a pod and a namespace in the place of who.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/utils/clock"
 
@@ -275,26 +274,4 @@ func serveOn(ctx context.Context, group *errgroup.Group, server *http.Server, li
 		}
 		return nil
 	})
-}
-
-// How many connections there may be: all pods reach the metrics' port, those in the node's network the probes' too, and each
-// connection takes memory that is the agent's. Kubelet has to get through, so probes have more room.
-const mostReaders, mostProbers = 256, 4096
-
-// listenOn serves probes or metrics, to so many at a time; an empty address is none.
-func listenOn(ctx context.Context, group *errgroup.Group, address string, most int, handler http.Handler, log *slog.Logger) error {
-	if address == "" {
-		return nil
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
-		return fmt.Errorf("listening on %s: %w", address, err)
-	}
-	listener = netutil.LimitListener(listener, most)
-	serveOn(ctx, group, &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}, listener)
-	return nil
 }

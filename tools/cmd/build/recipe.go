@@ -177,7 +177,15 @@ func recipes() []recipe {
 	previous := kube
 	previous.name, previous.group = "kube-previous", "kube-previous"
 	previous.about, previous.out, previous.modfile = "the release of Kubernetes before", "kube-previous/kube", "previous.mod"
-	return append(all, previous,
+	all = append(all, previous)
+	// What mic and nmi take the place of, for the test that they do.
+	for _, p := range []string{"mic", "nmi"} {
+		all = append(all, recipe{
+			name: "aad-pod-identity-" + p, group: "aad-pod-identity", about: "what Lanyard takes over from", out: "aad-pod-identity/" + p,
+			dir: "tools/aad-pod-identity", module: "github.com/Azure/aad-pod-identity", pkg: "github.com/Azure/aad-pod-identity/cmd/" + p,
+		})
+	}
+	return append(all,
 		recipe{
 			name: "helm", group: "tools", about: "installs charts", out: "tools/helm",
 			dir: "tools/helm", module: "helm.sh/helm/v3", pkg: "helm.sh/helm/v3/cmd/helm", symbols: helm,
