@@ -73,6 +73,25 @@ func TestSecurityPropertiesAreProvenByWhatIsThere(t *testing.T) {
 	}
 }
 
+// TestScenariosOfThePredecessorAreHeldByWhatIsThere does it for the table of aad-pod-identity's end-to-end scenarios.
+func TestScenariosOfThePredecessorAreHeldByWhatIsThere(t *testing.T) {
+	const scenarios = 27
+	p, numbered := newProofs(t), 0
+	for _, row := range rows(t, "migration.md", "#", "scenario", "test") {
+		if n, err := strconv.Atoi(row.cells[0]); err == nil {
+			if numbered++; n != numbered {
+				t.Errorf("migration.md:%d is numbered %d, want %d", row.line, n, numbered)
+			}
+		}
+		if err := p.check(row.cells[2]); err != nil {
+			t.Errorf("migration.md:%d: %v", row.line, err)
+		}
+	}
+	if numbered != scenarios {
+		t.Errorf("migration.md has %d scenarios, want %d", numbered, scenarios)
+	}
+}
+
 // TestCheckerRefuses proves that the checker can fail.
 func TestCheckerRefuses(t *testing.T) {
 	p := newProofs(t)

@@ -101,3 +101,22 @@ func TestKubenetOfThePredecessorIsABridge(t *testing.T) {
 		}
 	}
 }
+
+// A cloud without a name is described in a file of the node, which is root's as a rule, also where mic signs in by a secret.
+func TestFilesOfTheNodeAreReadAsWhoMay(t *testing.T) {
+	for set, want := range map[string]int64{
+		"":                       0,
+		"adminsecret.clientID=c": 65532,
+		"adminsecret.clientID=c,mic.customCloud.enabled=true":                    0,
+		"adminsecret.clientID=c,mic.customCloud.enabled=true,mic.runAsUser=1000": 1000,
+	} {
+		rendered, err := render(t, "--set", set)
+		if err != nil {
+			t.Fatal(rendered)
+		}
+		s := documents[appsv1.Deployment](t, rendered, "Deployment")[0].Spec.Template.Spec.SecurityContext
+		if *s.RunAsUser != want || (s.RunAsNonRoot != nil) != (want != 0) {
+			t.Errorf("with %q: %+v", set, s)
+		}
+	}
+}
