@@ -14,7 +14,7 @@ BUILD := build
 VCS      := $(if $(shell git rev-parse --verify -q HEAD 2>/dev/null),auto,false)
 GO_BUILD := CGO_ENABLED=0 GOFLAGS= $(GO) build -trimpath -buildvcs=$(VCS) -ldflags '-s -w'
 
-PROGRAMS := lanyardd lanyard mic nmi demo
+PROGRAMS := lanyardd lanyard mic nmi demo acr-credential-provider
 TOOLS    := helm golangci-lint controller-gen
 
 ##@ General
@@ -28,7 +28,7 @@ help: ## This list
 ##@ Build
 
 .PHONY: build
-build: ## Our own programs into build/bin: lanyardd, lanyard, mic, nmi, demo
+build: ## Our own programs into build/bin
 	@mkdir -p $(BUILD)/bin
 	@for p in $(PROGRAMS); do test -x $(BUILD)/bin/$$p || { echo "building $(PROGRAMS): with empty caches 3 to 6 minutes on two cores"; break; }; done
 	@$(GO_BUILD) -o $(BUILD)/bin/ $(PROGRAMS:%=./cmd/%)

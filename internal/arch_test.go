@@ -70,6 +70,7 @@ var layers = []string{
 	"internal/cluster/...",
 	"internal/obs/...",
 	"internal/imds",
+	"internal/imagepull",
 	"internal/brokerapi",
 	"internal/loopback",
 	"internal/seal",

@@ -43,6 +43,7 @@ type config struct {
 	tenancy                  tenancy
 	dnsListen                string
 	registrySuffix           string
+	credentialProvider       string
 }
 
 func (c *config) folders(flags *pflag.FlagSet) {
@@ -69,6 +70,7 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.aks.WithholdNodeImages, "aks-withhold-node-images", false, "no newer node image is available: what needs one to consume is refused")
 	flags.DurationVar(&c.registrationTakes, "registration-time", registration.Takes, "how long resource providers and preview features take to be registered (minutes on Azure)")
 	flags.DurationVar(&c.rolePropagation, "role-propagation", 0, "for how long a new role assignment doesn't count yet (up to ten minutes on Azure; at most 1h)")
+	flags.StringVar(&c.credentialProvider, "credential-provider", "", "program by which nodes sign in to container registries; empty: acr-credential-provider beside lanyardd")
 	flags.StringVar(&c.registrySuffix, "registry-suffix", "azurecr.io", "domain of the login servers of container registries (NAME.azurecr.io)")
 	flags.StringVar(&c.hourlyLimits, "hourly-limits", "", "ARM calls that each caller may make in a subscription in an hour, then 429: reads/writes/deletes, as 12000/1200/15000; empty limits nothing")
 	c.tenancy.flags(flags)

@@ -9,12 +9,14 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/clusters/node"
 	"github.com/lanyard-project/lanyard/internal/kubeguard"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
@@ -48,7 +50,11 @@ func openMachinery(ctx context.Context, c config, log *slog.Logger) (machinery, 
 	if err != nil {
 		return nil, err
 	}
-	engine, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, KubeDirs: others, Log: log})
+	registries, err := c.registries(log)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, KubeDirs: others, Registries: registries, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -121,4 +127,25 @@ func teardownMachinery(ctx context.Context, c config) error {
 		return fmt.Errorf("ending the clusters: %w", err)
 	}
 	return nil
+}
+
+// registries say how nodes sign in to container registries. The program for it is
+// built with lanyardd and lies beside it.
+func (c *config) registries(log *slog.Logger) (node.Registries, error) {
+	program := c.credentialProvider
+	if program == "" {
+		executable, err := os.Executable()
+		if err != nil {
+			return node.Registries{}, err
+		}
+		program = filepath.Join(filepath.Dir(executable), "acr-credential-provider")
+		if _, err := os.Stat(program); errors.Is(err, fs.ErrNotExist) {
+			log.Warn("nodes can't sign in to container registries: there is no acr-credential-provider beside lanyardd, nor is --credential-provider given")
+			return node.Registries{}, nil
+		}
+	}
+	if _, err := os.Stat(program); err != nil {
+		return node.Registries{}, fmt.Errorf("--credential-provider: %w", err)
+	}
+	return node.Registries{Program: program, Domain: c.registrySuffix}, nil
 }

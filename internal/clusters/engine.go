@@ -12,6 +12,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/clusters/cgroup"
 	"github.com/lanyard-project/lanyard/internal/clusters/machine"
+	"github.com/lanyard-project/lanyard/internal/clusters/node"
 	"github.com/lanyard-project/lanyard/internal/clusters/vnet"
 )
 
@@ -34,6 +35,8 @@ type Options struct {
 	KubeDir string
 	// KubeDirs hold the programs of further Kubernetes versions, by version.
 	KubeDirs map[string]string
+	// Registries say how nodes sign in to container registries.
+	Registries node.Registries
 	// Clock is the real time, by default: certificates are checked by programs
 	// that look at the machine's clock, so a clock that a test moves has no
 	// place here.

@@ -221,7 +221,7 @@ func (e *Engine) nodeSettings(c clusterRecord, n Node, server string) node.Setti
 		Name: n.Name, Disk: e.nodeDisk(n.ClusterID, n.Name), Keys: filepath.Join(e.nodeDir(n.ClusterID, n.Name), "pki"), Binaries: e.programsOf(n.KubernetesVersion), Server: server,
 		Address: n.Address, PodAddresses: n.PodAddresses, Bridge: n.Bridge, ProviderID: n.ProviderID,
 		Labels: n.Labels, Taints: n.Taints, MaxPods: n.MaxPods, DNS: c.DNSIP,
-		AzureJSON: n.AzureJSON, CACertificates: n.CACertificates, PauseImage: n.PauseImage,
+		Registries: e.options.Registries, AzureJSON: n.AzureJSON, CACertificates: n.CACertificates, PauseImage: n.PauseImage,
 	}
 }
 

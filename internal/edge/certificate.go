@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -178,13 +179,25 @@ func (a *Authority) certify() (*x509.Certificate, error) {
 }
 
 // ServerConfig returns a TLS configuration whose certificate is for the names
-// (host names and addresses) and is renewed before it expires.
+// (host names and addresses) and is renewed before it expires. Names below a
+// wildcard are those of data planes, which move files: they are spoken to in
+// HTTP/1.1, where a layer isn't cut into frames that wait for each other.
 func (a *Authority) ServerConfig(names ...string) *tls.Config {
 	leaf := &leaf{authority: a, names: names}
+	current := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return leaf.current() }
+	files := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: current}
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"h2", "http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return leaf.current() },
+		GetCertificate: current,
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			for _, name := range names {
+				if suffix, ok := strings.CutPrefix(name, "*"); ok && belongs(hello.ServerName, suffix) {
+					return files, nil
+				}
+			}
+			return nil, nil
+		},
 	}
 }
 

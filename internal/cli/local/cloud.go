@@ -28,6 +28,8 @@ type Cloud struct {
 	Build string
 	// Listen is the loopback address of the front, "127.0.0.1:8443".
 	Listen string
+	// NodeImages are the packed images that every node imports; nil means all.
+	NodeImages []string
 	// Flags are more flags for lanyardd serve.
 	Flags []string
 }
@@ -45,6 +47,13 @@ type Administrator struct {
 func (c *Cloud) Origin() string {
 	_, port, _ := strings.Cut(c.Listen, ":")
 	return "https://localhost:" + port
+}
+
+// Proxy is what HTTPS_PROXY has to be for the names of the cloud's data planes,
+// such as NAME.azurecr.io, which no resolver of this machine knows.
+func (c *Cloud) Proxy() string {
+	_, port, _ := strings.Cut(c.Listen, ":")
+	return "http://localhost:" + port
 }
 
 // CAFile is the certificate authority that clients have to trust.

@@ -11,6 +11,8 @@
 // have client certificates of their own; the kubelet serves with one of the
 // cluster's authority. Everything on it, pods included, ends with its init.
 //
-// What it doesn't. It pulls no images: the VNet has no way out, so images are
+// What it doesn't. The VNet has no way out: images come from the cloud's own
+// container registries, to which the kubelet signs in as the node's identity
+// (registry.go), and what a node needs before that, its pause image for one, is
 // imported from files.
 package node

@@ -45,19 +45,22 @@ func (n *Node) files() error {
 			return err
 		}
 	}
+	if err := n.provide(); err != nil {
+		return err
+	}
 	// It may hold a client secret.
 	return s.Disk.Write("/etc/kubernetes/azure.json", s.AzureJSON, 0o600)
 }
 
 func (n *Node) kubelet() []string {
-	return []string{
+	return append([]string{
 		binDir + "/kubelet",
 		"--config=" + kubeletConfig,
 		"--kubeconfig=" + kubeletKubeconfig,
 		"--hostname-override=" + n.settings.Name,
 		"--node-ip=" + n.settings.Address.String(),
 		"--node-labels=" + encodeLabels(ownLabels(n.settings.Labels)),
-	}
+	}, n.providerFlags()...)
 }
 
 func (n *Node) kubeletConfig() object {

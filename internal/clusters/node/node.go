@@ -42,6 +42,8 @@ type Settings struct {
 	MaxPods    int
 	DNS        netip.Addr
 
+	Registries Registries
+
 	// AzureJSON is the node's cloud configuration file.
 	AzureJSON []byte
 	// CACertificates are trusted by the node and by pods that mount its
