@@ -80,7 +80,7 @@ func firstTokens(ctx context.Context, s *story.Story) ([]time.Duration, error) {
 	var took []time.Duration
 	for i := range pods + 1 {
 		asking := pod(fmt.Sprintf("bench-%02d", i), identity, corev1.Container{
-			Image: local.DemoImage, Args: []string{"--raw", "--clientid=" + identity.ClientID},
+			Image: story.DemoImage, Args: []string{"--raw", "--clientid=" + identity.ClientID},
 		})
 		after, err := firstToken(ctx, client, asking, identity.ClientID)
 		if err != nil {

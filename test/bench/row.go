@@ -29,6 +29,8 @@ const (
 	podToFirstTokenP99 = "pod_created_to_first_token_p99"
 	getVsNoop          = "arm_get_vs_noop_1"
 	createVsEtcdPut    = "arm_create_vs_etcd_put_64"
+	registryPull       = "registry_pull_vs_copy"
+	registryMany       = "registry_pull_100_vs_copy"
 	clusterPutToReady  = "cluster_put_to_ready"
 	clusterMemory      = "cluster_idle_memory"
 	nodeMemory         = "node_memory"
@@ -61,7 +63,7 @@ func missing(rows []row) error {
 	var names []string
 	for _, name := range []string{
 		tokenHitVsNoop, tokenHitFlat, connectionP50, connectionP99, coldToken, assignedToToken, agentMemory, mintVsRSA2048, podToFirstTokenP50, podToFirstTokenP99,
-		getVsNoop, createVsEtcdPut,
+		getVsNoop, createVsEtcdPut, registryPull, registryMany,
 		clusterPutToReady, clusterMemory, nodeMemory,
 	} {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.Name == name }) {

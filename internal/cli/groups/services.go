@@ -23,7 +23,7 @@ func serviceGroups() command.Table {
 	for _, f := range []family{registry, account, vault, bus, queue, topic, zone, private} {
 		commands = append(commands, f.reading()...)
 	}
-	commands = append(commands,
+	commands = append(commands, acrLogin(),
 		registry.creating([]argument{arg("--sku", "SKU.").Choices("Basic", "Standard", "Premium").Required(), arg("--admin-enabled", "An administrator user.").Choices("true", "false").Of(grammarOptional).Or("false")}, newRegistry),
 		account.creating([]argument{arg("--sku", "SKU.").Or("Standard_RAGRS"), arg("--kind", "Kind.").Or("StorageV2"), arg("--access-tier", "Access tier.").Choices("Hot", "Cool"), arg("--allow-shared-key-access", "Keys beside identities.").Choices("true", "false").Of(grammarOptional)}, newStorageAccount),
 		vault.creating([]argument{arg("--sku", "SKU.").Choices("standard", "premium").Or("standard"), arg("--enable-rbac-authorization", "Roles instead of access policies.").Choices("true", "false").Of(grammarOptional)}, newVault),

@@ -36,6 +36,8 @@ type azure struct {
 	roles        *armauthorization.RoleDefinitionsClient
 	assignments  *armauthorization.RoleAssignmentsClient
 	scaleSets    *armcompute.VirtualMachineScaleSetsClient
+	resources    *armresources.Client
+	credential   azcore.TokenCredential
 }
 
 func newAzure(c *local.Cloud, admin local.Administrator) (*azure, error) {
@@ -47,8 +49,8 @@ func newAzure(c *local.Cloud, admin local.Administrator) (*azure, error) {
 }
 
 func newClients(subscription string, credential azcore.TokenCredential, o *arm.ClientOptions) (*azure, error) {
-	a := &azure{subscription: subscription}
-	errs := make([]error, 7)
+	a := &azure{subscription: subscription, credential: credential}
+	errs := make([]error, 8)
 	a.groups, errs[0] = armresources.NewResourceGroupsClient(subscription, credential, o)
 	a.networks, errs[1] = armnetwork.NewVirtualNetworksClient(subscription, credential, o)
 	a.clusters, errs[2] = armcontainerservice.NewManagedClustersClient(subscription, credential, o)
@@ -56,6 +58,7 @@ func newClients(subscription string, credential azcore.TokenCredential, o *arm.C
 	a.roles, errs[4] = armauthorization.NewRoleDefinitionsClient(credential, o)
 	a.assignments, errs[5] = armauthorization.NewRoleAssignmentsClient(subscription, credential, o)
 	a.scaleSets, errs[6] = armcompute.NewVirtualMachineScaleSetsClient(subscription, credential, o)
+	a.resources, errs[7] = armresources.NewClient(subscription, credential, o)
 	return a, errors.Join(errs...)
 }
 

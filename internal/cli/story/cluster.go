@@ -20,8 +20,7 @@ const clusterLimit = 5 * time.Minute
 func (s *Story) createCluster(ctx context.Context) error {
 	n := s.Narrator
 	n.Command("az group create --name "+resourceGroup+" --location "+location,
-		fmt.Sprintf("az network vnet create -g %s -n %s --address-prefixes 10.224.0.0/12 --subnet-name %s --subnet-prefixes 10.224.0.0/16", resourceGroup, vnetName, subnetName),
-		fmt.Sprintf("az aks create --resource-group %s --name %s --network-plugin azure --node-count 1 --vnet-subnet-id $SUBNET_ID", resourceGroup, cluster))
+		fmt.Sprintf("az network vnet create -g %s -n %s --address-prefixes 10.224.0.0/12 --subnet-name %s --subnet-prefixes 10.224.0.0/16", resourceGroup, vnetName, subnetName))
 	if err := s.azure.createGroup(ctx, resourceGroup); err != nil {
 		return err
 	}
@@ -31,7 +30,11 @@ func (s *Story) createCluster(ctx context.Context) error {
 	}
 	s.env.subnetID = subnetID
 	n.Tick("resource group %s, virtual network %s", resourceGroup, vnetName)
+	if err := s.fillRegistry(ctx); err != nil {
+		return err
+	}
 
+	n.Command(fmt.Sprintf("az aks create --resource-group %s --name %s --network-plugin azure --node-count 1 --vnet-subnet-id $SUBNET_ID --attach-acr %s", resourceGroup, cluster, registryName))
 	started := time.Now()
 	created, err := s.pollCluster(ctx)
 	if err != nil {
@@ -42,6 +45,10 @@ func (s *Story) createCluster(ctx context.Context) error {
 	}
 	n.Tick("AKS cluster %s Succeeded after %.1f s; node resource group %s", cluster, time.Since(started).Seconds(), s.env.nodeGroup)
 	n.Say("control-plane identity (system-assigned) %s\nkubelet identity %s-agentpool, client ID %s", s.env.clusterPrincipal, cluster, s.env.kubeletClientID)
+	if _, err := s.azure.assign(ctx, roleAcrPull, s.env.kubeletObjectID, s.env.registryID); err != nil {
+		return err
+	}
+	n.Tick("the kubelet identity has %s on the registry: what pods run from now on is pulled with it", roleAcrPull)
 	err = s.getCredentials(ctx)
 	s.clusterTook = time.Since(started)
 	return err

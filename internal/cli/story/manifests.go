@@ -2,8 +2,6 @@ package story
 
 import (
 	"fmt"
-
-	"github.com/lanyard-project/lanyard/internal/cli/local"
 )
 
 // identityManifest is the AzureIdentity and AzureIdentityBinding of seed 001,
@@ -30,7 +28,8 @@ spec:
 `, name, resourceID, clientID, namespace)
 }
 
-// demoManifest is demo.yaml as seed 003 prints it, with its variables filled.
+// demoManifest is demo.yaml as seed 003 prints it, with its variables filled and
+// its image from our registry.
 func demoManifest(podIdentityName, subscriptionID, clientID, resourceGroup string) string {
 	return fmt.Sprintf(`apiVersion: v1
 kind: Pod
@@ -41,7 +40,7 @@ metadata:
 spec:
   containers:
   - name: demo
-    image: mcr.microsoft.com/oss/azure/aad-pod-identity/demo:v1.6.3
+    image: %s
     args:
       - --subscriptionid=%s
       - --clientid=%s
@@ -61,7 +60,7 @@ spec:
             fieldPath: status.podIP
   nodeSelector:
     kubernetes.io/os: linux
-`, podIdentityName, subscriptionID, clientID, resourceGroup)
+`, podIdentityName, DemoImage, subscriptionID, clientID, resourceGroup)
 }
 
 // askManifest is a pod that makes one plain token request and prints the
@@ -85,5 +84,5 @@ spec:
     args: ["--raw", "--clientid=%s"]
   nodeSelector:
     kubernetes.io/os: linux
-`, name, namespace, label, hostNetwork, local.DemoImage, clientID)
+`, name, namespace, label, hostNetwork, DemoImage, clientID)
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/lanyard-project/lanyard/internal/cli/local"
 )
 
 func (s *Story) refuse(ctx context.Context) error {
@@ -90,7 +88,7 @@ func (s *Story) ask(ctx context.Context, pod, binding, clientID string, hostNetw
 	if binding != "" {
 		label = " --labels=aadpodidbinding=" + binding
 	}
-	s.Narrator.Command(fmt.Sprintf("kubectl run %s -n %s%s --image=%s --restart=Never -- --raw --clientid=%s", pod, namespace, label, local.DemoImage, clientID))
+	s.Narrator.Command(fmt.Sprintf("kubectl run %s -n %s%s --image=%s --restart=Never -- --raw --clientid=%s", pod, namespace, label, DemoImage, clientID))
 	if err := s.kube.Apply(ctx, askManifest(pod, binding, clientID, hostNetwork)); err != nil {
 		return "", err
 	}

@@ -63,12 +63,14 @@ type environment struct {
 	subnetID, scaleSet                           string
 	roleAssignmentID                             string
 	otherClientID                                string
+	registryID                                   string
 }
 
 // Run tells the whole story. It takes everything down at its end unless Keep is
 // set; a canceled context (Ctrl-C) takes down in any case.
 func Run(ctx context.Context, o Options) (err error) {
 	s := &Story{Options: o}
+	o.Cloud.NodeImages = nodeImages()
 	before, err := o.Cloud.Footprint()
 	if err != nil {
 		return fmt.Errorf("looking at the machine: %w", err)
@@ -78,7 +80,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		run   func(context.Context) error
 	}{
 		{"lanyardd: ARM, the Entra token service and IMDS on loopback, state in etcd", s.startCloud},
-		{"A resource group, a virtual network and an AKS cluster with a system-assigned identity", s.createCluster},
+		{"A resource group, a virtual network, a container registry and an AKS cluster with a system-assigned identity", s.createCluster},
 		{"A user-assigned identity, its rights, and what pod identity needs for the kubelet identity", s.createIdentity},
 		{"mic and nmi from the Helm chart", s.installPodIdentity},
 		{"Seed 003's demo.yaml", s.runDemo},

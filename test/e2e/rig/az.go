@@ -57,6 +57,8 @@ func (c *Cloud) NewAz(t testing.TB) *Az {
 	az := &Az{program: installedAz(t), env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PYTHONPATH=" + filepath.Join(dir, "compat"),
 		"AZURE_CONFIG_DIR=" + filepath.Join(dir, "azure"), "AZURE_CORE_COLLECT_TELEMETRY=false", "AZURE_CORE_NO_COLOR=true",
+		// Registries and other data planes have names of their own, which lead to the front through its proxy.
+		"HTTPS_PROXY=" + c.Proxy(), "NO_PROXY=localhost,127.0.0.1",
 		"REQUESTS_CA_BUNDLE=" + c.CAFile(), "SSL_CERT_FILE=" + c.CAFile(),
 		"AZURE_EXTENSION_DIR=" + filepath.Join(dir, "extensions"), "AZURE_EXTENSION_INDEX_URL=" + c.ExtensionIndex(),
 	}}
