@@ -23,8 +23,15 @@ func dataActions(spec authorizationv1.SubjectAccessReviewSpec) []string {
 		return nil
 	}
 	operation := operation(r.Verb)
-	if r.Resource == "pods" && r.Subresource == "exec" {
+	switch r.Subresource {
+	case "exec":
 		operation = "exec/action"
+	case "attach", "portforward", "proxy":
+		// A WebSocket opens these with a GET, but whoever has them acts in the pod, or
+		// through the node: no right to read.
+		if operation == "read" {
+			operation = "write"
+		}
 	}
 	// The parts of an object are written and read as the object is.
 	actions := []string{action(r.Group, r.Resource, operation)}
