@@ -119,25 +119,13 @@ func (s *Service) putBlocks(w http.ResponseWriter, c *call) error {
 func (s *Service) assemble(c *call, old blob, list []chosen) (content, []block, error) {
 	var parts []io.Reader
 	var blocks []block
-	var opened []*os.File
-	defer func() {
-		for _, file := range opened {
-			_ = file.Close() // read only
-		}
-	}()
-	open := func(path string) (*os.File, error) {
-		file, err := os.Open(path)
-		if err == nil {
-			opened = append(opened, file)
-		}
-		return file, err
-	}
 	var committed *os.File
 	if old.revision > 0 {
 		var err error
-		if committed, err = open(filepath.Join(s.folder(c.box), old.File)); err != nil {
+		if committed, err = os.Open(filepath.Join(s.folder(c.box), old.File)); err != nil {
 			return content{}, nil, err
 		}
+		defer committed.Close()
 	}
 	for _, one := range list {
 		name, err := blockFile(one.ID)
@@ -145,13 +133,12 @@ func (s *Service) assemble(c *call, old blob, list []chosen) (content, []block, 
 			return content{}, nil, fail(http.StatusBadRequest, "InvalidBlockId", "The specified block ID is invalid. The block ID must be Base64-encoded.")
 		}
 		if one.XMLName.Local != "Committed" {
-			file, err := open(filepath.Join(s.waiting(c.box, c.name), name))
+			path := filepath.Join(s.waiting(c.box, c.name), name)
+			info, err := os.Stat(path)
 			if err == nil {
-				info, err := file.Stat()
-				if err != nil {
-					return content{}, nil, err
-				}
-				parts, blocks = append(parts, file), append(blocks, block{one.ID, info.Size()})
+				waiting := &waitingBlock{path: path}
+				defer waiting.close() // where reading it stopped halfway
+				parts, blocks = append(parts, waiting), append(blocks, block{one.ID, info.Size()})
 				continue
 			}
 			if !errors.Is(err, fs.ErrNotExist) {
@@ -166,6 +153,31 @@ func (s *Service) assemble(c *call, old blob, list []chosen) (content, []block, 
 	}
 	made, err := write(s.folder(c.box), "", parts...)
 	return made, blocks, err
+}
+
+// waitingBlock is a block's file, open only while it is read: a list may have
+// 50,000 of them, which are more files than the process can have open.
+type waitingBlock struct {
+	path string
+	file *os.File
+}
+
+func (b *waitingBlock) Read(p []byte) (n int, err error) {
+	if b.file == nil {
+		if b.file, err = os.Open(b.path); err != nil {
+			return 0, err
+		}
+	}
+	if n, err = b.file.Read(p); err != nil {
+		b.close()
+	}
+	return n, err
+}
+
+func (b *waitingBlock) close() {
+	if b.file != nil {
+		_ = b.file.Close() // read only
+	}
 }
 
 // part is where in the content a committed block is.
