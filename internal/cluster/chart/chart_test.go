@@ -358,39 +358,6 @@ func toStrings[T ~string](in []T) []string {
 	return out
 }
 
-// The programs themselves say whether they understand the arguments.
-func TestProgramsTakeTheArguments(t *testing.T) {
-	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/mic", "./cmd/nmi")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, out)
-	}
-	for _, values := range [][]string{nil, {"--values", "testdata/predecessor.values.yaml"}, managed(), broker(), append(managed(), broker()...)} {
-		rendered, err := render(t, values...)
-		if err != nil {
-			t.Fatal(rendered)
-		}
-		programs := map[string][][]string{}
-		for _, mic := range documents[appsv1.Deployment](t, rendered, "Deployment") {
-			programs["mic"] = append(programs["mic"], mic.Spec.Template.Spec.Containers[0].Args)
-		}
-		for _, nmi := range documents[appsv1.DaemonSet](t, rendered, "DaemonSet") {
-			pod := nmi.Spec.Template.Spec
-			for _, c := range append(pod.InitContainers, pod.Containers...) {
-				programs["nmi"] = append(programs["nmi"], c.Args)
-			}
-		}
-		for program, lists := range programs {
-			for _, args := range lists {
-				if out, err := exec.CommandContext(t.Context(), filepath.Join(bin, program), append(args, "--version")...).CombinedOutput(); err != nil {
-					t.Errorf("%s %v: %v\n%s", program, args, err, out)
-				}
-			}
-		}
-	}
-}
-
 // What the broker may do it may do where the operator says, and in managed mode nothing else is mic's.
 func TestBrokerHasTheRightsThatItIsToldToHave(t *testing.T) {
 	rendered, err := render(t, append(managed(), "--set", "broker.secretNamespaces={a,b},broker.tokenNamespaces={b}")...)
