@@ -1,0 +1,52 @@
+// Command cloud-provider is the cloud's part of a cluster's control plane: the cloud
+// controller manager. lanyardd starts one for each cluster, beside the API server.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+
+	"github.com/lanyard-project/lanyard/internal/cloudprovider"
+	"github.com/lanyard-project/lanyard/internal/cloudprovider/settings"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	klog.SetSlogLogger(log)
+	root := &cobra.Command{
+		Use: "cloud-provider", Short: "The cloud's part of a cluster's control plane", SilenceErrors: true, SilenceUsage: true,
+	}
+	root.AddCommand(controllerManager())
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+	case errors.Is(err, settings.ErrChanged):
+		log.Info(err.Error())
+	default:
+		fmt.Fprintf(os.Stderr, "cloud-provider: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func controllerManager() *cobra.Command {
+	var o cloudprovider.Options
+	c := &cobra.Command{
+		Use: "controller-manager", Short: "Run the cloud controller manager until stopped", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return cloudprovider.Run(c.Context(), o) },
+	}
+	c.Flags().StringVar(&o.Kubeconfig, "kubeconfig", "", "file that says where the API server is, and who this is to it")
+	c.Flags().StringVar(&o.CloudConfig, "cloud-config", "/etc/kubernetes/azure.json", "file that says where the nodes are, and how to sign in to ARM")
+	c.Flags().StringVar(&o.IdentitySocket, "identity-socket", "", "socket with the tokens of the control plane's managed identity; empty: the instance metadata service")
+	c.Flags().StringVar(&o.ClusterName, "cluster-name", "kubernetes", "name of the load balancer of public addresses")
+	return c
+}
