@@ -14,7 +14,7 @@ BUILD := build
 VCS      := $(if $(shell git rev-parse --verify -q HEAD 2>/dev/null),auto,false)
 GO_BUILD := CGO_ENABLED=0 GOFLAGS= $(GO) build -trimpath -buildvcs=$(VCS) -ldflags '-s -w'
 
-PROGRAMS := lanyardd lanyard mic nmi demo acr-credential-provider
+PROGRAMS := lanyardd lanyard cloud-provider mic nmi demo acr-credential-provider
 TOOLS    := helm golangci-lint controller-gen
 
 ##@ General

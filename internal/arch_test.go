@@ -67,6 +67,7 @@ var layers = []string{
 	"internal/arm/odata",
 	"internal/arm/armid",
 	"internal/node/...",
+	"internal/cloudprovider/...",
 	"internal/cluster/...",
 	"internal/obs/...",
 	"internal/imds",

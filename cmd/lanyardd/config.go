@@ -30,6 +30,7 @@ type config struct {
 	pauseImage               string
 	dnsImage                 string
 	otherKubeDirs            []string
+	cloudProvider            string
 	aks                      aksRules
 	clusters                 string
 	clock                    string
@@ -62,6 +63,7 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&c.nodeImages, "node-image", nil, "image archive that every node imports (repeatable)")
 	flags.StringArrayVar(&c.trustedIssuers, "trusted-issuer", nil, "host or host:port of a token issuer, for federated credentials, that may have a private address (repeatable)")
 	flags.StringVar(&c.issuerCAFile, "issuer-ca-file", "", "certificates (PEM) to believe token issuers by, beside the system's")
+	flags.StringVar(&c.cloudProvider, "cloud-provider", "", "program of the clusters' cloud controller managers; empty: cloud-provider beside this program, none: none")
 	flags.StringVar(&c.dnsImage, "dns-image", "", "name of the image, one of --node-image, of the name server that every cluster gets; empty: none")
 	flags.StringVar(&c.pauseImage, "pause-image", "registry.k8s.io/pause:3.10", "name of the image, one of --node-image, that holds a pod's namespaces")
 	flags.StringArrayVar(&c.otherKubeDirs, "other-kube-dir", nil, "folder of the programs of another Kubernetes version, which clusters can have and be upgraded from or to (repeatable)")
@@ -140,6 +142,21 @@ func (c *config) limits() (*pipeline.Limits, error) {
 		return nil, fmt.Errorf("--hourly-limits %q isn't reads/writes/deletes, three positive numbers", c.hourlyLimits)
 	}
 	return &pipeline.Limits{Reads: numbers[0], Writes: numbers[1], Deletes: numbers[2]}, nil
+}
+
+// cloudProviderProgram is the program of cloud controller managers, "" for none.
+func (c *config) cloudProviderProgram() (string, error) {
+	switch c.cloudProvider {
+	case "none":
+		return "", nil
+	case "":
+		own, err := os.Executable()
+		if err != nil {
+			return "", fmt.Errorf("looking for the cloud provider: %w", err)
+		}
+		return filepath.Join(filepath.Dir(own), "cloud-provider"), nil
+	}
+	return filepath.Abs(c.cloudProvider)
 }
 
 func (c *config) absolute() error {

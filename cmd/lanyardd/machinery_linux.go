@@ -54,7 +54,13 @@ func openMachinery(ctx context.Context, c config, log *slog.Logger) (machinery, 
 	if err != nil {
 		return nil, err
 	}
-	engine, err := clusters.New(clusters.Options{DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, KubeDirs: others, Registries: registries, Log: log})
+	provider, err := c.cloudProviderProgram()
+	if err != nil {
+		return nil, err
+	}
+	engine, err := clusters.New(clusters.Options{
+		DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, KubeDirs: others, Registries: registries, CloudProvider: provider, Log: log,
+	})
 	if err != nil {
 		return nil, err
 	}

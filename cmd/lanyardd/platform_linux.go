@@ -39,6 +39,7 @@ type platform struct {
 	mu        sync.Mutex
 	served    map[string][]*http.Server // by VNet
 	answering map[string]*answering
+	owners    map[string]*http.Server // by cluster
 	done      sync.WaitGroup
 }
 
@@ -107,9 +108,55 @@ func (p *platform) withdraw(vnet armid.ID) {
 	}
 }
 
+// Identify implements containerservice.Platform.
+func (p *platform) Identify(ctx context.Context, key string, cluster armid.ID, whoIs func(context.Context) (containerservice.Principal, error)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.owners[key] != nil {
+		return nil
+	}
+	listener, err := p.engine.ListenIdentity(ctx, key)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: p.metadata.HandlerOf(cluster, func(ctx context.Context) (imdsserver.Identity, error) {
+			who, err := whoIs(ctx)
+			return imdsserver.Identity{ResourceID: who.ResourceID, PrincipalID: who.ObjectID, TenantID: who.TenantID, Host: cluster.String()}, err
+		}),
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+	if p.owners == nil {
+		p.owners = map[string]*http.Server{}
+	}
+	p.owners[key] = server
+	p.done.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			p.log.Error("the listener of a control plane's identity ended", "cluster", cluster.String(), "error", err)
+		}
+	})
+	return nil
+}
+
+// Disown implements containerservice.Platform.
+func (p *platform) Disown(_ context.Context, key string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if server := p.owners[key]; server != nil {
+		_ = server.Close()
+		delete(p.owners, key)
+	}
+	return nil
+}
+
 // Close ends all listeners and waits for their servers.
 func (p *platform) Close() {
 	p.mu.Lock()
+	for _, server := range p.owners {
+		_ = server.Close()
+	}
+	p.owners = nil
 	for _, servers := range p.served {
 		for _, server := range servers {
 			_ = server.Close()

@@ -96,6 +96,10 @@ func (c *client) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	role := cloudRole()
+	if _, err := c.RbacV1().ClusterRoles().Create(ctx, &role, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("making role %s: %w", role.Name, err)
+	}
 	for _, b := range roleBindings() {
 		_, err := c.RbacV1().ClusterRoleBindings().Create(ctx, &b, metav1.CreateOptions{})
 		if err != nil && !apierrors.IsAlreadyExists(err) {
@@ -128,8 +132,27 @@ func roleBindings() []rbacv1.ClusterRoleBinding {
 	}
 	return []rbacv1.ClusterRoleBinding{
 		bind("lanyard:kubelet-api-admin", "system:kubelet-api-admin", controlplane.KubeletClient),
+		bind(controlplane.CloudController, controlplane.CloudController, controlplane.CloudController),
 		// By this name and with these users, AKS gives local accounts their rights.
 		bind("aks-cluster-admin-binding", "cluster-admin", string(administrator), string(user)),
+	}
+}
+
+// cloudRole is what a cloud controller manager does.
+func cloudRole() rbacv1.ClusterRole {
+	rule := func(group string, resources []string, verbs ...string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: verbs}
+	}
+	return rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: controlplane.CloudController},
+		Rules: []rbacv1.PolicyRule{
+			rule("", []string{"nodes"}, "get", "list", "watch", "update", "patch", "delete"),
+			rule("", []string{"nodes/status"}, "update", "patch"),
+			rule("", []string{"services"}, "get", "list", "watch", "update", "patch"),
+			rule("", []string{"services/status"}, "update", "patch"),
+			rule("", []string{"events"}, "create", "update", "patch"),
+			rule("events.k8s.io", []string{"events"}, "create", "update", "patch"),
+		},
 	}
 }
 

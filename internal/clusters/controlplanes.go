@@ -51,6 +51,9 @@ type ControlPlane struct {
 	Guard *Guard `json:",omitempty"`
 	// APIServerArgs are more flags of kube-apiserver.
 	APIServerArgs []string
+	// Cloud gives the cluster a cloud controller manager, if the engine has the
+	// program. Its Program and Identity are the engine's to say.
+	Cloud *controlplane.Cloud `json:",omitempty"`
 }
 
 // ControlPlaneStatus is what came of it.
@@ -113,6 +116,9 @@ func (e *Engine) ensureControlPlane(ctx context.Context, c ControlPlane) (Contro
 	}
 	fabric := e.fabric(c.VNetID)
 	if err := fabric.EnsureAddress(record.Address); err != nil {
+		return ControlPlaneStatus{}, err
+	}
+	if err := e.ensureIdentityDir(record.ControlPlane); err != nil {
 		return ControlPlaneStatus{}, err
 	}
 	cp, err := controlplane.Prepare(e.controlPlaneSettings(record), e.options.Clock)
@@ -245,6 +251,9 @@ func (e *Engine) deleteControlPlane(ctx context.Context, id string) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("deleting cluster %s: %w", id, err)
 	}
+	if err := os.RemoveAll(e.identityDir(id)); err != nil {
+		return fmt.Errorf("deleting cluster %s: %w", id, err)
+	}
 	if err := os.RemoveAll(e.clusterDir(id)); err != nil {
 		return fmt.Errorf("deleting cluster %s: %w", id, err)
 	}
@@ -282,6 +291,6 @@ func (e *Engine) controlPlaneSettings(r clusterRecord) controlplane.Settings {
 		Name: r.Name, Disk: e.controlPlaneDisk(r.ID), Binaries: e.programsOf(r.KubernetesVersion),
 		Address: r.Address, ServiceCIDR: r.ServiceCIDR, Etcd: r.Etcd,
 		Issuer: r.ServiceAccountIssuer, KeysURL: r.ServiceAccountKeysURL,
-		Names: r.Hostnames, Guard: r.Guard, ExtraArgs: r.APIServerArgs,
+		Names: r.Hostnames, Guard: r.Guard, ExtraArgs: r.APIServerArgs, Cloud: e.cloud(r.ControlPlane),
 	}
 }

@@ -37,6 +37,9 @@ type Options struct {
 	KubeDirs map[string]string
 	// Registries say how nodes sign in to container registries.
 	Registries node.Registries
+	// CloudProvider is the program of the clusters' cloud controller managers; none
+	// leaves clusters without one.
+	CloudProvider string
 	// Clock is the real time, by default: certificates are checked by programs
 	// that look at the machine's clock, so a clock that a test moves has no
 	// place here.
@@ -106,6 +109,11 @@ func preflight(o Options) error {
 	for _, p := range programs() {
 		if _, err := os.Stat(filepath.Join(o.KubeDir, p)); err != nil {
 			return fmt.Errorf("running clusters needs the Kubernetes programs, and %s is missing in %s: build them with make kube", p, o.KubeDir)
+		}
+	}
+	if o.CloudProvider != "" {
+		if _, err := os.Stat(o.CloudProvider); err != nil || !filepath.IsAbs(o.CloudProvider) {
+			return fmt.Errorf("running clusters needs their cloud provider, and %s isn't one: build it with make build", o.CloudProvider)
 		}
 	}
 	for _, tool := range []struct{ program, pkg string }{{"nft", "nftables"}, {"mount", "mount"}} {

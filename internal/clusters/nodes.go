@@ -222,6 +222,7 @@ func (e *Engine) nodeSettings(c clusterRecord, n Node, server string) node.Setti
 		Address: n.Address, PodAddresses: n.PodAddresses, Bridge: n.Bridge, ProviderID: n.ProviderID,
 		Labels: n.Labels, Taints: n.Taints, MaxPods: n.MaxPods, DNS: c.DNSIP,
 		Registries: e.options.Registries, AzureJSON: n.AzureJSON, CACertificates: n.CACertificates, PauseImage: n.PauseImage,
+		ExternalCloud: e.cloud(c.ControlPlane) != nil,
 	}
 }
 

@@ -62,7 +62,7 @@ func Preflight(ctx context.Context, out io.Writer) error {
 
 // Programs are the files that make has to have built, below the build folder.
 func Programs(build string) []string {
-	files := []string{"bin/lanyardd", "bin/mic", "bin/nmi", "bin/demo", "bin/acr-credential-provider", "tools/helm"}
+	files := []string{"bin/lanyardd", "bin/cloud-provider", "bin/mic", "bin/nmi", "bin/demo", "bin/acr-credential-provider", "tools/helm"}
 	for _, name := range []string{"kube", "kubectl", "containerd", "containerd-shim-runc-v2", "runc", "pause", "coredns", "cni/ptp", "cni/bridge", "cni/host-local"} {
 		files = append(files, "kube/"+name)
 	}

@@ -45,6 +45,8 @@ type Settings struct {
 	Guard *Guard
 	// ExtraArgs are appended to those of the API server.
 	ExtraArgs []string
+	// Cloud is none for a cluster without a cloud controller manager.
+	Cloud *Cloud
 }
 
 // ControlPlane is a control plane whose files are in place.
@@ -76,6 +78,9 @@ func Prepare(s Settings, c clock.PassiveClock) (*ControlPlane, error) {
 		return nil, err
 	}
 	if err := s.Guard.write(s); err != nil {
+		return nil, err
+	}
+	if err := s.Cloud.write(s.Disk); err != nil {
 		return nil, err
 	}
 	return cp, cp.kubeconfigs()

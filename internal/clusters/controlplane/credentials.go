@@ -12,6 +12,9 @@ import (
 const (
 	controllerManager = "system:kube-controller-manager"
 	scheduler         = "system:kube-scheduler"
+	// CloudController is whom the cloud controller manager is. Its role is one
+	// that the engine makes: Kubernetes has none for it.
+	CloudController = "system:cloud-controller-manager"
 	// KubeletClient is whom the API server is to the kubelets. It has the role
 	// system:kubelet-api-admin by a binding that the engine makes.
 	KubeletClient = "kube-apiserver-kubelet-client"
@@ -33,6 +36,7 @@ func (cp *ControlPlane) certificates(c clock.PassiveClock) error {
 		"apiserver-kubelet-client": {CommonName: KubeletClient},
 		"controller-manager":       {CommonName: controllerManager},
 		"scheduler":                {CommonName: scheduler},
+		cloudController:            {CommonName: CloudController},
 	} {
 		if err := cp.Authority.Ensure(pki.In(dir, name), r); err != nil {
 			return err
@@ -47,12 +51,15 @@ func (cp *ControlPlane) certificates(c clock.PassiveClock) error {
 	return front.Ensure(pki.In(dir, "front-proxy-client"), pki.Request{CommonName: frontProxy})
 }
 
+// cloudController names the files of the cloud controller manager.
+const cloudController = "cloud-controller-manager"
+
 // frontProxy is the only name that extension API servers accept as proxy.
 const frontProxy = "front-proxy-client"
 
 // kubeconfigs are written with the paths that the programs see.
 func (cp *ControlPlane) kubeconfigs() error {
-	for _, name := range []string{"controller-manager", "scheduler"} {
+	for _, name := range []string{"controller-manager", "scheduler", cloudController} {
 		kubeconfig, err := pki.ProgramKubeconfig(cp.Server(), pkiDir+"/ca.crt", pki.In(pkiDir, name))
 		if err != nil {
 			return err

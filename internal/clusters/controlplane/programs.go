@@ -30,16 +30,17 @@ func (cp *ControlPlane) Machine(id, network string, group cgroup.Group) (machine
 		return machine.Spec{}, err
 	}
 	binds := append(cp.settings.Disk.Binds(), machine.Bind{Source: cp.settings.Binaries, Target: binDir, ReadOnly: true})
+	binds = append(binds, cp.settings.Cloud.binds()...)
 	return machine.Spec{
 		ID: id, Hostname: "control-plane", Network: network, Cgroup: group,
 		Binds:    append(binds, sockets...),
 		Log:      cp.settings.Disk.Dir + ".log",
 		UnitLogs: "/var/log",
-		Units: []machine.Unit{
+		Units: append([]machine.Unit{
 			{Name: "kube-apiserver", Args: cp.apiServer(former), Ready: "tcp:" + cp.HostPort(), StopSeconds: 5},
 			{Name: "kube-controller-manager", Args: cp.controllerManager(), After: readyFile, StopSeconds: 3},
 			{Name: "kube-scheduler", Args: cp.scheduler(), After: readyFile, StopSeconds: 3},
-		},
+		}, cp.settings.Cloud.units()...),
 	}, nil
 }
 

@@ -53,14 +53,18 @@ func (n *Node) files() error {
 }
 
 func (n *Node) kubelet() []string {
-	return append([]string{
+	args := []string{
 		binDir + "/kubelet",
 		"--config=" + kubeletConfig,
 		"--kubeconfig=" + kubeletKubeconfig,
 		"--hostname-override=" + n.settings.Name,
 		"--node-ip=" + n.settings.Address.String(),
 		"--node-labels=" + encodeLabels(ownLabels(n.settings.Labels)),
-	}, n.providerFlags()...)
+	}
+	if n.settings.ExternalCloud {
+		args = append(args, "--cloud-provider=external")
+	}
+	return append(args, n.providerFlags()...)
 }
 
 func (n *Node) kubeletConfig() object {

@@ -44,6 +44,9 @@ type Settings struct {
 
 	Registries Registries
 
+	// ExternalCloud says that a cloud controller manager will look at the node and
+	// complete it, before which it takes no pods.
+	ExternalCloud bool
 	// AzureJSON is the node's cloud configuration file.
 	AzureJSON []byte
 	// CACertificates are trusted by the node and by pods that mount its

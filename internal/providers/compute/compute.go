@@ -48,7 +48,8 @@ func (p *Provider) Run(ctx context.Context) error { return p.machines.mirror.Fol
 
 // Types returns the provider's resource types.
 func (p *Provider) Types() []*providers.Type {
-	return append([]*providers.Type{p.scaleSets(), p.instances()}, shape.Compile(p.deps(), p.kinds()...)...)
+	own := append([]*providers.Type{p.scaleSets(), p.instances()}, p.instanceInterfaces()...)
+	return append(own, shape.Compile(p.deps(), p.kinds()...)...)
 }
 
 // apiVersions are those of Microsoft.Compute since scale sets have their present

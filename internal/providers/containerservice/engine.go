@@ -28,6 +28,8 @@ type Engine interface {
 	DeleteVNet(ctx context.Context, id string) error
 	EnsureControlPlane(ctx context.Context, c clusters.ControlPlane) (clusters.ControlPlaneStatus, error)
 	DeleteControlPlane(ctx context.Context, id string) error
+	// ConfigureCloud replaces the control plane's azure.json.
+	ConfigureCloud(ctx context.Context, clusterID string, config secret.String) error
 	// Apply brings a set of Kubernetes objects into the cluster.
 	Apply(ctx context.Context, clusterID string, set objects.Set) error
 	// ServiceAccountKeys is the key set that verifies the cluster's service account tokens.
@@ -65,6 +67,17 @@ type EtcdUsers interface {
 type Platform interface {
 	Serve(ctx context.Context, vnet armid.ID) error
 	Withdraw(ctx context.Context, vnet armid.ID) error
+	// Identify lets the control plane of a cluster, by its key for the engine, have tokens of whoever it is at that
+	// moment; Disown ends that.
+	Identify(ctx context.Context, key string, cluster armid.ID, whoIs func(context.Context) (Principal, error)) error
+	Disown(ctx context.Context, key string) error
+}
+
+// Principal is whom a control plane acts as by a managed identity.
+type Principal struct {
+	ResourceID string
+	ObjectID   string
+	TenantID   string
 }
 
 // Directory has the principals of managed identities, and the applications that clusters without one work as.

@@ -54,6 +54,16 @@ func (p *Provider) resume(ctx context.Context, cluster *resource.Resource) error
 		}
 		return err
 	}
+	if err := p.ensureIdentitySource(ctx, w.state.Key, w.cluster.ID); err != nil {
+		return err
+	}
+	config, err := p.controlPlaneConfig(ctx, w)
+	if err != nil {
+		return err
+	}
+	if err := p.Engine.ConfigureCloud(ctx, w.state.Key, config); err != nil {
+		return err
+	}
 	return p.ensureRelay(ctx, w)
 }
 

@@ -113,6 +113,9 @@ func (p *Provider) deleteProcesses(ctx context.Context, w *work) error {
 	if err := p.Engine.DeleteControlPlane(ctx, w.state.Key); err != nil {
 		return err
 	}
+	if err := p.Platform.Disown(ctx, w.state.Key); err != nil {
+		return err
+	}
 	if err := p.Etcd.Revoke(ctx, w.state.Key); err != nil {
 		return fmt.Errorf("removing the cluster's part of etcd: %w", err)
 	}

@@ -96,7 +96,15 @@ func (p *Provider) ensureControlPlane(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
+	if err := p.ensureIdentitySource(ctx, w.state.Key, w.cluster.ID); err != nil {
+		return err
+	}
+	config, err := p.controlPlaneConfig(ctx, w)
+	if err != nil {
+		return err
+	}
 	if _, err := p.Engine.EnsureControlPlane(ctx, clusters.ControlPlane{
+		Cloud:                &clusters.Cloud{Config: config, CACertificates: p.CACertificates},
 		ID:                   w.state.Key,
 		VNetID:               VNetKey(w.vnet()),
 		Name:                 w.cluster.ID.Name(),

@@ -35,6 +35,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/network"
 	"github.com/lanyard-project/lanyard/internal/providers/resources"
 	"github.com/lanyard-project/lanyard/internal/seal"
+	"github.com/lanyard-project/lanyard/internal/secret"
 	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/storetest"
 )
@@ -52,7 +53,8 @@ type world struct {
 	nodes  map[string]clusters.Node
 	etcd   map[string]bool
 	served map[string]bool
-	sets   map[string]map[string][]*unstructured.Unstructured // by cluster and set
+	acts   map[string]func(context.Context) (containerservice.Principal, error) // by cluster
+	sets   map[string]map[string][]*unstructured.Unstructured                   // by cluster and set
 	calls  []string
 	fail   func(call string) error
 
@@ -71,7 +73,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, store: storetest.New(t), vnets: map[string]clusters.VNet{}, planes: map[string]clusters.ControlPlane{}, nodes: map[string]clusters.Node{},
-		sets: map[string]map[string][]*unstructured.Unstructured{}, etcd: map[string]bool{}, served: map[string]bool{},
+		sets: map[string]map[string][]*unstructured.Unstructured{}, etcd: map[string]bool{}, served: map[string]bool{}, acts: map[string]func(context.Context) (containerservice.Principal, error){},
 	}
 	p := w.start()
 	defer p.stop()
@@ -302,6 +304,8 @@ func (f fakeEngine) DeleteNode(ctx context.Context, _, name string) error {
 	return f.change(ctx, "DeleteNode "+name, func() error { delete(f.nodes, name); return nil })
 }
 
+func (f fakeEngine) ConfigureCloud(context.Context, string, secret.String) error { return nil }
+
 func (f fakeEngine) DrainNode(ctx context.Context, _, name string, _ clusters.Drain) error {
 	return f.change(ctx, "DrainNode "+name, func() error { return nil })
 }
@@ -386,6 +390,14 @@ func (f fakePlatform) Serve(ctx context.Context, vnet armid.ID) error {
 
 func (f fakePlatform) Withdraw(ctx context.Context, vnet armid.ID) error {
 	return f.change(ctx, "Withdraw", func() error { delete(f.served, containerservice.VNetKey(vnet)); return nil })
+}
+
+func (f fakePlatform) Identify(ctx context.Context, key string, _ armid.ID, whoIs func(context.Context) (containerservice.Principal, error)) error {
+	return f.change(ctx, "Identify", func() error { f.acts[key] = whoIs; return nil })
+}
+
+func (f fakePlatform) Disown(ctx context.Context, key string) error {
+	return f.change(ctx, "Disown", func() error { delete(f.acts, key); return nil })
 }
 
 // What follows are the real providers, with points at which the process can die around each call.
