@@ -29,6 +29,7 @@ var layers = []string{
 	"internal/imdsserver",
 	"internal/traffic",
 	"internal/nameserver",
+	"internal/diskplane",
 	"internal/entra",
 	"internal/graph",
 	"internal/movable",

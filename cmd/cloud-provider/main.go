@@ -1,5 +1,6 @@
-// Command cloud-provider is the cloud's part of a cluster's control plane: the cloud
-// controller manager. lanyardd starts one for each cluster, beside the API server.
+// Command cloud-provider is the cloud's part of a cluster: the cloud controller
+// manager beside the API server, and the CSI driver of managed disks on each node.
+// lanyardd starts both.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/lanyard-project/lanyard/internal/cloudprovider"
+	"github.com/lanyard-project/lanyard/internal/cloudprovider/csinode"
 	"github.com/lanyard-project/lanyard/internal/cloudprovider/settings"
 )
 
@@ -22,11 +24,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	slog.SetDefault(log)
 	klog.SetSlogLogger(log)
 	root := &cobra.Command{
-		Use: "cloud-provider", Short: "The cloud's part of a cluster's control plane", SilenceErrors: true, SilenceUsage: true,
+		Use: "cloud-provider", Short: "The cloud's part of a cluster", SilenceErrors: true, SilenceUsage: true,
 	}
-	root.AddCommand(controllerManager())
+	root.AddCommand(controllerManager(), diskNode(log))
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
@@ -36,6 +39,16 @@ func main() {
 		fmt.Fprintf(os.Stderr, "cloud-provider: %v\n", err)
 		os.Exit(1)
 	}
+}
+
+func diskNode(log *slog.Logger) *cobra.Command {
+	var node string
+	c := &cobra.Command{
+		Use: "disk-node", Short: "Serve the kubelet of this node as the CSI driver of managed disks until stopped", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return csinode.Serve(c.Context(), node, log) },
+	}
+	c.Flags().StringVar(&node, "node", "", "name of the node")
+	return c
 }
 
 func controllerManager() *cobra.Command {

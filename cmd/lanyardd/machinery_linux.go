@@ -18,6 +18,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/clusters/node"
 	"github.com/lanyard-project/lanyard/internal/kubeguard"
+	"github.com/lanyard-project/lanyard/internal/diskplane"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 	"github.com/lanyard-project/lanyard/internal/traffic"
@@ -31,6 +32,7 @@ type localMachinery struct {
 	inside  *platform
 	aks     *containerservice.Provider
 	traffic *traffic.Carrier
+	disks   diskplane.Options
 }
 
 // initMachinery answers a re-execution of the program as the first process of a
@@ -83,6 +85,7 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 		Clock: clock.RealClock{}, // probes are about the machine's time
 	})
 	m.inside.guard = kubeguard.New(kubeguard.Options{Clusters: m.aks, Tokens: f.verifier, Groups: f.people, Roles: f.roles, Log: f.log}).Handler()
+	m.disks = diskplane.Options{Store: f.store, Machines: f.computing, Engine: m.engine, Log: f.log, Clock: clock.RealClock{}}
 	return []typed{m.aks}
 }
 
@@ -92,6 +95,7 @@ func (m *localMachinery) run(ctx context.Context) error {
 	group.Go(func() error { m.engine.Mend(ctx); return nil })
 	group.Go(func() error { return m.aks.Run(ctx) })
 	group.Go(func() error { return m.traffic.Run(ctx) })
+	group.Go(func() error { return diskplane.Run(ctx, m.disks) })
 	return group.Wait()
 }
 

@@ -1,6 +1,8 @@
 package cloudprovider
 
 import (
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 	k8s "k8s.io/cloud-provider"
 
 	"github.com/lanyard-project/lanyard/internal/cloudprovider/balancer"
@@ -13,6 +15,10 @@ const name = "azure"
 
 // cloud is what Kubernetes' controllers know of ARM.
 type cloud struct {
+	settings   *settings.Settings
+	credential azcore.TokenCredential
+	options    *arm.ClientOptions
+
 	machines *machines.Machines
 	balancer *balancer.Balancer
 }
@@ -22,7 +28,7 @@ func newCloud(s *settings.Settings, socket string) (*cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cloud{}
+	c := &cloud{settings: s, credential: credential, options: options}
 	if c.machines, err = machines.New(s.Group(), credential, options); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package cloudprovider
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"k8s.io/client-go/informers"
@@ -17,6 +18,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lanyard-project/lanyard/internal/cloudprovider/disks"
 	"github.com/lanyard-project/lanyard/internal/cloudprovider/settings"
 )
 
@@ -84,12 +86,17 @@ func control(ctx context.Context, client kubernetes.Interface, c *cloud, cluster
 	if err != nil {
 		return fmt.Errorf("making the service controller: %w", err)
 	}
+	storing, err := disks.New(c.settings, c.credential, c.options, client, shared, slog.Default())
+	if err != nil {
+		return err
+	}
 	shared.Start(ctx.Done())
 	defer shared.Shutdown()
 	var running errgroup.Group
 	running.Go(func() error { initialise.RunWithContext(ctx, metrics); return nil })
 	running.Go(func() error { lifecycle.Run(ctx, metrics); return nil })
 	running.Go(func() error { balancing.Run(ctx, serviceWorkers, metrics); return nil })
+	running.Go(func() error { return storing.Run(ctx) })
 	_ = running.Wait() // they end with the context
 	return ctx.Err()
 }

@@ -88,7 +88,7 @@ func (e *Engine) Teardown(ctx context.Context) error {
 	if err := e.end(ctx, 0); err != nil {
 		return err
 	}
-	for _, dir := range []string{"clusters", "vnets"} {
+	for _, dir := range []string{"clusters", "vnets", "disks"} {
 		if err := os.RemoveAll(filepath.Join(e.options.DataDir, dir)); err != nil {
 			return fmt.Errorf("removing data of clusters: %w", err)
 		}

@@ -201,6 +201,9 @@ func (e *Engine) removeNode(ctx context.Context, clusterID, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := e.rescueDisks(clusterID, name); err != nil {
+		return err
+	}
 	return os.RemoveAll(e.nodeDir(clusterID, name))
 }
 
@@ -222,7 +225,7 @@ func (e *Engine) nodeSettings(c clusterRecord, n Node, server string) node.Setti
 		Address: n.Address, PodAddresses: n.PodAddresses, Bridge: n.Bridge, ProviderID: n.ProviderID,
 		Labels: n.Labels, Taints: n.Taints, MaxPods: n.MaxPods, DNS: c.DNSIP,
 		Registries: e.options.Registries, AzureJSON: n.AzureJSON, CACertificates: n.CACertificates, PauseImage: n.PauseImage,
-		ExternalCloud: e.cloud(c.ControlPlane) != nil,
+		ExternalCloud: e.cloud(c.ControlPlane) != nil, CloudProvider: e.options.CloudProvider,
 	}
 }
 

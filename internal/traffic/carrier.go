@@ -20,6 +20,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/store"
+	"github.com/lanyard-project/lanyard/internal/store/changes"
 )
 
 // Options are what a Carrier works with; all are required.
@@ -79,63 +80,29 @@ func (c *Carrier) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer c.tasks.Wait()
 	defer cancel()
-	dirty := make(chan struct{}, 1)
-	mark := func() {
-		select {
-		case dirty <- struct{}{}:
-		default:
-		}
-	}
-	c.tasks.Go(func() { c.follow(ctx, mark) })
-	mark()
+	dirty := changes.NewMarker()
+	c.tasks.Go(func() {
+		changes.Follow(ctx, c.options.Store, c.options.Clock, resource.KeyPrefix+"/", matters, dirty.Mark)
+	})
 	wait, whole := again, time.Time{}
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-dirty:
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-c.options.Clock.After(settle):
-			}
-			select {
-			case <-dirty:
-			default:
-			}
-		case <-c.options.Clock.After(wait):
-		}
+	for dirty.Await(ctx, c.options.Clock, settle, wait) {
 		now := c.options.Clock.Now()
 		anew := now.Sub(whole) >= again
 		if anew {
 			whole = now
 		}
 		wait = again
-		if err := c.carry(ctx, anew, mark); err != nil && ctx.Err() == nil {
+		if err := c.carry(ctx, anew, dirty.Mark); err != nil && ctx.Err() == nil {
 			wait = retry
 			if !errors.Is(err, clusters.ErrNotFound) { // a network of no cluster that runs
 				c.options.Log.Warn("carrying the traffic of load balancers", "error", err)
 			}
 		}
 	}
+	return ctx.Err()
 }
 
-// follow says when a document changes that may matter.
-func (c *Carrier) follow(ctx context.Context, mark func()) {
-	for ctx.Err() == nil {
-		for event := range c.options.Store.Watch(ctx, resource.KeyPrefix+"/", 0) {
-			if event.Type == store.EventError || matters(event.Item.Key) {
-				mark()
-			}
-		}
-		select {
-		case <-ctx.Done():
-		case <-c.options.Clock.After(retry):
-			mark() // something may have happened meanwhile
-		}
-	}
-}
-
+// matters picks what load balancers depend on.
 func matters(key string) bool {
 	for _, segment := range []string{"/loadbalancers/", "/publicipaddresses/", "/virtualmachinescalesets/", "/managedclusters/"} {
 		if strings.Contains(key, segment) {

@@ -54,9 +54,9 @@ func New(s *settings.Settings, credential azcore.TokenCredential, options *arm.C
 	return b, nil
 }
 
-// poll is how often an operation under way is looked at.
+// poll is how often an operation under way is looked at: as often as the SDK does.
 func poll() *runtime.PollUntilDoneOptions {
-	return &runtime.PollUntilDoneOptions{Frequency: 500 * time.Millisecond}
+	return &runtime.PollUntilDoneOptions{Frequency: time.Second}
 }
 
 func isNotFound(err error) bool {

@@ -109,3 +109,28 @@ func (d Disk) Ensure(hostname string) error {
 		return nil
 	})
 }
+
+// Folder opens a folder of the disk, which no symbolic link leads out of, for as
+// long as do needs it. One that isn't there is made, or left.
+func (d Disk) Folder(inside string, create bool, do func(folder *os.File) error) error {
+	err := d.in(func(r *os.Root) error {
+		if create {
+			if err := r.MkdirAll(relative(inside), 0o755); err != nil {
+				return err
+			}
+		}
+		folder, err := r.Open(relative(inside))
+		if err != nil {
+			return err
+		}
+		defer folder.Close()
+		return do(folder)
+	})
+	if errors.Is(err, fs.ErrNotExist) && !create {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("opening folder %s: %w", inside, err)
+	}
+	return nil
+}

@@ -47,6 +47,8 @@ type Settings struct {
 	// ExternalCloud says that a cloud controller manager will look at the node and
 	// complete it, before which it takes no pods.
 	ExternalCloud bool
+	// CloudProvider is the host's file of the program that mounts disks.
+	CloudProvider string
 	// AzureJSON is the node's cloud configuration file.
 	AzureJSON []byte
 	// CACertificates are trusted by the node and by pods that mount its
@@ -119,7 +121,7 @@ func (n *Node) credentials(authority *pki.Authority) error {
 // Machine is the node as a machine.
 func (n *Node) Machine(id, network string, group cgroup.Group) machine.Spec {
 	s := n.settings
-	return machine.Spec{
+	spec := machine.Spec{
 		ID: id, Hostname: s.Name, Network: network, Cgroup: group,
 		Binds: append(s.Disk.Binds(),
 			machine.Bind{Source: s.Binaries, Target: binDir, ReadOnly: true},
@@ -133,7 +135,15 @@ func (n *Node) Machine(id, network string, group cgroup.Group) machine.Spec {
 			{Name: "kube-proxy", Args: []string{binDir + "/kube-proxy", "--config=" + proxyConfig}, StopSeconds: 2},
 		},
 	}
+	if s.ExternalCloud {
+		spec.Binds = append(spec.Binds, machine.Bind{Source: s.CloudProvider, Target: cloudProvider, ReadOnly: true})
+		spec.Units = append(spec.Units, machine.Unit{Name: "csi-azuredisk-node", Args: []string{cloudProvider, "disk-node", "--node=" + s.Name}, After: gate, StopSeconds: 1})
+	}
+	return spec
 }
+
+// cloudProvider is where the node finds the program.
+const cloudProvider = "/opt/lanyard/cloud-provider"
 
 // kernelSettings are those that a kubelet demands of the whole kernel. It
 // finds them as it wants them, and so leaves the host's alone.

@@ -19,8 +19,12 @@ func (p *Provider) instances() *providers.Type {
 		Name:        "virtualMachineScaleSets/virtualMachines",
 		APIVersions: apiVersions(),
 		Levels:      providers.AtGroup,
-		Verbs:       providers.ReadOnly,
+		Verbs:       providers.ReadOnly | providers.CanPut,
 		HideSystem:  true,
+		References:  []string{diskType, "Microsoft.Network/loadBalancers"},
+		Prepare:     prepareInstance,
+		Admit:       p.admitInstance,
+		Remove:      p.trackInstance,
 		Committed:   p.machines.committed,
 		Document:    instanceDocument,
 		Actions: []providers.Action{{

@@ -43,6 +43,7 @@ func (p *Provider) reconcilePlan() providers.Plan {
 			{Name: "administrators", Run: p.step("ReconcileAADError", short, p.ensureAdministrators)},
 			{Name: "issuer", Run: p.step("ReconcileOIDCIssuerError", short, p.publishKeys)},
 			{Name: "dns", Run: p.step("ReconcileDNSError", short, p.ensureDNS)},
+			{Name: "storage", Run: p.step("ReconcileStorageClassesError", short, p.ensureStorage)},
 			{Name: "nodes", Run: p.step("ReconcileNodesError", long, p.ensureNodes)},
 			{Name: "roll", Run: p.step("UpgradeFailed", long, p.roll)},
 			{Name: "surplus", Run: p.step("ReconcileAgentPoolError", long, p.removeSurplus)},

@@ -1,6 +1,6 @@
 // The probe is the only program of the test's pods: "serve" answers HTTP on
 // port 8080 with the caller's address, "get URL…" prints what each URL answers
-// and stays, "cat FILE" prints a file and stays, "say WORD" prints and ends.
+// and stays, "cat FILE" prints a file and stays, "write FILE WORD" writes one and stays, "say WORD" prints and ends.
 package main
 
 import (
@@ -34,6 +34,8 @@ func main() {
 	case "cat":
 		b, err := os.ReadFile(os.Args[2])
 		fmt.Printf("%s %v\ndone\n", b, err)
+	case "write":
+		fmt.Printf("%v\ndone\n", os.WriteFile(os.Args[2], []byte(os.Args[3]), 0o600))
 	case "say":
 		fmt.Println(os.Args[2])
 		return
