@@ -40,6 +40,11 @@ func (b *bench) podsToToken(ctx context.Context) ([]row, error) {
 			if cost, err = b.clusterCost(s); err != nil {
 				return err
 			}
+			service, err := firstByte(ctx, s)
+			if err != nil {
+				return err
+			}
+			cost = append(cost, newRow(serviceToFirstByte, seconds, service.Seconds(), 1, "Service of type LoadBalancer to the first byte from its public address"))
 			took, err = firstTokens(ctx, s)
 			return err
 		},

@@ -34,6 +34,7 @@ const (
 	clusterPutToReady  = "cluster_put_to_ready"
 	clusterMemory      = "cluster_idle_memory"
 	nodeMemory         = "node_memory"
+	serviceToFirstByte = "service_to_first_byte"
 )
 
 const (
@@ -64,7 +65,7 @@ func missing(rows []row) error {
 	for _, name := range []string{
 		tokenHitVsNoop, tokenHitFlat, connectionP50, connectionP99, coldToken, assignedToToken, agentMemory, mintVsRSA2048, podToFirstTokenP50, podToFirstTokenP99,
 		getVsNoop, createVsEtcdPut, registryPull, registryMany,
-		clusterPutToReady, clusterMemory, nodeMemory,
+		clusterPutToReady, clusterMemory, nodeMemory, serviceToFirstByte,
 	} {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.Name == name }) {
 			names = append(names, name)

@@ -73,6 +73,9 @@ func findReferences(set *resource.Resource) ([]shape.Found, error) {
 }
 
 func (p *Provider) prepareScaleSet(_ context.Context, r *providers.Request) error {
+	if err := keepOmitted(r); err != nil {
+		return err
+	}
 	if err := p.carrier().Prepare(r); err != nil {
 		return err
 	}
@@ -82,6 +85,31 @@ func (p *Provider) prepareScaleSet(_ context.Context, r *providers.Request) erro
 	return setDefaults(r.Next, map[string]any{
 		"upgradePolicy": map[string]any{"mode": "Manual"}, "orchestrationMode": "Uniform", "overprovision": true, "singlePlacementGroup": true,
 	})
+}
+
+// keepOmitted makes a PUT of an existing set leave what it doesn't mention as it
+// is, as Compute does: Azure's cloud provider sends the network of a set alone.
+func keepOmitted(r *providers.Request) error {
+	if r.Method != providers.Put || r.Old == nil {
+		return nil
+	}
+	whole := r.Old.Clone()
+	if len(r.Next.Properties) > 0 {
+		if err := whole.Merge(r.Next.Properties); err != nil {
+			return rest.InvalidRequestContent(err.Error())
+		}
+	}
+	r.Next.Properties = whole.Properties
+	if r.Next.Identity == nil {
+		r.Next.Identity = whole.Identity
+	}
+	if len(r.Next.SKU) == 0 {
+		r.Next.SKU = whole.SKU
+	}
+	if r.Next.Tags == nil {
+		r.Next.Tags = whole.Tags
+	}
+	return nil
 }
 
 // linkNetwork names what the scale set joins: everything that a PUT has, and of a
