@@ -34,7 +34,7 @@ func main() {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 	case errors.Is(err, settings.ErrChanged):
-		log.Info(err.Error())
+		log.Info("ending, to be started again", "why", err)
 	default:
 		fmt.Fprintf(os.Stderr, "cloud-provider: %v\n", err)
 		os.Exit(1)
