@@ -17,8 +17,8 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/clusters/node"
-	"github.com/lanyard-project/lanyard/internal/kubeguard"
 	"github.com/lanyard-project/lanyard/internal/diskplane"
+	"github.com/lanyard-project/lanyard/internal/kubeguard"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 	"github.com/lanyard-project/lanyard/internal/traffic"

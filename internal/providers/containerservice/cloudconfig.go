@@ -30,12 +30,12 @@ func (p *Provider) ensureIdentitySource(ctx context.Context, key string, cluster
 func (p *Provider) managedPrincipal(cluster *resource.Resource) Principal {
 	switch {
 	case cluster.Identity.HasSystemAssigned():
-		return Principal{ObjectID: cluster.Identity.PrincipalID, TenantID: p.TenantID}
+		return Principal{ObjectID: cluster.Identity.PrincipalID, TenantID: p.tenant(cluster.ID)}
 	case none(cluster.Identity):
 		return Principal{}
 	}
 	for id, is := range cluster.Identity.UserAssigned {
-		return Principal{ResourceID: id, ObjectID: is.PrincipalID, TenantID: p.TenantID}
+		return Principal{ResourceID: id, ObjectID: is.PrincipalID, TenantID: p.tenant(cluster.ID)}
 	}
 	return Principal{}
 }
@@ -63,7 +63,7 @@ func (p *Provider) controlPlaneConfig(ctx context.Context, w *work) (secret.Stri
 	subnet := w.subnet(first)
 	raw, err := json.MarshalIndent(map[string]any{
 		"cloud":                       "AzurePublicCloud",
-		"tenantId":                    p.TenantID,
+		"tenantId":                    p.tenant(w.cluster.ID),
 		"subscriptionId":              w.cluster.ID.Subscription(),
 		"resourceGroup":               w.is.NodeResourceGroup,
 		"location":                    w.cluster.Location,
