@@ -5,7 +5,6 @@
 //	  /oauth2/exchange   an Entra token becomes a refresh token of the registry
 //	  /oauth2/token      a refresh token, a password or nothing becomes an access token
 //	  /v2/…              the CNCF distribution library, which asks guard before it acts
-//	  /acr/v1/…          repositories, tags and manifests as az acr repository shows them
 //
 // It stands below edge, which gives it the requests for login servers, and above
 // the directory (who exists), authorization (who may) and containerregistry (what
