@@ -75,7 +75,8 @@ func (t *tally) count(started time.Time, err error) {
 		return
 	}
 	t.failed++
-	t.last = time.Now().UTC().Format(time.TimeOnly) + " " + kind(oneLine(err))
+	text := oneLine(err)
+	t.last = time.Now().UTC().Format(time.TimeOnly) + " …" + text[max(0, len(text)-200):]
 	if t.failedSince.IsZero() {
 		t.failedSince = started
 	}

@@ -97,7 +97,7 @@ func TestTakeover(t *testing.T) {
 	for pod := range pods {
 		now, then := loadOf(output(t, kube, "logs", pod, "-n", "my-app", "--tail=1")), loads[pod]
 		t.Logf("%s: %d tokens by the SDK, %d failed, slowest %s; %d by plain requests, %d refused, longest outage %s %s",
-			pod, now.sdkGot-then.sdkGot, now.sdkFailed-then.sdkFailed, now.sdkSlowest, now.plainGot-then.plainGot, now.plainFailed-then.plainFailed, now.plainOutage, now.last)
+			pod, now.sdkGot-then.sdkGot, now.sdkFailed-then.sdkFailed, now.sdkSlowest, now.plainGot-then.plainGot, now.plainFailed-then.plainFailed, now.plainOutage, now.plainLast)
 		if now.sdkFailed != 0 || now.sdkGot-then.sdkGot < 10 {
 			t.Errorf("%s: the SDK failed to get a token: %+v, before %+v", pod, now, then)
 		}
@@ -188,18 +188,18 @@ spec:
 type load struct {
 	sdkGot, sdkFailed, plainGot, plainFailed int
 	sdkSlowest, plainOutage                  string
-	last                                     string
+	sdkLast, plainLast                       string
 }
 
-var loadLine = regexp.MustCompile(`load sdk got=(\d+) failed=(\d+) slowest=(\S+).* \| plain got=(\d+) failed=(\d+) slowest=\S+ outage=(\S+)(.*)`)
+var loadLine = regexp.MustCompile(`load sdk got=(\d+) failed=(\d+) slowest=(\S+) outage=\S+(.*) \| plain got=(\d+) failed=(\d+) slowest=\S+ outage=(\S+)(.*)`)
 
 func loadOf(log string) (l load) {
 	for line := range strings.Lines(log) {
 		if m := loadLine.FindStringSubmatch(line); m != nil {
-			for i, into := range map[int]*int{1: &l.sdkGot, 2: &l.sdkFailed, 4: &l.plainGot, 5: &l.plainFailed} {
+			for i, into := range map[int]*int{1: &l.sdkGot, 2: &l.sdkFailed, 5: &l.plainGot, 6: &l.plainFailed} {
 				*into, _ = strconv.Atoi(m[i])
 			}
-			l.sdkSlowest, l.plainOutage, l.last = m[3], m[6], m[7]
+			l.sdkSlowest, l.sdkLast, l.plainOutage, l.plainLast = m[3], m[4], m[7], m[8]
 		}
 	}
 	return l
