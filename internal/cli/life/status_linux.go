@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/cli/login"
 	"github.com/lanyard-project/lanyard/internal/cli/print"
 	"github.com/lanyard-project/lanyard/internal/cli/value"
+	"github.com/lanyard-project/lanyard/internal/loopback"
 )
 
 func statusCommand() command.Table {
@@ -66,6 +68,10 @@ func look(ctx context.Context, c *command.Call, cloud *local.Cloud) (*value.Obje
 	if err != nil {
 		return nil, err
 	}
+	addresses, err := addressRows(ctx, client)
+	if err != nil {
+		return nil, err
+	}
 	names := map[string]string{}
 	principals, err := client.GraphList(ctx, "/servicePrincipals", "")
 	if err != nil {
@@ -83,7 +89,7 @@ func look(ctx context.Context, c *command.Call, cloud *local.Cloud) (*value.Obje
 	if len(all) > 0 && all[len(all)-1].Time.After(now) {
 		now = all[len(all)-1].Time // the cloud's clock was moved
 	}
-	return s.Set("clusters", clusters).Set("nodes", nodes).Set("identities", identities).
+	return s.Set("clusters", clusters).Set("nodes", nodes).Set("addresses", addresses).Set("identities", identities).
 		Set("tokens", holdings(all, now, names)).Set("refusals", refusals(all, limit, names)), nil
 }
 
@@ -138,6 +144,45 @@ func nodeRows(ctx context.Context, client *azure.Client, owners map[string]strin
 	slices.SortFunc(rows, func(a, b any) int {
 		return strings.Compare(a.(*value.Object).String("name"), b.(*value.Object).String("name"))
 	})
+	return rows, nil
+}
+
+// addressRows are the public addresses that load balancers have rules for, with where they are found on this machine.
+func addressRows(ctx context.Context, client *azure.Client) ([]any, error) {
+	const version = "2023-09-01"
+	rows := []any{}
+	balancers, err := client.List(ctx, client.Scope("providers/Microsoft.Network/loadBalancers"), version)
+	if err != nil || len(balancers) == 0 {
+		return rows, err
+	}
+	publics, err := client.List(ctx, client.Scope("providers/Microsoft.Network/publicIPAddresses"), version)
+	if err != nil {
+		return nil, err
+	}
+	numbers, services := map[string]string{}, map[string]string{}
+	for _, v := range publics {
+		o, _ := v.(*value.Object)
+		id := strings.ToLower(o.String("id"))
+		numbers[id], services[id] = o.String("properties", "ipAddress"), o.String("tags", "k8s-azure-service")
+	}
+	for _, v := range balancers {
+		o, _ := v.(*value.Object)
+		at := map[string]string{}
+		for _, f := range o.List("properties", "frontendIPConfigurations") {
+			f, _ := f.(*value.Object)
+			at[strings.ToLower(f.String("id"))] = strings.ToLower(f.String("properties", "publicIPAddress", "id"))
+		}
+		for _, r := range o.List("properties", "loadBalancingRules") {
+			r, _ := r.(*value.Object)
+			id := at[strings.ToLower(r.String("properties", "frontendIPConfiguration", "id"))]
+			public, err := netip.ParseAddr(numbers[id])
+			if err != nil || !strings.EqualFold(r.String("properties", "protocol"), "Tcp") {
+				continue // inside a network, or not relayed
+			}
+			port := fmt.Sprint(r.At("properties", "frontendPort"))
+			rows = append(rows, value.NewObject("service", services[id], "publicAddress", public.String()+":"+port, "onThisMachine", loopback.Of(public).String()+":"+port))
+		}
+	}
 	return rows, nil
 }
 
@@ -197,6 +242,7 @@ func show(out io.Writer, width int, cloud *local.Cloud, s *value.Object) error {
 	for _, part := range [][3]string{
 		{"clusters", "Clusters", "none; `lanyard aks create` makes one"},
 		{"nodes", "Nodes", "none"},
+		{"addresses", "Public addresses", "none; a Service of type LoadBalancer makes one"},
 		{"identities", "Identities", "none; `lanyard identity create` makes one"},
 		{"tokens", "Who holds a token", "nobody"},
 		{"refusals", "Last refusals", "none"},
