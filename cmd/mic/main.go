@@ -18,6 +18,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
@@ -82,7 +83,29 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	logger.Info("mic starts", "version", version())
-	return mic.Start(ctx)
+	return runUntil(ctx, mic.Start)
+}
+
+// endTime is how long mic takes at most to hand over when it is told to end.
+const endTime = 20 * time.Second
+
+// runUntil runs something that ends with its context, and goes without it if it
+// doesn't: a manager whose caches can't be filled, because the API server is
+// away, waits for them even then.
+func runUntil(ctx context.Context, start func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- start(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(endTime):
+		return fmt.Errorf("mic hasn't come to its end within %v", endTime)
+	}
 }
 
 func (f *flags) readCloudConfig() (*cloudconfig.Config, error) {

@@ -139,11 +139,10 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 
 // addAssignments is mic's main business.
 func addAssignments(ctx context.Context, mgr manager.Manager, o Options) error {
-	instance := uuid.NewString()
-	if err := addPods(ctx, mgr, o, instance); err != nil {
+	if err := addPods(ctx, mgr, o, uuid.NewString()); err != nil {
 		return err
 	}
-	if err := addScaleSets(ctx, mgr, o, instance); err != nil {
+	if err := addScaleSets(ctx, mgr, o); err != nil {
 		return err
 	}
 	return addReports(ctx, mgr, o)
@@ -181,15 +180,15 @@ func (o Options) rules() match.Rules {
 	return match.Rules{ForceNamespaced: o.ForceNamespaced, NodeClientID: o.SignedInAs, KeepCompleted: o.KeepCompleted}
 }
 
-func addScaleSets(ctx context.Context, mgr manager.Manager, o Options, instance string) error {
+func addScaleSets(ctx context.Context, mgr manager.Manager, o Options) error {
 	measured, err := scaleset.NewMetrics(o.Metrics)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	sets := &scaleset.Reconciler{
 		Kube: mgr.GetClient(), Azure: o.Azure, Clock: o.Clock, Metrics: measured,
-		Recorder: mgr.GetEventRecorderFor(eventSource),
-		Instance: instance, Protected: o.Protected, Linger: o.Linger, Spacing: o.Spacing, Interval: o.DriftInterval,
+		Recorder:  mgr.GetEventRecorderFor(eventSource),
+		Protected: o.Protected, Linger: o.Linger, Spacing: o.Spacing, Interval: o.DriftInterval,
 		Backoff: o.Backoff, MostBackoff: o.MostBackoff, Writers: o.Writers, SignedInAs: o.SignedInAs,
 	}
 	// A runnable of the default kind starts on the leader only.

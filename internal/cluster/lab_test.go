@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,15 +36,16 @@ const (
 
 // lab is one test's corner of the cluster and its own Azure.
 type lab struct {
-	t    *testing.T
+	t    testing.TB
 	kube client.Client
 	arm  *armtest.Server
 	ns   string // a namespace of its own; node and scale set names begin with it
 
 	namespaces []string // that the test has made
+	working    <-chan struct{}
 }
 
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, authenticationv1.AddToScheme, admissionregistrationv1.AddToScheme, aadpodid.AddToScheme} {
@@ -87,6 +89,12 @@ func (l *lab) clear() {
 // mic starts a mic and returns what stops it again; the test's end does too.
 func (l *lab) mic(change ...func(*cluster.Options)) (stop func()) {
 	l.t.Helper()
+	return l.micOn(micAPI, change...)
+}
+
+// micOn is mic with a way of its own to the API server.
+func (l *lab) micOn(config *rest.Config, change ...func(*cluster.Options)) (stop func()) {
+	l.t.Helper()
 	c := clock.RealClock{}
 	o := cluster.Options{
 		Azure:   scaleset.NewARM(l.arm, l.arm.Options(), c),
@@ -99,11 +107,12 @@ func (l *lab) mic(change ...func(*cluster.Options)) (stop func()) {
 		f(&o)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(l.t.Context()))
-	mgr, err := cluster.New(ctx, micAPI, o)
+	mgr, err := cluster.New(ctx, config, o)
 	if err != nil {
 		cancel()
 		l.t.Fatal(err)
 	}
+	l.working = mgr.Elected()
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	stopped := false
@@ -121,7 +130,7 @@ func (l *lab) mic(change ...func(*cluster.Options)) (stop func()) {
 	return stop
 }
 
-func logWriter(t *testing.T) io.Writer {
+func logWriter(t testing.TB) io.Writer {
 	if testing.Verbose() {
 		return t.Output()
 	}

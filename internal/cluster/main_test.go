@@ -24,10 +24,20 @@ var (
 	// package, with an administrator's rights.
 	api *rest.Config
 	// micAPI is the same with the rights that the chart gives to mic.
-	micAPI *rest.Config
+	micAPI        *rest.Config
+	micKubeconfig []byte
+	// environment is where the API server can be restarted.
+	environment *envtest.Environment
 )
 
 func TestMain(m *testing.M) {
+	if settings := os.Getenv(childVariable); settings != "" {
+		if err := runChild(settings); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(run(m))
 }
 
@@ -46,7 +56,7 @@ func run(m *testing.M) int {
 	}
 	log.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
-	environment := &envtest.Environment{
+	environment = &envtest.Environment{
 		BinaryAssetsDirectory: kube,
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd")},
 		ErrorIfCRDPathMissing: true,
@@ -113,6 +123,9 @@ func asMic(environment *envtest.Environment) (*rest.Config, error) {
 		Name: "system:serviceaccount:kube-system:lanyard-mic", Groups: []string{"system:serviceaccounts", "system:authenticated"},
 	}, &rest.Config{QPS: -1})
 	if err != nil {
+		return nil, err
+	}
+	if micKubeconfig, err = user.KubeConfig(); err != nil {
 		return nil, err
 	}
 	return user.Config(), nil

@@ -112,7 +112,7 @@ func bundle(t *testing.T, l *lab, name string) []byte {
 	return hook.Webhooks[0].ClientConfig.CABundle
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -24,6 +24,10 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, v *set) {
 		fail(w, 412, "PreconditionFailed", "The precondition given in one of the request headers evaluated to false.")
 		return
 	}
+	if v.pending != nil {
+		fail(w, 409, "OperationNotAllowed", "Another operation on this resource is in progress.")
+		return
+	}
 	var body patchBody
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
@@ -112,9 +116,11 @@ func (s *Server) accept(w http.ResponseWriter, v *set, apply func()) {
 		return
 	}
 	id := strconv.Itoa(len(s.operations) + 1)
-	s.operations[id] = &operation{remaining: v.polls, apply: apply}
+	v.pending = &operation{remaining: v.polls, apply: func() {
+		apply()
+		v.pending = nil
+	}}
+	s.operations[id] = v.pending
 	w.Header().Set("Azure-AsyncOperation", s.http.URL+"/operations/"+id)
-	doc := s.document(v)
-	doc["properties"] = map[string]any{"provisioningState": "Updating"}
-	write(w, 200, doc)
+	write(w, 200, s.document(v))
 }

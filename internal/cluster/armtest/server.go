@@ -62,6 +62,9 @@ type set struct {
 	assigned map[string]string // lower-case ID to the spelling that is shown
 	etag     string
 	polls    int // polls that each operation takes
+	// pending is the operation under way. Whoever started it may be gone, so that
+	// reading the set brings it nearer to its end too.
+	pending *operation
 }
 
 type failure struct {
@@ -168,6 +171,15 @@ func (s *Server) Unassign(setID, identity string) {
 	s.touch(v)
 }
 
+// Assign puts an identity on a scale set, as somebody else would.
+func (s *Server) Assign(setID, identity string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.sets[strings.ToLower(setID)]
+	v.assigned[strings.ToLower(identity)] = identity
+	s.touch(v)
+}
+
 // Assigned returns the lower-case IDs of a scale set's identities in order.
 func (s *Server) Assigned(setID string) []string {
 	s.mu.Lock()
@@ -253,6 +265,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:
 		write(w, 200, s.document(v))
+		if v.pending != nil {
+			v.pending.step()
+		}
 	case http.MethodPatch:
 		s.patch(w, r, v)
 	default:
@@ -268,21 +283,32 @@ func (s *Server) pollOperation(w http.ResponseWriter, r *http.Request) {
 		fail(w, 404, "NotFound", "no such operation")
 		return
 	}
-	if o.remaining--; o.remaining > 0 {
+	if !o.step() {
 		write(w, 200, map[string]any{"status": "InProgress"})
 		return
+	}
+	write(w, 200, map[string]any{"status": "Succeeded"})
+}
+
+// step brings an operation nearer to its end and reports whether it is there.
+func (o *operation) step() bool {
+	if o.remaining--; o.remaining > 0 {
+		return false
 	}
 	if o.apply != nil {
 		o.apply()
 		o.apply = nil
 	}
-	write(w, 200, map[string]any{"status": "Succeeded"})
+	return true
 }
 
 func (s *Server) document(v *set) map[string]any {
 	doc := map[string]any{
 		"id": v.id, "name": v.id[strings.LastIndex(v.id, "/")+1:], "location": "westeurope", "etag": v.etag,
 		"type": typeOf(v.id), "properties": map[string]any{"provisioningState": "Succeeded"},
+	}
+	if v.pending != nil {
+		doc["properties"] = map[string]any{"provisioningState": "Updating"}
 	}
 	entries := map[string]any{}
 	for key, shown := range v.assigned {

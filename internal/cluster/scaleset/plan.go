@@ -14,13 +14,18 @@ const (
 	// ScaleSetAnnotation is the resource ID of the scale set that the
 	// assignment is about, so that it can be undone after the node has gone.
 	ScaleSetAnnotation = "lanyard-project.github.io/scale-set"
-	// InstanceAnnotation is the mic process that created the object. An object
-	// of an earlier process may have been served by it: what it asks for is on
-	// the scale set because of us.
+	// InstanceAnnotation is the mic process that created the object; one without
+	// it is of aad-pod-identity.
 	InstanceAnnotation = "lanyard-project.github.io/created-by"
 	// FoundAnnotation marks an identity that was on the scale set before mic
 	// wanted it there: it stays when the last pod goes.
 	FoundAnnotation = "lanyard-project.github.io/found-in-place"
+	// PutAnnotation marks an identity that mic has put on the scale set.
+	PutAnnotation = "lanyard-project.github.io/put-in-place"
+	// PuttingAnnotation has the identities of a PATCH that is about to be sent, on
+	// one of the objects that it is for: should this mic die before it can mark
+	// each, the next one knows whose work they are. See ledger.go.
+	PuttingAnnotation = "lanyard-project.github.io/putting-in-place"
 )
 
 // users are the assigned identities that are about one identity.
@@ -68,11 +73,11 @@ func (u *users) found() bool {
 	return u.any(func(a *aadpodid.AzureAssignedIdentity) bool { return a.Annotations[FoundAnnotation] != "" })
 }
 
-// servedBefore reports whether an earlier process, or this one, may have put
-// the identity on the scale set for one of the users.
-func (u *users) servedBefore(instance string) bool {
+// put reports whether mic, or aad-pod-identity before it, has put the identity on
+// the scale set for one of the users.
+func (u *users) put() bool {
 	return u.any(func(a *aadpodid.AzureAssignedIdentity) bool {
-		return a.Annotations[InstanceAnnotation] != instance || a.Status.Status == aadpodid.StateAssigned
+		return a.Annotations[PutAnnotation] != "" || a.Annotations[InstanceAnnotation] == "" || a.Status.Status == aadpodid.StateAssigned
 	})
 }
 
@@ -128,6 +133,13 @@ func (r *Reconciler) plan(d demand, state State, m *memory) (changes []Change, n
 // could otherwise take any identity away from the nodes, by a pod that never got it.
 func (r *Reconciler) mayRemove(id string, u *users, state State, m *memory) bool {
 	return m.ours[id] && !u.found() && !r.Protected.Has(id, state.ClientIDs[id])
+}
+
+// mayCome reports whether an identity without users that isn't on the scale set
+// may be brought there by an operation under way, begun by a mic that died since.
+func (r *Reconciler) mayCome(id string, u *users, state State) bool {
+	_, there := state.ClientIDs[id]
+	return state.Updating && !there && len(u.live) == 0 && len(u.leaving) > 0
 }
 
 func soonest(a, b time.Time) time.Time {

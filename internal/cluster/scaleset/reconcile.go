@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -38,8 +40,6 @@ type Reconciler struct {
 	Clock    clock.Clock
 	Metrics  *Metrics
 
-	// Instance tells this process from earlier ones; see InstanceAnnotation.
-	Instance string
 	// Protected identities are never removed. Optional.
 	Protected Protected
 	// Linger is how long an identity stays after its last user. Optional: by
@@ -101,6 +101,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, id ID) (reconcile.Result, er
 			return reconcile.Result{}, err
 		}
 	}
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return r.again(r.Clock.Now().Add(behind)), nil // the cache is behind: announce again
+	}
 	if err != nil {
 		return r.failed(ctx, id, d, m, err)
 	}
@@ -126,12 +129,27 @@ func (r *Reconciler) converge(ctx context.Context, id ID, d demand, m *memory) (
 	r.claim(d, state, m)
 	changes, _ := r.plan(d, state, m)
 	if len(changes) > 0 {
+		if err := r.announce(ctx, d, changes); err != nil {
+			return nil, time.Time{}, err
+		}
 		state, err = r.change(ctx, id, state, changes, m)
 	}
 	m.known = state
 	_, next := r.plan(d, state, m)
+	for identity, u := range d {
+		if r.mayCome(identity, u, state) {
+			next = soonest(next, r.Clock.Now().Add(lookAgain*r.Backoff))
+		}
+	}
 	return &state, soonest(next, r.nextLook(d, m)), err
 }
+
+// lookAgain is how many times the first back-off a scale set is left alone that
+// is being updated.
+const lookAgain = 5
+
+// behind is how long the cache is given to catch up.
+const behind = 20 * time.Millisecond
 
 // change sends changes and remembers what Azure refused.
 func (r *Reconciler) change(ctx context.Context, id ID, state State, changes []Change, m *memory) (State, error) {
@@ -174,24 +192,14 @@ func lacksClientID(s State, changes []Change) bool {
 	return false
 }
 
-// claim decides for each identity that is on the scale set, and that mic has
-// not yet answered for, whether it is there because of mic.
-func (r *Reconciler) claim(d demand, state State, m *memory) {
-	for id, u := range d {
-		if _, there := state.ClientIDs[id]; !there || m.ours[id] || u.found() {
-			continue
-		}
-		if u.servedBefore(r.Instance) {
-			m.ours[id] = true
-		}
-	}
-}
-
 // mustAsk reports whether a pass needs Azure, and if not, when one will.
 func (r *Reconciler) mustAsk(d demand, m *memory) (bool, time.Time) {
 	now := r.Clock.Now()
 	next := r.nextLook(d, m)
 	for id, u := range d {
+		if slices.ContainsFunc(u.leaving, carrier) {
+			return true, time.Time{} // it goes once what it announced is marked
+		}
 		if id == "" || m.knowsAll(u) || (len(u.live) == 0 && u.revoked) {
 			continue
 		}

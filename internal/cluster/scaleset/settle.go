@@ -4,55 +4,30 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	aadpodid "github.com/lanyard-project/lanyard/api/v1"
 )
 
-// settle writes to the assigned identities what a known state means for them.
+// settle writes to the assigned identities what a known state means for them:
+// carriers last, when everything that they announce is marked.
 func (r *Reconciler) settle(ctx context.Context, id ID, d demand, state State, m *memory) error {
-	writes, ctx := errgroup.WithContext(ctx)
-	writes.SetLimit(max(1, r.Writers))
-	var concluded []*conclusion
-	for identity, u := range d {
-		clientID, there := state.ClientIDs[identity]
-		found := there && !m.ours[identity]
-		for _, a := range u.live {
-			if identity == "" {
-				break // names nothing that could be assigned; assign replaces it
-			}
-			c := &conclusion{about: a}
-			verified := there && clientID != "" && strings.EqualFold(clientID, a.Spec.AzureIdentityRef.Spec.ClientID)
-			condition := Condition(ReasonAssigned, "")
-			if !verified {
-				condition = r.explain(a, identity, id, clientID, there, m)
-			}
-			if there {
-				concluded = append(concluded, c)
-			}
-			writes.Go(func() (err error) {
-				c.written, err = r.mark(ctx, a, verified, found, condition)
-				return err
-			})
-		}
-		if len(u.live) > 0 || u.revoked || (there && r.mayRemove(identity, u, state, m)) {
-			continue
-		}
-		for _, a := range u.leaving {
-			concluded = append(concluded, &conclusion{about: a})
-			writes.Go(func() error { return r.release(ctx, a) })
-		}
-	}
-	if err := writes.Wait(); err != nil {
+	s := settlement{Reconciler: r, id: id, state: state, memory: m}
+	if err := s.turn(ctx, d, false); err != nil {
 		return err // nothing counts as concluded that may not have been written
 	}
-	for _, c := range concluded {
+	if !s.overtaken.Load() {
+		if err := s.turn(ctx, d, true); err != nil {
+			return err
+		}
+	}
+	for _, c := range s.concluded {
 		m.judge(c.about)
 		if c.written != nil {
 			m.wrote(c.written)
@@ -61,87 +36,109 @@ func (r *Reconciler) settle(ctx context.Context, id ID, d demand, state State, m
 	return nil
 }
 
-// conclusion is an object as a pass saw it and as the pass wrote it, if it did.
-type conclusion struct {
-	about, written *aadpodid.AzureAssignedIdentity
+// settlement is what a pass has come to.
+type settlement struct {
+	*Reconciler
+	id        ID
+	state     State
+	memory    *memory
+	concluded []*conclusion
+	// overtaken: an object has changed since it was read; its event brings the next pass.
+	overtaken atomic.Bool
 }
 
-// releaseShared lets those go whose identity stays for others, or never was
-// anywhere.
-func (r *Reconciler) releaseShared(ctx context.Context, d demand) error {
+// conclusion is an object as a pass saw it and as the pass wrote it, if it did.
+type conclusion struct{ about, written *aadpodid.AzureAssignedIdentity }
+
+// turn settles either the carriers or all others.
+func (s *settlement) turn(ctx context.Context, d demand, carriers bool) error {
 	writes, ctx := errgroup.WithContext(ctx)
-	writes.SetLimit(max(1, r.Writers))
+	writes.SetLimit(max(1, s.Writers))
 	for identity, u := range d {
-		if identity != "" && len(u.live) == 0 {
-			continue
+		for _, a := range u.live {
+			// One without an identity names nothing that could be assigned; assign replaces it.
+			if identity != "" && carrier(a) == carriers {
+				s.live(ctx, writes, identity, a)
+			}
 		}
 		for _, a := range u.leaving {
-			writes.Go(func() error { return r.release(ctx, a) })
+			if carrier(a) == carriers && s.mayGo(identity, u, carriers) {
+				s.concluded = append(s.concluded, &conclusion{about: a})
+				writes.Go(func() error { return s.release(ctx, a) })
+			}
 		}
 	}
 	return writes.Wait()
+}
+
+// mayGo reports whether those who leave an identity may be let go.
+func (s *settlement) mayGo(identity string, u *users, carriers bool) bool {
+	_, there := s.state.ClientIDs[identity]
+	if len(u.live) > 0 {
+		// While it is there, or may come, it is releaseShared that knows when.
+		return carriers || (!there && !s.state.Updating)
+	}
+	return !u.revoked && !(there && s.mayRemove(identity, u, s.state, s.memory)) && !s.mayCome(identity, u, s.state)
+}
+
+// live marks a live one.
+func (s *settlement) live(ctx context.Context, writes *errgroup.Group, identity string, a *aadpodid.AzureAssignedIdentity) {
+	clientID, there := s.state.ClientIDs[identity]
+	v := verdict{there: there, found: there && !s.memory.ours[identity], condition: Condition(ReasonAssigned, "")}
+	v.verified = there && clientID != "" && strings.EqualFold(clientID, a.Spec.AzureIdentityRef.Spec.ClientID)
+	if !v.verified {
+		v.condition = s.explain(a, identity, s.id, clientID, there, s.memory)
+	}
+	c := &conclusion{about: a}
+	if there {
+		s.concluded = append(s.concluded, c)
+	}
+	writes.Go(func() (err error) {
+		c.written, err = s.mark(ctx, a, v)
+		return err
+	})
+}
+
+// verdict is what is known of a live assigned identity.
+type verdict struct {
+	// there: the identity is on the scale set; found: it was before mic came;
+	// verified: and its client ID is the one that the AzureIdentity says.
+	there, found, verified bool
+	// condition says why not; without a reason nothing new is known.
+	condition metav1.Condition
 }
 
 // mark sets the state and condition of a live assigned identity, and returns what
 // it wrote, if anything. It writes on top of exactly the version that was judged:
 // if the object has changed since, for instance to another client ID, the write
 // fails and its event brings the next pass.
-func (r *Reconciler) mark(ctx context.Context, a *aadpodid.AzureAssignedIdentity, verified, found bool, condition metav1.Condition) (
-	*aadpodid.AzureAssignedIdentity, error,
-) {
+func (s *settlement) mark(ctx context.Context, a *aadpodid.AzureAssignedIdentity, v verdict) (*aadpodid.AzureAssignedIdentity, error) {
 	state := aadpodid.StateCreated
-	if verified {
+	if v.verified {
 		state = aadpodid.StateAssigned
 	}
 	changed := a.DeepCopy()
-	told := condition.Reason != "" && r.setCondition(changed, condition)
-	// What was found is remembered also for a pod that can't have it: the next
+	told := v.condition.Reason != "" && s.setCondition(changed, v.condition)
+	// Whose work it is is remembered also for a pod that can't have it: the next
 	// mic must not take it for its own.
-	marked := a.Annotations[FoundAnnotation] != ""
-	if a.Status.Status == state && (marked == found || (marked && !verified)) && !told {
+	entered := v.there && enter(changed, v.found)
+	if a.Status.Status == state && !told && !entered {
 		return nil, nil
 	}
 	changed.Status.Status = state
 	changed.Status.AvailableReplicas = 1
-	switch {
-	case found:
-		changed.Annotations[FoundAnnotation] = "true"
-	case verified:
-		delete(changed.Annotations, FoundAnnotation)
-	}
-	err := r.Kube.Patch(ctx, changed, client.MergeFromWithOptions(a, client.MergeFromWithOptimisticLock{}))
+	err := s.Kube.Patch(ctx, changed, client.MergeFromWithOptions(a, client.MergeFromWithOptimisticLock{}))
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		s.overtaken.Store(true)
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("marking assigned identity %s/%s as %s: %w", a.Namespace, a.Name, state, err)
 	}
-	if verified && a.Status.Status != state {
-		r.Metrics.assigned(r.Clock.Now().Sub(a.CreationTimestamp.Time))
-		r.event(a, corev1.EventTypeNormal, "binding applied",
+	if v.verified && a.Status.Status != state {
+		s.Metrics.assigned(s.Clock.Now().Sub(a.CreationTimestamp.Time))
+		s.event(a, corev1.EventTypeNormal, "binding applied",
 			fmt.Sprintf("Pod %s/%s has identity %s.", a.Spec.PodNamespace, a.Spec.Pod, a.Spec.AzureIdentityRef.Name), bindingOnly)
 	}
 	return changed, nil
-}
-
-func (r *Reconciler) release(ctx context.Context, a *aadpodid.AzureAssignedIdentity) error {
-	err := Release(ctx, r.Kube, a)
-	if err == nil {
-		r.Metrics.released()
-	}
-	return err
-}
-
-// Release removes the finalizer from an assigned identity that is being
-// deleted: nothing in Azure is there for it alone any more.
-func Release(ctx context.Context, kube client.Client, a *aadpodid.AzureAssignedIdentity) error {
-	released := a.DeepCopy()
-	if !controllerutil.RemoveFinalizer(released, aadpodid.Finalizer) {
-		return nil
-	}
-	err := kube.Patch(ctx, released, client.MergeFromWithOptions(a, client.MergeFromWithOptimisticLock{}))
-	if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("releasing assigned identity %s/%s: %w", a.Namespace, a.Name, err)
-	}
-	return nil
 }

@@ -20,6 +20,9 @@ type State struct {
 	ETag string
 	// Deleting reports that the scale set is going away.
 	Deleting bool
+	// Updating reports that an operation is under way, perhaps one of a mic that
+	// has died since: what isn't there may be yet to come.
+	Updating bool
 }
 
 // Change adds one identity to a scale set or removes it.
@@ -31,7 +34,7 @@ type Change struct {
 func stateOfSet(set armcompute.VirtualMachineScaleSet) State {
 	s := State{ETag: ptr.Deref(set.Etag, ""), ClientIDs: map[string]string{}}
 	if p := set.Properties; p != nil {
-		s.Deleting = strings.EqualFold(ptr.Deref(p.ProvisioningState, ""), deleting)
+		s.provisioning(p.ProvisioningState)
 	}
 	if i := set.Identity; i != nil {
 		s.read(i.Type, i.UserAssignedIdentities)
@@ -42,7 +45,7 @@ func stateOfSet(set armcompute.VirtualMachineScaleSet) State {
 func stateOfMachine(vm armcompute.VirtualMachine) State {
 	s := State{ETag: ptr.Deref(vm.Etag, ""), ClientIDs: map[string]string{}}
 	if p := vm.Properties; p != nil {
-		s.Deleting = strings.EqualFold(ptr.Deref(p.ProvisioningState, ""), deleting)
+		s.provisioning(p.ProvisioningState)
 	}
 	if i := vm.Identity; i != nil {
 		s.read(i.Type, i.UserAssignedIdentities)
@@ -50,7 +53,10 @@ func stateOfMachine(vm armcompute.VirtualMachine) State {
 	return s
 }
 
-const deleting = "Deleting"
+func (s *State) provisioning(state *string) {
+	s.Deleting = strings.EqualFold(ptr.Deref(state, ""), "Deleting")
+	s.Updating = strings.EqualFold(ptr.Deref(state, ""), "Updating")
+}
 
 func (s *State) read(kind *armcompute.ResourceIdentityType, identities map[string]*armcompute.UserAssignedIdentitiesValue) {
 	s.System = strings.Contains(string(ptr.Deref(kind, "")), string(armcompute.ResourceIdentityTypeSystemAssigned))
