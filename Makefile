@@ -15,7 +15,7 @@ VCS      := $(if $(shell git rev-parse --verify -q HEAD 2>/dev/null),auto,false)
 GO_BUILD := CGO_ENABLED=0 GOFLAGS= $(GO) build -trimpath -buildvcs=$(VCS) -ldflags '-s -w'
 
 PROGRAMS := lanyardd lanyard cloud-provider mic nmi demo acr-credential-provider
-TOOLS    := helm golangci-lint controller-gen
+TOOLS    := helm golangci-lint controller-gen kwok
 
 ##@ General
 
@@ -71,6 +71,7 @@ tools: ## All tools below into build/tools
 tools/helm: ## Helm, from its Go module
 tools/controller-gen: ## controller-gen, which writes CRDs and deep copies
 tools/golangci-lint: ## golangci-lint
+tools/kwok: ## KWOK, which simulates the nodes of the benchmark of mic
 $(TOOLS:%=tools/%):
 	@cd tools && $(GO) run ./cmd/build $(@F)
 
@@ -163,7 +164,7 @@ soak: programs ## The main job again and again for SOAK minutes
 	@end=$$(( SECONDS + $(SOAK) * 60 )); while (( SECONDS < end )); do $(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444; done
 
 .PHONY: bench
-bench: programs ## The benchmark table, and build/bench.json; PEER_NMI=/path/of/nmi: the same load on another agent, beside
+bench: programs tools/kwok ## The benchmark table, and build/bench.json; PEER_NMI=/path/of/nmi: the same load on another agent, beside
 	@CGO_ENABLED=0 GOFLAGS= $(GO) run -trimpath -buildvcs=false ./test/bench -out $(BUILD)/bench.json
 
 # What tests and nodes need from the operating system.

@@ -26,6 +26,8 @@ var (
 	// micAPI is the same with the rights that the chart gives to mic.
 	micAPI        *rest.Config
 	micKubeconfig []byte
+	// adminKubeconfig is for programs with all rights.
+	adminKubeconfig []byte
 	// environment is where the API server can be restarted.
 	environment *envtest.Environment
 )
@@ -123,6 +125,13 @@ func asMic(environment *envtest.Environment) (*rest.Config, error) {
 		Name: "system:serviceaccount:kube-system:lanyard-mic", Groups: []string{"system:serviceaccounts", "system:authenticated"},
 	}, &rest.Config{QPS: -1})
 	if err != nil {
+		return nil, err
+	}
+	admin, err := environment.AddUser(envtest.User{Name: "admin", Groups: []string{"system:masters"}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if adminKubeconfig, err = admin.KubeConfig(); err != nil {
 		return nil, err
 	}
 	if micKubeconfig, err = user.KubeConfig(); err != nil {

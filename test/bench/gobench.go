@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -16,6 +17,8 @@ import (
 type goBenchmark struct {
 	pkg, name, times       string
 	numerator, denominator string // units of the two rates
+	// limit is how long it may take; zero is two minutes.
+	limit time.Duration
 }
 
 // tokenHit compares a token that nmi has with an empty handler in its place.
@@ -107,9 +110,10 @@ func (b *bench) report(ctx context.Context, g goBenchmark) (map[string]float64, 
 	}
 	// It cleans up only at its own end, seconds from now: a Ctrl-C doesn't reach
 	// it and waits.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
+	limit := cmp.Or(g.limit, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit+time.Minute)
 	defer cancel()
-	test := exec.CommandContext(ctx, program, "-test.run=^$", "-test.bench=^"+g.name+"$", "-test.benchtime="+g.times, "-test.timeout=2m")
+	test := exec.CommandContext(ctx, program, "-test.run=^$", "-test.bench=^"+g.name+"$", "-test.benchtime="+g.times, "-test.timeout="+limit.String())
 	test.Dir = g.pkg
 	test.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	output, err := test.CombinedOutput()

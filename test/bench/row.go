@@ -31,6 +31,17 @@ const (
 	createVsEtcdPut    = "arm_create_vs_etcd_put_64"
 	registryPull       = "registry_pull_vs_copy"
 	registryMany       = "registry_pull_100_vs_copy"
+	micAssigned        = "mic_5000_pods_assigned"
+	micWrites          = "mic_api_writes_per_pod"
+	micCalls           = "mic_arm_calls_per_batch"
+	micBatches         = "mic_batches_per_scale_set"
+	micCPU             = "mic_5000_pods_cpu"
+	micMemory          = "mic_5000_pods_rss"
+	micRestart         = "mic_restart"
+	micRestartWrites   = "mic_restart_arm_writes"
+	micUnrelated       = "mic_unrelated_event_cpu"
+	micBesideStuck     = "mic_wait_beside_a_stuck_scale_set"
+	micGrowth          = "mic_cpu_per_pod_20000_vs_1000"
 	clusterPutToReady  = "cluster_put_to_ready"
 	clusterMemory      = "cluster_idle_memory"
 	nodeMemory         = "node_memory"
@@ -41,6 +52,7 @@ const (
 	ratio     = "ratio"
 	seconds   = "seconds"
 	mebibytes = "MiB"
+	count     = "count"
 )
 
 // row is one measured value: numerator over denominator.
@@ -65,6 +77,7 @@ func missing(rows []row) error {
 	for _, name := range []string{
 		tokenHitVsNoop, tokenHitFlat, connectionP50, connectionP99, coldToken, assignedToToken, agentMemory, mintVsRSA2048, podToFirstTokenP50, podToFirstTokenP99,
 		getVsNoop, createVsEtcdPut, registryPull, registryMany,
+		micAssigned, micWrites, micCalls, micBatches, micCPU, micMemory, micRestart, micRestartWrites, micUnrelated, micBesideStuck, micGrowth,
 		clusterPutToReady, clusterMemory, nodeMemory, serviceToFirstByte,
 	} {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.Name == name }) {

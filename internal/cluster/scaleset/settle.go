@@ -48,7 +48,9 @@ type settlement struct {
 }
 
 // conclusion is an object as a pass saw it and as the pass wrote it, if it did.
-type conclusion struct{ about, written *aadpodid.AzureAssignedIdentity }
+type conclusion struct {
+	about, written *aadpodid.AzureAssignedIdentity
+}
 
 // turn settles either the carriers or all others.
 func (s *settlement) turn(ctx context.Context, d demand, carriers bool) error {
@@ -78,7 +80,8 @@ func (s *settlement) mayGo(identity string, u *users, carriers bool) bool {
 		// While it is there, or may come, it is releaseShared that knows when.
 		return carriers || (!there && !s.state.Updating)
 	}
-	return !u.revoked && !(there && s.mayRemove(identity, u, s.state, s.memory)) && !s.mayCome(identity, u, s.state)
+	stays := there && s.mayRemove(identity, u, s.state, s.memory)
+	return !u.revoked && !stays && !s.mayCome(identity, u, s.state)
 }
 
 // live marks a live one.

@@ -18,7 +18,7 @@ type release struct {
 // recipe says how one program is made.
 type recipe struct {
 	name  string   // as progress and stamps call it
-	group string   // "kube" or "tools", or its own name
+	group string   // "kube", "tools" or "bench", or its own name
 	about string   // what it is and how large, for the one who waits
 	out   string   // where it goes, below build/
 	links []string // further names beside out, by which it tells its programs apart

@@ -1,0 +1,203 @@
+package cluster_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/lanyard-project/lanyard/internal/cluster"
+	"github.com/lanyard-project/lanyard/internal/cluster/armtest"
+	"github.com/lanyard-project/lanyard/internal/cluster/scaleset"
+)
+
+// childVariable makes this program mic and nothing else: a process whose CPU and
+// memory are mic's own.
+const childVariable = "LANYARD_TEST_MIC"
+
+// childSettings are what a mic in a process of its own needs.
+type childSettings struct {
+	Kubeconfig, ARM, Certificate, Probes, Metrics string
+}
+
+func runChild(settings string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	var s childSettings
+	if err := json.Unmarshal([]byte(settings), &s); err != nil {
+		return err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", s.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	config.QPS = -1
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(s.Certificate))
+	c := clock.RealClock{}
+	azure := scaleset.NewARM(fakeToken{}, arm.ClientOptions{ClientOptions: policy.ClientOptions{
+		Transport: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64}},
+		Cloud: cloud.Configuration{Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
+			cloud.ResourceManager: {Endpoint: s.ARM, Audience: "https://management.azure.com"},
+		}},
+	}}, c)
+	mgr, err := cluster.New(ctx, config, cluster.Options{
+		Azure: azure, Spacing: 500 * time.Millisecond, DriftInterval: 3 * time.Minute, Backoff: time.Second, MostBackoff: 2 * time.Minute,
+		Resync: time.Hour, Writers: 20, ProbeAddress: s.Probes, MetricsAddress: s.Metrics, Metrics: metrics.Registry,
+		Election: cluster.Election{Name: "scale", Namespace: "kube-system", Duration: 15 * time.Second},
+		Log:      slog.New(slog.DiscardHandler), Clock: c,
+	})
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+type fakeToken struct{}
+
+func (fakeToken) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: "fake", ExpiresOn: time.Now().Add(time.Hour)}, nil
+}
+
+// micProcess is a mic in a process of its own.
+type micProcess struct {
+	b       testing.TB
+	cmd     *exec.Cmd
+	output  bytes.Buffer
+	metrics string
+}
+
+func startMic(b testing.TB, azure *armtest.Server) *micProcess {
+	b.Helper()
+	kubeconfig := filepath.Join(b.TempDir(), "kubeconfig")
+	if err := os.WriteFile(kubeconfig, micKubeconfig, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	p := &micProcess{b: b, metrics: freePort(b)}
+	settings, err := json.Marshal(childSettings{
+		Kubeconfig: kubeconfig, ARM: azure.URL(), Probes: freePort(b), Metrics: p.metrics,
+		Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: azure.Certificate().Raw})),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	p.cmd = exec.CommandContext(context.WithoutCancel(b.Context()), self)
+	p.cmd.Env = append(os.Environ(), childVariable+"="+string(settings))
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(p.stop)
+	return p
+}
+
+// stop ends it as a kubelet does, and waits.
+func (p *micProcess) stop() {
+	if p.cmd.ProcessState != nil {
+		return
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := p.cmd.Wait(); err != nil {
+		p.b.Errorf("mic ended with %v: %s", err, p.output.String())
+	}
+}
+
+// cpu is what it has used so far.
+func (p *micProcess) cpu() time.Duration {
+	p.b.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+	ticks := 0
+	for _, field := range fields[11:13] { // utime and stime, proc_pid_stat(5)
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			p.b.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// peak is the most memory that it had, in MiB.
+func (p *micProcess) peak() float64 {
+	p.b.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.Atoi(strings.Fields(value)[0])
+			if err != nil {
+				p.b.Fatal(err)
+			}
+			return float64(kib) / 1024
+		}
+	}
+	p.b.Fatal("no VmHWM")
+	return 0
+}
+
+// metric sums a metric of its over the labels that aren't named; 0 while it
+// isn't there.
+func (p *micProcess) metric(name string, labels map[string]string) float64 {
+	req, err := http.NewRequestWithContext(p.b.Context(), http.MethodGet, "http://"+p.metrics+"/metrics", nil)
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	resp, err := new(http.Client).Do(req)
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	sum := 0.0
+	for _, m := range families[name].GetMetric() {
+		matches := 0
+		for _, l := range m.GetLabel() {
+			if labels[l.GetName()] == l.GetValue() {
+				matches++
+			}
+		}
+		if matches == len(labels) {
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return sum
+}
