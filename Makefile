@@ -160,8 +160,9 @@ lab: machine ## The node agent's network laboratory at length: a thousand churne
 
 SOAK ?= 60
 .PHONY: soak
-soak: programs ## The main job again and again for SOAK minutes
-	@end=$$(( SECONDS + $(SOAK) * 60 )); while (( SECONDS < end )); do $(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444; done
+soak: programs ## For SOAK minutes: mic against its model while everything fails, then the main job again and again
+	@$(GO_TEST) -count=1 -v -run '^TestChaos$$' -timeout $$(( $(SOAK) * 30 + 300 ))s ./internal/cluster -chaos=$$(( $(SOAK) * 30 ))s
+	@end=$$(( SECONDS + $(SOAK) * 30 )); while (( SECONDS < end )); do $(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444; done
 
 .PHONY: bench
 bench: programs tools/kwok ## The benchmark table, and build/bench.json; PEER_NMI=/path/of/nmi: the same load on another agent, beside

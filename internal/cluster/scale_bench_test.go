@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -17,7 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -103,7 +104,7 @@ func (s *scale) simulate() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), kwok, "--kubeconfig="+kubeconfig, "--manage-all-nodes=true",
+	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), kwok, "--kubeconfig="+kubeconfig, "--config=testdata/kwok.yaml", "--manage-all-nodes=true",
 		"--server-address="+freePort(s.t), "--node-lease-duration-seconds=240")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -123,7 +124,7 @@ func (s *scale) simulate() {
 // awaitRunning waits until the simulated kubelets have started all pods.
 func (s *scale) awaitRunning() {
 	s.t.Helper()
-	s.wait(5*time.Minute, func() string {
+	s.wait(2*time.Minute, func() string {
 		var pods corev1.PodList
 		if err := s.kube.List(s.t.Context(), &pods, client.InNamespace(s.ns)); err != nil {
 			return err.Error()
@@ -182,21 +183,16 @@ func (s *scale) awaitQuiet(mic *micProcess, pods int) {
 // writes counts the API server's writes of a resource so far.
 func (s *scale) writes(resource string) float64 {
 	s.t.Helper()
-	transport, err := rest.HTTPClientFor(api)
+	kube, err := kubernetes.NewForConfig(api)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, api.Host+"/metrics", nil)
+	text, err := kube.RESTClient().Get().AbsPath("/metrics").SetHeader("Accept", "text/plain").DoRaw(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	resp, err := transport.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer resp.Body.Close()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(resp.Body)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
 		s.t.Fatal(err)
 	}

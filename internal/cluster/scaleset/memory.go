@@ -67,7 +67,16 @@ type judgement struct{ seen, written string }
 
 // judge remembers a conclusion about an object as it was seen.
 func (m *memory) judge(a *aadpodid.AzureAssignedIdentity) {
-	m.judged[a.UID] = judgement{seen: a.ResourceVersion, written: m.judged[a.UID].written}
+	if m.judged[a.UID].seen != a.ResourceVersion {
+		m.judged[a.UID] = judgement{seen: a.ResourceVersion}
+	}
+}
+
+// outdated reports whether an object is as it was before a write of ours, which
+// hasn't come back yet.
+func (m *memory) outdated(a *aadpodid.AzureAssignedIdentity) bool {
+	j := m.judged[a.UID]
+	return j.seen == a.ResourceVersion && j.written != ""
 }
 
 // wrote remembers a write of ours, whose event is no news.

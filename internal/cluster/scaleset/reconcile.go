@@ -114,20 +114,47 @@ func (r *Reconciler) Reconcile(ctx context.Context, id ID) (reconcile.Result, er
 // converge reads the scale set, makes the changes and returns the state after
 // them (nil if it isn't known) and when to look again.
 func (r *Reconciler) converge(ctx context.Context, id ID, d demand, m *memory) (*State, time.Time, error) {
+	state, err := r.look(ctx, id, m)
+	if err != nil {
+		return state, time.Time{}, err
+	}
+	return r.bring(ctx, id, d, *state, m)
+}
+
+// look returns what is on the scale set: as of the last answer if that was just
+// now, and an ETag keeps a change on top of it from undoing anybody else's.
+func (r *Reconciler) look(ctx context.Context, id ID, m *memory) (*State, error) {
+	trust := mostTrust
+	if r.Interval > 0 {
+		trust = min(trust, r.Interval/2)
+	}
+	if known := m.known; known.ETag != "" && !known.Updating && r.Clock.Since(m.looked) < trust {
+		return &known, nil
+	}
 	state, err := r.azure().Get(ctx, id)
 	var fault *Fault
 	if errors.As(err, &fault) && fault.Blame == BlameAbsence {
-		return &State{}, time.Time{}, err
+		return &State{}, err
 	}
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	m.looked = r.Clock.Now()
 	if state.Deleting {
-		return &State{}, time.Time{}, &Fault{Blame: BlameAbsence, Code: "ScaleSetDeleting", Message: "the scale set is being deleted"}
+		return &State{}, &Fault{Blame: BlameAbsence, Code: "ScaleSetDeleting", Message: "the scale set is being deleted"}
 	}
+	return &state, nil
+}
+
+// mostTrust is how long an answer of Azure's counts. What others change in the
+// meantime is drift, and is found as that.
+const mostTrust = 10 * time.Second
+
+// bring makes the changes that a known state needs.
+func (r *Reconciler) bring(ctx context.Context, id ID, d demand, state State, m *memory) (*State, time.Time, error) {
 	r.claim(d, state, m)
 	changes, _ := r.plan(d, state, m)
+	var err error
 	if len(changes) > 0 {
 		if err := r.announce(ctx, d, changes); err != nil {
 			return nil, time.Time{}, err
@@ -135,6 +162,9 @@ func (r *Reconciler) converge(ctx context.Context, id ID, d demand, m *memory) (
 		state, err = r.change(ctx, id, state, changes, m)
 	}
 	m.known = state
+	if err != nil {
+		m.known.ETag = "" // who knows what became of it
+	}
 	_, next := r.plan(d, state, m)
 	for identity, u := range d {
 		if r.mayCome(identity, u, state) {

@@ -59,7 +59,7 @@ func (s *settlement) turn(ctx context.Context, d demand, carriers bool) error {
 	for identity, u := range d {
 		for _, a := range u.live {
 			// One without an identity names nothing that could be assigned; assign replaces it.
-			if identity != "" && carrier(a) == carriers {
+			if identity != "" && carrier(a) == carriers && !s.memory.outdated(a) {
 				s.live(ctx, writes, identity, a)
 			}
 		}
