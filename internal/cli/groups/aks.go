@@ -105,7 +105,7 @@ func aksGroup() command.Table {
 				Examples: []command.Example{{Title: "Use a cluster with kubectl.", Line: "lanyard aks get-credentials -g MyResourceGroup -n MyCluster"}},
 			},
 			{Path: "aks get-upgrades", Summary: "List the versions that a cluster can be upgraded to.", Arguments: one, Table: upgradesTable, Run: clusterPart("upgradeProfiles/default", "ManagedClusterUpgradeProfile")},
-			{Path: "aks get-versions", Summary: "List the Kubernetes versions of a location.", Arguments: []argument{location().Required()}, Run: getVersions},
+			{Path: "aks get-versions", Summary: "List the Kubernetes versions of a location.", Arguments: []argument{location().Required()}, Table: versionsTable, Run: getVersions},
 			{
 				Path: "aks upgrade", Summary: "Upgrade a cluster.", NoWait: true, Run: upgradeCluster,
 				Arguments: []argument{

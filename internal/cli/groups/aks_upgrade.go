@@ -3,6 +3,7 @@ package groups
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/cli/azure"
@@ -100,5 +101,32 @@ func getVersions(ctx context.Context, c *command.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.Get(ctx, client.Scope("providers/Microsoft.ContainerService/locations", place(c.Get("location")), "orchestrators")+"?resource-type=managedClusters", "2019-04-01")
+	o, err := client.Get(ctx, client.Scope("providers/Microsoft.ContainerService/locations", place(c.Get("location")), "orchestrators")+"?resource-type=managedClusters", "2019-04-01")
+	if err != nil {
+		return nil, err
+	}
+	return value.NewObject("id", o.String("id"), "name", o.String("name"), "orchestrators", o.Object("properties").List("orchestrators"), "type", o.String("type")), nil
+}
+
+// versionsTable has a row for each version, the newest first as az has them.
+func versionsTable(v any) any {
+	o, _ := v.(*value.Object)
+	var rows []any
+	for _, listed := range slices.Backward(o.List("orchestrators")) {
+		version, ok := listed.(*value.Object)
+		if !ok {
+			continue
+		}
+		var upgrades []string
+		for _, u := range version.List("upgrades") {
+			if u, ok := u.(*value.Object); ok {
+				upgrades = append(upgrades, u.String("orchestratorVersion"))
+			}
+		}
+		if len(upgrades) == 0 {
+			upgrades = []string{"None available"}
+		}
+		rows = append(rows, value.NewObject("KubernetesVersion", version.String("orchestratorVersion"), "Upgrades", strings.Join(upgrades, ", ")))
+	}
+	return rows
 }
