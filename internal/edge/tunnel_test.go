@@ -144,3 +144,21 @@ func newAuthority(t *testing.T) *edge.Authority {
 	}
 	return authority
 }
+
+// Layers of images come faster without HTTP/2's frames, which wait for each other.
+func TestDataPlanesSpeakHTTP1(t *testing.T) {
+	address, trust := tunneled(t)
+	for name, want := range map[string]string{"myregistry.azurecr.io": "http/1.1", "127.0.0.1": "h2"} {
+		dialer := tls.Dialer{Config: &tls.Config{RootCAs: trust, ServerName: name, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}}
+		connection, err := dialer.DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := connection.(*tls.Conn).ConnectionState().NegotiatedProtocol; got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+		if err := connection.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
