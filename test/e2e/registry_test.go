@@ -91,7 +91,7 @@ func TestNewKubeletIdentityPullsByItsOwnRights(t *testing.T) {
 	startImage(t, kube, "before", "spokeregistry.azurecr.io/team/pause:1")
 	awaitRunning(t, kube, "before")
 
-	lanyard("aks", "update", "-g", "rg", "-n", "c1", "--assign-identity", id("plane"), "--assign-kubelet-identity", id("kubelet2"), "--yes")
+	lanyard("aks", "update", "-g", "rg", "-n", "c1", "--enable-managed-identity", "--assign-identity", id("plane"), "--assign-kubelet-identity", id("kubelet2"), "--yes")
 	startImage(t, kube, "after", "spokeregistry.azurecr.io/team/pause:1")
 	awaitRefusal(t, kube, "after")
 	lanyard("aks", "update", "-g", "rg", "-n", "c1", "--attach-acr", "spokeregistry")
