@@ -113,6 +113,8 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.StringVar(&c.CloudConfig, "cloudconfig", "", "the node's azure.json, for the identity of the nodes themselves, which no pod is given; empty for none")
 	set.Var((*list)(&c.NodeAccounts), "node-identity-service-account",
 		"namespace/name of a service account whose pods may use the node's own identities (mic's); repeatable")
+	set.StringVar((*string)(&c.Entitlements), "entitlements", string(agent.ByKubernetes),
+		"who tells the agent about its node's pods and what they may have: kubernetes, or broker for mic, which tells it of no other node's")
 	set.StringVar(&c.BrokerConfigMap, "broker-configmap", "",
 		"namespace/name of the ConfigMap where mic's replicas announce that they get tokens of service principals and workload identities; empty for none")
 	set.StringVar(&c.BrokerTokenFile, "broker-token-file", "/var/run/secrets/lanyard/broker/token", "file of the service account token for them")

@@ -8,6 +8,10 @@ const Audience = "lanyard-broker"
 // TokenPath is where agents ask.
 const TokenPath = "/v1/token"
 
+// ObjectsPath is below where agents read the objects that concern their own node: what follows is a collection's path at the API
+// server, which is answered as the API server does, list and watch, but for those of other nodes and for fields that no agent needs.
+const ObjectsPath = "/v1/objects"
+
 // ServerName is the name that a broker's certificate is for. It is resolved nowhere.
 const ServerName = "broker.lanyard.internal"
 

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	aadpodid "github.com/lanyard-project/lanyard/api/v1"
+	"github.com/lanyard-project/lanyard/internal/brokerapi"
 	"github.com/lanyard-project/lanyard/internal/cluster/assign"
 	"github.com/lanyard-project/lanyard/internal/cluster/broker"
 	"github.com/lanyard-project/lanyard/internal/cluster/match"
@@ -69,8 +70,14 @@ func addBroker(mgr manager.Manager, o Options) error {
 	if o.Broker.Address == "" {
 		return nil
 	}
+	nodes, err := client.NewWithWatch(mgr.GetConfig(), client.Options{
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
+	})
+	if err != nil {
+		return fmt.Errorf("preparing to read for agents: %w", err)
+	}
 	handler, err := broker.New(broker.Options{
-		Kube: mgr.GetClient(), Live: mgr.GetAPIReader(),
+		Kube: mgr.GetClient(), Live: mgr.GetAPIReader(), Nodes: nodes,
 		View:  func(ctx context.Context) match.View { return assign.NewView(ctx, mgr.GetClient()) },
 		Rules: o.rules(),
 		Agent: o.Broker.Agent, Cloud: o.Broker.Cloud, TenantID: o.Broker.TenantID, Authorities: o.Broker.Authorities,
@@ -86,7 +93,7 @@ func addBroker(mgr manager.Manager, o Options) error {
 type brokerServer struct {
 	settings Broker
 	options  Options
-	handler  http.Handler
+	handler  *broker.Broker
 	manager  manager.Manager
 }
 
@@ -112,8 +119,10 @@ func (s *brokerServer) Start(ctx context.Context) error {
 	server := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute,
 		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 16 << 10,
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: brokerapi.ConnectionsPerNode, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
 		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug),
 	}
+	server.RegisterOnShutdown(s.handler.HangUp)
 	announced := make(chan struct{})
 	go func() {
 		defer close(announced)

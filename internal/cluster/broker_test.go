@@ -40,16 +40,22 @@ func newBrokered(t *testing.T, alone bool) *brokered {
 	for i, name := range []string{"a", "b"} {
 		b.nodes[i], _ = b.scaleSet(name, 0)
 	}
-	b.mic(func(o *cluster.Options) {
+	b.replica("mic-1", alone)
+	return b
+}
+
+// replica starts a mic with a broker, and gives what stops it.
+func (b *brokered) replica(name string, alone bool) (stop func()) {
+	b.t.Helper()
+	return b.mic(func(o *cluster.Options) {
 		o.ForceNamespaced = alone
 		o.Broker = cluster.Broker{
-			Alone: alone, Address: "127.0.0.1:0", Pod: "mic-1", Agent: "kube-system/lanyard-nmi",
+			Alone: alone, Address: "127.0.0.1:0", Pod: name, Agent: "kube-system/lanyard-nmi",
 			ConfigMap: types.NamespacedName{Namespace: "kube-system", Name: "lanyard-broker"},
 			Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: b.service.URL + "/"}, TenantID: "tenant",
 			Transport: b.service.Client(),
 		}
 	})
-	return b
 }
 
 // mint makes a service account token by the API server, as kubelet does for a pod.

@@ -118,6 +118,11 @@ func asMic(environment *envtest.Environment) (*rest.Config, error) {
 			return o.GetLabels()["app.kubernetes.io/component"] == "broker"
 		})
 	}
+	if err == nil {
+		err = install("entitlements", func(o unstructured.Unstructured) bool {
+			return o.GetLabels()["app.kubernetes.io/component"] == "entitlements"
+		})
+	}
 	if err != nil {
 		return nil, err
 	}

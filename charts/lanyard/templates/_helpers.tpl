@@ -102,7 +102,16 @@ USER_ASSIGNED_MSI_CLIENT_ID: UserAssignedMSIClientID
 {{- end -}}
 
 {{- define "lanyard.broker" -}}
-{{- if or .Values.broker.secretNamespaces .Values.broker.tokenNamespaces -}}true{{- end -}}
+{{- if or .Values.broker.secretNamespaces .Values.broker.tokenNamespaces (include "lanyard.entitlementsByBroker" .) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "lanyard.entitlementsByBroker" -}}
+{{- if eq .Values.nmi.entitlements "broker" -}}
+{{- if include "lanyard.managed" . -}}
+{{- fail "nmi.entitlements is broker, but in managed mode no mic writes what the pods of a node may have: leave it at kubernetes" -}}
+{{- end -}}
+true
+{{- end -}}
 {{- end -}}
 
 {{- define "lanyard.webhook" -}}

@@ -51,7 +51,8 @@ type Announcer struct {
 
 // TLS is the server's configuration.
 func (a *Announcer) TLS() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	protocols := []string{"h2", "http/1.1"} // an agent's watches share one connection
+	return &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: protocols, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		if known := a.certificate.Load(); known != nil {
 			return known, nil
 		}

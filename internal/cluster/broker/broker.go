@@ -29,6 +29,8 @@ type Options struct {
 	Kube client.Client
 	// Live reads secrets from the API server.
 	Live client.Reader
+	// Nodes reads and watches, past the cache, what agents are told about their nodes.
+	Nodes client.WithWatch
 	// View is where bindings and identities are looked up.
 	View  func(context.Context) match.View
 	Rules match.Rules
@@ -49,6 +51,7 @@ type Options struct {
 type Broker struct {
 	Options
 	callers *callers
+	objects *objects
 }
 
 // New makes a broker.
@@ -57,8 +60,13 @@ func New(o Options) (*Broker, error) {
 	if !ok || namespace == "" || name == "" {
 		return nil, fmt.Errorf("the agents' service account %q is not namespace/name", o.Agent)
 	}
-	return &Broker{Options: o, callers: newCallers(o.Kube, "system:serviceaccount:"+namespace+":"+name, o.Clock)}, nil
+	return &Broker{
+		Options: o, callers: newCallers(o.Kube, "system:serviceaccount:"+namespace+":"+name, o.Clock), objects: newObjects(o.Nodes, o.Clock),
+	}, nil
 }
+
+// HangUp ends the answers that would go on, so that their agents turn to another replica.
+func (b *Broker) HangUp() { b.objects.hangUp() }
 
 // refusal is an answer without a token.
 type refusal struct {
@@ -77,16 +85,41 @@ func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), brokerapi.LongestAnswer)
 	defer cancel()
 	node, err := b.callers.node(ctx, r)
-	if err != nil {
-		b.Log.Warn("refused a caller", "remote", r.RemoteAddr, "error", err)
-		w.Header().Set("Connection", "close") // who isn't an agent has no business with the connection
-		if errors.Is(err, errCaller) {
-			reply(w, http.StatusUnauthorized, brokerapi.Refusal{Code: brokerapi.CodeUnauthenticated, Message: errCaller.Error()})
-			return
+	path, objects := strings.CutPrefix(r.URL.Path, brokerapi.ObjectsPath)
+	switch {
+	case err != nil:
+		b.refuseCaller(w, r, err)
+	case objects:
+		if err := b.objects.serve(w, r, node, path); err != nil {
+			b.refuse(w, b.Log.With("node", node, "objects", path), err)
 		}
-		reply(w, http.StatusServiceUnavailable, brokerapi.Refusal{Code: brokerapi.CodeUnavailable, Message: "the caller can't be checked at the moment"})
+	default:
+		b.serveToken(ctx, w, r, node)
+	}
+}
+
+func (b *Broker) refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
+	b.Log.Warn("refused a caller", "remote", r.RemoteAddr, "error", err)
+	w.Header().Set("Connection", "close") // who isn't an agent has no business with the connection
+	if errors.Is(err, errCaller) {
+		reply(w, http.StatusUnauthorized, brokerapi.Refusal{Code: brokerapi.CodeUnauthenticated, Message: errCaller.Error()})
 		return
 	}
+	reply(w, http.StatusServiceUnavailable, brokerapi.Refusal{Code: brokerapi.CodeUnavailable, Message: "the caller can't be checked at the moment"})
+}
+
+// refuse tells an agent what it may know.
+func (b *Broker) refuse(w http.ResponseWriter, log *slog.Logger, err error) {
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		refused = refuse(http.StatusServiceUnavailable, brokerapi.CodeUnavailable, "mic could not fetch what was asked for")
+	}
+	log.Warn("refused an agent", "code", refused.Code, "error", err)
+	reply(w, refused.status, refused.Refusal)
+}
+
+// serveToken answers a request for a pod's token.
+func (b *Broker) serveToken(ctx context.Context, w http.ResponseWriter, r *http.Request, node string) {
 	var request brokerapi.Request
 	const most = 8 << 10
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, most))
@@ -100,12 +133,7 @@ func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	log := b.Log.With("node", node, "pod", request.PodNamespace+"/"+request.PodName, "uid", request.PodUID,
 		"identity", request.IdentityNamespace+"/"+request.IdentityName, "resource", request.Resource)
 	if err != nil {
-		var refused *refusal
-		if !errors.As(err, &refused) {
-			refused = refuse(http.StatusServiceUnavailable, brokerapi.CodeUnavailable, "the token could not be fetched")
-		}
-		log.Warn("gave no token", "code", refused.Code, "error", err)
-		reply(w, refused.status, refused.Refusal)
+		b.refuse(w, log, err)
 		return
 	}
 	log.Info("gave a token", "type", identity.Spec.Type, "clientID", identity.Spec.ClientID, "expires", token.ExpiresOn)

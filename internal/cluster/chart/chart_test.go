@@ -58,17 +58,23 @@ func broker() []string {
 	return []string{"--set", "broker.secretNamespaces={default},broker.tokenNamespaces={*}"}
 }
 
+// entitlements is an installation whose agents read nothing of the API server.
+func entitlements() []string {
+	return []string{"--set", "nmi.entitlements=broker,nmi.startupTaint=example.com/nmi,networkPolicy.enabled=true"}
+}
+
 func TestRenderedChart(t *testing.T) {
 	for name, args := range map[string][]string{
-		"default":     nil,
-		"predecessor": {"--values", "testdata/predecessor.values.yaml"},
-		"managed":     managed(),
-		"adminsecret": {"--set", "adminsecret.tenantID=t,adminsecret.clientID=c,adminsecret.clientSecret=s,adminsecret.useMSI=false"},
-		"workload":    {"--set", "mic.workloadIdentity.clientID=c,mic.workloadIdentity.tenantID=t,mic.customCloud.enabled=true"},
-		"broker":      broker(),
-		"bridge":      {"--set", "operationMode=managed,nmi.podNetwork=bridge"},
-		"webhook":     {"--set", "webhook.enabled=true"},
-		"policies":    {"--set", "webhook.enabled=true,networkPolicy.enabled=true,nmi.startupTaint=example.com/nmi,mic.podDisruptionBudget.minAvailable=1,broker.tokenNamespaces={*}"},
+		"default":      nil,
+		"predecessor":  {"--values", "testdata/predecessor.values.yaml"},
+		"managed":      managed(),
+		"adminsecret":  {"--set", "adminsecret.tenantID=t,adminsecret.clientID=c,adminsecret.clientSecret=s,adminsecret.useMSI=false"},
+		"workload":     {"--set", "mic.workloadIdentity.clientID=c,mic.workloadIdentity.tenantID=t,mic.customCloud.enabled=true"},
+		"broker":       broker(),
+		"bridge":       {"--set", "operationMode=managed,nmi.podNetwork=bridge"},
+		"webhook":      {"--set", "webhook.enabled=true"},
+		"entitlements": entitlements(),
+		"policies":     {"--set", "webhook.enabled=true,networkPolicy.enabled=true,nmi.startupTaint=example.com/nmi,mic.podDisruptionBudget.minAvailable=1,broker.tokenNamespaces={*}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := render(t, args...)
@@ -105,6 +111,7 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"identity without client":   {"azureIdentities.web.type=0", "clientID"},
 		"every namespace's secrets": {"broker.secretNamespaces={*}", "secretNamespaces"},
 		"the predecessor's images":  {"image.repository=mcr.microsoft.com/oss/azure/aad-pod-identity", "has the images of aad-pod-identity"},
+		"a broker that there isn't": {"operationMode=managed,nmi.entitlements=broker", "leave it at kubernetes"},
 		"metrics for nobody":        {"networkPolicy.metricsFrom=null,networkPolicy.enabled=yes", "networkPolicy"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -223,6 +230,41 @@ func TestManagedModeIsTheAgentAlone(t *testing.T) {
 		}
 	}
 	t.Error("the chart has no role for nmi")
+}
+
+// With entitlements by the broker the agent's account has no right to read what concerns other nodes; and since agents wait for mic
+// then, mic doesn't wait for the agents' startup taint.
+func TestAgentReadsNothingOfOtherNodes(t *testing.T) {
+	rendered, err := render(t, entitlements()...)
+	if err != nil {
+		t.Fatal(rendered)
+	}
+	roles := map[string][]rbacv1.PolicyRule{}
+	for _, role := range documents[rbacv1.ClusterRole](t, rendered, "ClusterRole") {
+		roles[role.Name] = role.Rules
+	}
+	for _, role := range documents[rbacv1.Role](t, rendered, "Role") {
+		roles[role.Name] = role.Rules
+	}
+	var got []string
+	for _, binding := range documents[rbacv1.ClusterRoleBinding](t, rendered, "ClusterRoleBinding") {
+		if binding.Subjects[0].Name == "lanyard-nmi" {
+			got = append(got, permissions(roles[binding.RoleRef.Name])...)
+		}
+	}
+	for _, binding := range documents[rbacv1.RoleBinding](t, rendered, "RoleBinding") {
+		if binding.Subjects[0].Name == "lanyard-nmi" {
+			got = append(got, permissions(roles[binding.RoleRef.Name])...)
+		}
+	}
+	if diff := cmp.Diff([]string{"create /events", "get /configmaps"}, got); diff != "" {
+		t.Errorf("rights of nmi (-want +got):\n%s", diff)
+	}
+	for _, mic := range documents[appsv1.Deployment](t, rendered, "Deployment") {
+		if mic.Name == "lanyard-mic" && !slices.ContainsFunc(mic.Spec.Template.Spec.Tolerations, func(t corev1.Toleration) bool { return t.Key == "example.com/nmi" }) {
+			t.Errorf("mic's tolerations: %v", mic.Spec.Template.Spec.Tolerations)
+		}
+	}
 }
 
 // aad-pod-identity issue 248: nmi could read every Secret of the cluster.

@@ -23,6 +23,7 @@ func TestProgramsTakeTheArguments(t *testing.T) {
 		{"--set", "forceNamespaced=true,webhook.enabled=true,mic.keepCompletedPods=true,nmi.blockInstanceMetadata=true,mic.immutableUserMSIs={a,b}"},
 		{"--set", "adminsecret.clientID=c,mic.customCloud.enabled=true,customUserAgent=me,nmi.snapshot.enabled=false,nmi.exceptionNamespaces=null"},
 		{"--set", "operationMode=managed,nmi.podNetwork=bridge,nmi.kubepodsCgroup=none,nmi.cloudConfig=,nmi.hopLimit=0,nmi.selfTest.enabled=false"},
+		{"--set", "nmi.entitlements=broker,networkPolicy.enabled=true"},
 	} {
 		rendered, err := render(t, values...)
 		if err != nil {

@@ -137,13 +137,18 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 		Folder: c.Snapshot, Owner: "node " + c.Node + " " + string(c.Mode), MaxAge: c.maxAge(), Clock: clk, Log: log,
 	})
 	p.loops = append(p.loops, p.snapshot.Run)
+	broker := c.broker(client, clk)
+	var objects kube.Server = client
+	if c.Entitlements == ByBroker {
+		objects = broker
+	}
 	facts := pods.NewFacts()
-	follow(p, client, log, facts, kube.Collection{Path: "/api/v1/pods", FieldSelector: "spec.nodeName=" + c.Node})
-	entitlements := p.entitlements(c, client, log, func(identity grant.Identity) { cache.Drop(identity.Key()) })
+	follow(p, objects, log, facts, kube.Collection{Path: "/api/v1/pods", FieldSelector: "spec.nodeName=" + c.Node})
+	entitlements := p.entitlements(c, objects, log, func(identity grant.Identity) { cache.Drop(identity.Key()) })
 
 	exceptions := assignments.NewExceptions()
 	if len(c.ExceptionNamespaces) > 0 {
-		follow(p, client, log, exceptions, kube.Collection{Path: assignments.ExceptionsPath})
+		follow(p, objects, log, exceptions, kube.Collection{Path: assignments.ExceptionsPath})
 	} else {
 		exceptions.Replace(nil) // none counts, so none is read
 	}
@@ -160,7 +165,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	p.loops = append(p.loops, notices.Run)
 	p.proven = serve.NewProven(serve.Options{
 		Prover: prover, Facts: facts, Assignments: entitlements, Exceptions: exceptions, Cache: cache, Metrics: p.metrics, Audit: audit, Clock: clk,
-		Broker: c.broker(client, clk), Fresh: p.snapshot.Fresh, Tell: notices.Tell,
+		Broker: broker, Fresh: p.snapshot.Fresh, Tell: notices.Tell,
 		Source: source.NewIMDS(upstream, clk, meters.sourceStatus),
 		Policy: grant.Policy{
 			ForceNamespaced: c.ForceNamespaced, NodeAccounts: setOf(c.NodeAccounts), NodeClientID: nodeClientID, Young: c.young(),
@@ -193,15 +198,15 @@ type entitlements interface {
 }
 
 // entitlements prepares the source of the mode and its watches. gone hears of identities that nobody may use any more.
-func (p *parts) entitlements(c Config, client *kube.Client, log *slog.Logger, gone func(grant.Identity)) entitlements {
+func (p *parts) entitlements(c Config, server kube.Server, log *slog.Logger, gone func(grant.Identity)) entitlements {
 	if c.Mode == Managed {
 		bound := assignments.NewBound(gone)
-		follow(p, client, log, bound.Identities(), kube.Collection{Path: assignments.IdentitiesPath})
-		follow(p, client, log, bound.Bindings(), kube.Collection{Path: assignments.BindingsPath})
+		follow(p, server, log, bound.Identities(), kube.Collection{Path: assignments.IdentitiesPath})
+		follow(p, server, log, bound.Bindings(), kube.Collection{Path: assignments.BindingsPath})
 		return bound
 	}
 	store := assignments.NewStore(c.Node, gone)
-	follow(p, client, log, store, kube.Collection{Path: assignments.Path, LabelSelector: "nodename=" + c.Node})
+	follow(p, server, log, store, kube.Collection{Path: assignments.Path, LabelSelector: "nodename=" + c.Node})
 	return store
 }
 
@@ -214,9 +219,9 @@ func setOf(list []string) map[string]bool {
 }
 
 // follow adds a watch that feeds a sink.
-func follow[T snapshot.Object](p *parts, client *kube.Client, log *slog.Logger, sink kube.Sink[T], collection kube.Collection) {
+func follow[T snapshot.Object](p *parts, server kube.Server, log *slog.Logger, sink kube.Sink[T], collection kube.Collection) {
 	watcher := &kube.Watcher[T]{
-		Client: client, Sink: snapshot.Keep(p.snapshot, collection.Path, sink), Clock: clock.RealClock{}, Log: log, Collection: collection,
+		Client: server, Sink: snapshot.Keep(p.snapshot, collection.Path, sink), Clock: clock.RealClock{}, Log: log, Collection: collection,
 		Heard: func() { p.snapshot.Heard(collection.Path) },
 	}
 	p.loops = append(p.loops, func(ctx context.Context) error { watcher.Run(ctx); return nil })

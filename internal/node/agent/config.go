@@ -24,10 +24,20 @@ const (
 	Managed  Mode = "managed"  // bindings alone; somebody else puts the identities on the node
 )
 
+// Entitlements says who tells the agent about its node's pods and what they may have.
+type Entitlements string
+
+// Who tells it.
+const (
+	ByKubernetes Entitlements = "kubernetes" // the API server, which can't tie the right to read to the node
+	ByBroker     Entitlements = "broker"     // mic, which does by the claim in the agent's token
+)
+
 // Config is what an operator sets.
 type Config struct {
 	Node         string
 	Mode         Mode
+	Entitlements Entitlements
 	Metadata     netip.AddrPort
 	Agent        netip.Addr
 	Port         uint16 // proven
@@ -93,6 +103,12 @@ func (c Config) Validate() error {
 		return fmt.Errorf("operation mode %q is not known: it is standard or managed", c.Mode)
 	case c.Mode == Managed && !c.ForceNamespaced:
 		return errors.New("operation mode managed gives pods identities of their own namespace only: leave out --forceNamespaced=false")
+	case c.Entitlements != ByKubernetes && c.Entitlements != ByBroker:
+		return fmt.Errorf("entitlements %q are not known: they come by kubernetes or broker", c.Entitlements)
+	case c.Entitlements == ByBroker && c.Mode == Managed:
+		return errors.New("entitlements come by kubernetes in operation mode managed: there is no controller to write them for a node")
+	case c.Entitlements == ByBroker && c.BrokerConfigMap == "":
+		return errors.New("entitlements by broker need to know where mic is: --broker-configmap")
 	case c.Attestation != ByBinding && c.Attestation != ByEBPF:
 		return fmt.Errorf("attestation %q is not known: it is binding or ebpf", c.Attestation)
 	case c.Network != pods.Routed && c.Network != pods.Bridge && c.Network != pods.Other:

@@ -10,21 +10,24 @@ import (
 )
 
 func TestValidate(t *testing.T) {
-	good := Config{Node: "n", Mode: "standard", Network: "routed", Attestation: "binding", Patience: time.Second, Young: time.Second, NodeAccounts: []string{"kube-system/mic"}}
+	good := Config{Node: "n", Mode: "standard", Entitlements: "kubernetes", Network: "routed", Attestation: "binding", Patience: time.Second, Young: time.Second, NodeAccounts: []string{"kube-system/mic"}}
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
 	for says, change := range map[string]func(*Config){
-		"own namespace only":  func(c *Config) { c.Mode = Managed },
-		"is not known":        func(c *Config) { c.Mode = "x" },
-		"routed, bridge or":   func(c *Config) { c.Network = "overlay" },
-		"binding or ebpf":     func(c *Config) { c.Attestation = "guess" },
-		"by hooks alone":      func(c *Config) { c.Network = "other" },
-		"nothing to put them": func(c *Config) { c.Attestation, c.Cgroups.Kubepods = ByEBPF, None },
-		"name is missing":     func(c *Config) { c.Node = "" },
-		"positive":            func(c *Config) { c.Patience = 0 },
-		`"kube-system/mic-*"`: func(c *Config) { c.NodeAccounts = []string{"kube-system/mic-*"} },
-		`"mic"`:               func(c *Config) { c.NodeAccounts = []string{"mic"} },
+		"own namespace only":   func(c *Config) { c.Mode = Managed },
+		"is not known":         func(c *Config) { c.Mode = "x" },
+		"routed, bridge or":    func(c *Config) { c.Network = "overlay" },
+		"binding or ebpf":      func(c *Config) { c.Attestation = "guess" },
+		"by hooks alone":       func(c *Config) { c.Network = "other" },
+		"nothing to put them":  func(c *Config) { c.Attestation, c.Cgroups.Kubepods = ByEBPF, None },
+		"kubernetes or broker": func(c *Config) { c.Entitlements = "guess" },
+		"no controller":        func(c *Config) { c.Entitlements, c.Mode, c.ForceNamespaced = ByBroker, Managed, true },
+		"--broker-configmap":   func(c *Config) { c.Entitlements = ByBroker },
+		"name is missing":      func(c *Config) { c.Node = "" },
+		"positive":             func(c *Config) { c.Patience = 0 },
+		`"kube-system/mic-*"`:  func(c *Config) { c.NodeAccounts = []string{"kube-system/mic-*"} },
+		`"mic"`:                func(c *Config) { c.NodeAccounts = []string{"mic"} },
 	} {
 		c := good
 		change(&c)

@@ -94,18 +94,18 @@ func NewClient(config Config, clk clock.PassiveClock) (*Client, error) {
 	}, nil
 }
 
-// StatusError is an answer other than 200.
+// StatusError is an answer other than 200, of the API server or of mic in its place.
 type StatusError struct {
 	Code    int
 	Message string
 }
 
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("the API server answered %d: %s", e.Code, e.Message)
+	return fmt.Sprintf("the server answered %d: %s", e.Code, e.Message)
 }
 
-// get opens a response; the caller closes its body.
-func (c *Client) get(ctx context.Context, path string, query url.Values) (*http.Response, error) {
+// Get opens a response; the caller closes its body. Another answer than 200 is a *StatusError.
+func (c *Client) Get(ctx context.Context, path string, query url.Values) (*http.Response, error) {
 	target := *c.server
 	target.Path = strings.TrimSuffix(target.Path, "/") + path
 	target.RawQuery = query.Encode()
@@ -126,12 +126,16 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*http.
 	}
 	if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()
-		return nil, statusError(response)
+		if response.StatusCode == http.StatusUnauthorized {
+			c.token.forget()
+		}
+		return nil, ReadStatus(response)
 	}
 	return response, nil
 }
 
-func statusError(response *http.Response) error {
+// ReadStatus makes an error of an answer that isn't 200. It reads the body, and leaves it open.
+func ReadStatus(response *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(response.Body, 8<<10))
 	if err != nil {
 		body = nil

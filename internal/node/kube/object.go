@@ -14,7 +14,7 @@ const maxObject = 4 << 20
 
 // Read reads one object.
 func (c *Client) Read(ctx context.Context, path string, into any) error {
-	response, err := c.get(ctx, path, nil)
+	response, err := c.Get(ctx, path, nil)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (c *Client) write(ctx context.Context, method, path, contentType string, ob
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusCreated {
-		return statusError(response)
+		return ReadStatus(response)
 	}
 	return nil
 }

@@ -67,9 +67,14 @@ const (
 // errGone says that the server no longer knows the version to watch from.
 var errGone = errors.New("the resource version is too old")
 
+// Server is where collections are read: the API server ([Client]), or somebody who passes on what it says.
+type Server interface {
+	Get(ctx context.Context, path string, query url.Values) (*http.Response, error)
+}
+
 // Watcher keeps one sink up to date with one collection.
 type Watcher[T any] struct {
-	Client     *Client
+	Client     Server
 	Collection Collection
 	Sink       Sink[T]
 	Clock      clock.WithTicker
@@ -105,10 +110,6 @@ func (w *Watcher[T]) Run(ctx context.Context) {
 			w.Log.Info("reading the collection again", "collection", w.Collection.Path, "reason", err)
 			version = ""
 		default:
-			var refused *StatusError
-			if errors.As(err, &refused) && refused.Code == http.StatusUnauthorized {
-				w.Client.token.forget()
-			}
 			w.Log.Warn("watching failed, trying again", "collection", w.Collection.Path, "error", err)
 		}
 		select {
@@ -152,7 +153,7 @@ type page[T any] struct {
 
 func (w *Watcher[T]) page(ctx context.Context, query url.Values) (page[T], error) {
 	var p page[T]
-	response, err := w.Client.get(ctx, w.Collection.Path, query)
+	response, err := w.Client.Get(ctx, w.Collection.Path, query)
 	if err != nil {
 		var refused *StatusError
 		if errors.As(err, &refused) && refused.Code == http.StatusGone {
@@ -183,7 +184,7 @@ func (w *Watcher[T]) watch(ctx context.Context, version string) (string, error) 
 	query.Set("resourceVersion", version)
 	length := watchLength + rand.N(watchLength) //nolint:gosec // so that nodes don't come back together
 	query.Set("timeoutSeconds", strconv.Itoa(int(length/time.Second)))
-	response, err := w.Client.get(ctx, w.Collection.Path, query)
+	response, err := w.Client.Get(ctx, w.Collection.Path, query)
 	if err != nil {
 		var refused *StatusError
 		if errors.As(err, &refused) && refused.Code == http.StatusGone {

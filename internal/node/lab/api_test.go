@@ -20,6 +20,7 @@ const (
 	identitiesPath  = "/apis/aadpodidentity.k8s.io/v1/azureidentities"
 	bindingsPath    = "/apis/aadpodidentity.k8s.io/v1/azureidentitybindings"
 	exceptionsPath  = "/apis/aadpodidentity.k8s.io/v1/azurepodidentityexceptions"
+	brokersPath     = "/api/v1/namespaces/kube-system/configmaps/lanyard-broker"
 )
 
 // fakeAPI plays the API server: collections with list and watch.
@@ -31,6 +32,8 @@ type fakeAPI struct {
 	objects  map[string]map[string]map[string]any // path, name, object
 	watchers map[chan map[string]any]string
 	refused  bool
+	reader   string // who may read collections
+	brokers  map[string]string
 	told     []string // events on pods
 }
 
@@ -43,7 +46,7 @@ func (a *fakeAPI) events() []string {
 func newAPI(t testing.TB, node *namespace, folder string) *fakeAPI {
 	a := &fakeAPI{
 		objects:  map[string]map[string]map[string]any{"/api/v1/pods": {}, assignmentsPath: {}, identitiesPath: {}, bindingsPath: {}, exceptionsPath: {}},
-		watchers: map[chan map[string]any]string{}, version: 1,
+		watchers: map[chan map[string]any]string{}, version: 1, reader: "account-token",
 		caFile: filepath.Join(folder, "ca.crt"), tokenFile: filepath.Join(folder, "token"),
 	}
 	server := httptest.NewUnstartedServer(a)
@@ -83,8 +86,13 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusCreated)
 		return
 	}
+	if r.Method == http.MethodGet && r.URL.Path == brokersPath && r.Header.Get("Authorization") == "Bearer account-token" {
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": a.brokers})
+		a.mu.Unlock()
+		return
+	}
 	objects, ok := a.objects[r.URL.Path]
-	if !ok || a.refused || r.Header.Get("Authorization") != "Bearer account-token" {
+	if !ok || a.refused || r.Header.Get("Authorization") != "Bearer "+a.reader {
 		a.mu.Unlock()
 		http.Error(w, `{"message":"no"}`, http.StatusForbidden)
 		return

@@ -45,7 +45,8 @@ type Broker struct {
 // replica is one mic, and the connections to it.
 type replica struct {
 	brokerapi.Announcement
-	client *http.Client
+	client  *http.Client // for tokens
+	streams *http.Client // for what goes on, all on one connection
 }
 
 // NewBroker prepares a client. The token file holds the agent's service account token for the broker; kubelet renews it.
@@ -59,11 +60,10 @@ func (b *Broker) Token(ctx context.Context, request brokerapi.Request) (tokencac
 	if err != nil {
 		return tokencache.Token{}, fmt.Errorf("writing a request to the broker: %w", err)
 	}
-	content, err := os.ReadFile(b.tokenFile)
+	account, err := b.account()
 	if err != nil {
-		return tokencache.Token{}, fmt.Errorf("reading the token for the broker: %w", err)
+		return tokencache.Token{}, err
 	}
-	account := secret.New(strings.TrimSpace(string(content)))
 	var failed error
 	for _, again := range []bool{false, true} {
 		replicas, err := b.known(ctx, again)
@@ -84,6 +84,15 @@ func (b *Broker) Token(ctx context.Context, request brokerapi.Request) (tokencac
 		failed = errors.New("no broker is announced")
 	}
 	return tokencache.Token{}, fmt.Errorf("%w: %w", imds.Unavailable("mic, which gets the token of this identity, can't be reached", comeBack), failed)
+}
+
+// account reads the token that says who asks; kubelet renews it.
+func (b *Broker) account() (secret.String, error) {
+	content, err := os.ReadFile(b.tokenFile)
+	if err != nil {
+		return secret.String{}, fmt.Errorf("reading the token for the broker: %w", err)
+	}
+	return secret.New(strings.TrimSpace(string(content))), nil
 }
 
 // known gives the replicas; again reads them anew, at most every moment. One read is under way at a time, and those who know
@@ -135,6 +144,7 @@ func (b *Broker) announced(ctx context.Context) ([]*replica, error) {
 	for _, r := range old {
 		if same(b.replicas, r.Announcement) == nil {
 			r.client.CloseIdleConnections()
+			r.streams.CloseIdleConnections()
 		}
 	}
 	return b.replicas, nil
@@ -154,16 +164,24 @@ func newReplica(a brokerapi.Announcement) (*replica, bool) {
 	if !trusted.AppendCertsFromPEM([]byte(a.Certificate)) || a.Address == "" {
 		return nil, false
 	}
-	return &replica{Announcement: a, client: &http.Client{
-		Transport: &http.Transport{
+	transport := func() *http.Transport {
+		return &http.Transport{
 			Proxy:           nil,
 			DialContext:     (&net.Dialer{Timeout: time.Second, KeepAlive: 15 * time.Second}).DialContext,
 			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: trusted, ServerName: brokerapi.ServerName},
 			IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 2 * time.Second, DisableCompression: true,
 			MaxConnsPerHost: brokerapi.ConnectionsPerNode, MaxIdleConnsPerHost: brokerapi.ConnectionsPerNode,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, true
+		}
+	}
+	streams := transport()
+	streams.ForceAttemptHTTP2, streams.ResponseHeaderTimeout = true, brokerapi.LongestAnswer+time.Second
+	streams.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second} // a dead one is noticed
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &replica{
+		Announcement: a,
+		client:       &http.Client{Transport: transport(), CheckRedirect: stay},
+		streams:      &http.Client{Transport: streams, CheckRedirect: stay},
+	}, true
 }
 
 // ask asks one replica, and leaves time for another: one that accepts and is silent must not be the only one asked.
