@@ -32,7 +32,7 @@ build: ## Our own programs into build/bin
 	@mkdir -p $(BUILD)/bin
 	@for p in $(PROGRAMS); do test -x $(BUILD)/bin/$$p || { echo "building $(PROGRAMS): with empty caches 3 to 6 minutes on two cores"; break; }; done
 	@$(GO_BUILD) -o $(BUILD)/bin/ $(PROGRAMS:%=./cmd/%)
-	@ln -sf lanyard $(BUILD)/bin/kubectl-lanyard
+	@for name in kubectl-lanyard kubelogin; do ln -sf lanyard $(BUILD)/bin/$$name; done
 
 # The client part needs no Linux: what only a cloud of one's own needs stands in files
 # for Linux alone.

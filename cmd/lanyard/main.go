@@ -13,6 +13,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/cli/command"
 	"github.com/lanyard-project/lanyard/internal/cli/groups"
+	"github.com/lanyard-project/lanyard/internal/cli/kubelogin"
 	"github.com/lanyard-project/lanyard/internal/cli/life"
 	"github.com/lanyard-project/lanyard/internal/cli/login"
 )
@@ -31,10 +32,14 @@ func run(line []string) int {
 		fmt.Fprintln(os.Stderr, "ERROR:", err)
 		return 1
 	}
-	name, table := "lanyard", command.Join(groups.Table(), life.Table(), command.CompletionCommands(groups.Names), command.ManCommand(), command.FindCommand())
+	name, table := "lanyard", command.Join(groups.Table(), life.Table(), kubelogin.Table("kubelogin"), command.CompletionCommands(groups.Names), command.ManCommand(), command.FindCommand())
 	// kubectl runs a program of this name for `kubectl lanyard`.
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-lanyard") {
 		name, table = "kubectl lanyard", life.Plugin()
+	}
+	// Kubeconfigs of clusters with Microsoft Entra integration name this program.
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubelogin") {
+		name, table = "kubelogin", kubelogin.Table("")
 	}
 	program := &command.Program{
 		Name: name, Version: version(), Table: table,
