@@ -19,7 +19,11 @@ const (
 // authorize decides by role assignments, for users whom Entra knows.
 func (g *Guard) authorize(_ context.Context, c Cluster, review *authorizationv1.SubjectAccessReview) {
 	who, known := g.caller(c, review.Spec)
-	if !known || !c.AzureRBAC {
+	switch {
+	case !c.AzureRBAC:
+		review.Status = authorizationv1.SubjectAccessReviewStatus{} // as if nobody had asked
+		return
+	case !known:
 		review.Status = authorizationv1.SubjectAccessReviewStatus{Reason: noOpinion}
 		return
 	}

@@ -43,7 +43,7 @@ func newEntra(t *testing.T) *entra {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration"):
 			fmt.Fprintf(w, `{"issuer":%q,"authorization_endpoint":%q,"token_endpoint":%q,"device_authorization_endpoint":%q}`, base+"/v2.0", base+"/oauth2/v2.0/authorize", base+"/oauth2/v2.0/token", base+"/oauth2/v2.0/devicecode")
-		case strings.Contains(r.URL.Path, "/userrealm/"):
+		case strings.Contains(r.URL.Path, "/UserRealm/"):
 			fmt.Fprint(w, `{"account_type":"Managed","cloud_instance_name":"x","cloud_audience_urn":"urn","domain_name":"example.com"}`)
 		case strings.HasSuffix(r.URL.Path, "/devicecode"):
 			fmt.Fprint(w, `{"user_code":"CODE","device_code":"device","verification_uri":"https://x","expires_in":900,"interval":1,"message":"open the page and enter CODE"}`)
