@@ -27,6 +27,7 @@ import (
 // localMachinery runs clusters on this machine.
 type localMachinery struct {
 	others  []string // further Kubernetes versions
+	log     *slog.Logger
 	engine  *clusters.Engine
 	version string
 	inside  *platform
@@ -70,6 +71,7 @@ func openMachinery(ctx context.Context, c config, log *slog.Logger) (machinery, 
 }
 
 func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
+	m.log = f.log
 	m.inside = &platform{engine: m.engine, metadata: f.metadata, front: f.front, names: f.names, tls: f.tls, log: f.log, ctx: ctx}
 	m.aks = containerservice.New(ctx, containerservice.Options{
 		Resources: f.engine, Engine: m.engine, Etcd: etcdUsers{f.etcd}, Platform: m.inside, Directory: f.people,
@@ -92,7 +94,14 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 // run mends what ended by itself, renews certificates and carries traffic, until the context ends.
 func (m *localMachinery) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { m.engine.Mend(ctx); return nil })
+	group.Go(func() error {
+		// One cluster that can't be adopted holds up nobody but who works on it.
+		if err := m.engine.AdoptClusters(ctx); err != nil && ctx.Err() == nil {
+			m.log.Error("some clusters can't be adopted", "error", err)
+		}
+		m.engine.Mend(ctx)
+		return nil
+	})
 	group.Go(func() error { return m.aks.Run(ctx) })
 	group.Go(func() error { return m.traffic.Run(ctx) })
 	group.Go(func() error { return diskplane.Run(ctx, m.disks) })
@@ -103,11 +112,11 @@ func (m *localMachinery) unavailable(principal string) bool { return m.aks.Unava
 
 func (m *localMachinery) issuers() http.Handler { return m.aks.Issuers() }
 
-// resume takes up what an earlier process left: clusters that run or should,
-// then their listeners and relays. The front answers meanwhile.
+// resume takes up what ended with an earlier process: networks, if the machine
+// has restarted, and their listeners and relays. The front answers meanwhile.
 func (m *localMachinery) resume(ctx context.Context, log *slog.Logger) {
-	if err := m.engine.Adopt(ctx); err != nil && ctx.Err() == nil {
-		log.Error("some clusters can't be adopted", "error", err)
+	if err := m.engine.AdoptNetworks(); err != nil && ctx.Err() == nil {
+		log.Error("some networks can't be adopted", "error", err)
 	}
 	if err := m.aks.Resume(ctx); err != nil && ctx.Err() == nil {
 		log.Error("some clusters can't be resumed", "error", err)

@@ -139,7 +139,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	// What there is.
 	registry := providers.NewRegistry()
 	done := activity.New(state, clk, log)
-	engine := ops.New(ops.Options{Store: state, Registry: registry, Clock: clk, Log: log, Record: recordOperation(done, registry)})
+	engine := ops.New(ops.Options{Alone: len(c.etcd.endpoints) == 0, Store: state, Registry: registry, Clock: clk, Log: log, Record: recordOperation(done, registry)})
 	imported, err := importRoles(c.roleFiles, log)
 	if err != nil {
 		return err
@@ -281,13 +281,11 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		return ignoreCanceled(machines.run(ctx))
 	})
 	group.Go(func() error {
-		// Operations come after: one that deletes a cluster must not run beside the
-		// adoption of that cluster. A cluster that can't be adopted holds up the
-		// others' operations for so long and no longer.
+		// Operations come after: they find the networks and their listeners.
 		select {
 		case <-resumed:
-		case <-wall.After(adoptionLimit):
-			log.Warn("operations go on although some clusters aren't adopted yet")
+		case <-wall.After(resumeLimit):
+			log.Warn("operations go on although not all is taken up that ended with the process before")
 		case <-ctx.Done():
 		}
 		return ignoreCanceled(engine.Run(ctx))
@@ -295,9 +293,9 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	return group.Wait()
 }
 
-// adoptionLimit is for how long operations wait for clusters to be adopted, which
-// takes less than a second where nothing is broken.
-const adoptionLimit = 30 * time.Second
+// resumeLimit is for how long operations wait for networks, listeners and relays,
+// which takes less than a second where nothing is broken.
+const resumeLimit = 10 * time.Second
 
 func ignoreClosed(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {

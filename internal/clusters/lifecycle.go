@@ -21,6 +21,15 @@ const stopGrace = 20 * time.Second
 // again what doesn't, after a restart of this program or of the machine. Etcd
 // has to be there before.
 func (e *Engine) Adopt(ctx context.Context) error {
+	if err := e.AdoptNetworks(); err != nil {
+		return err
+	}
+	return e.AdoptClusters(ctx)
+}
+
+// AdoptNetworks is the part of Adopt that waits for nothing: the networks, in
+// which others may want to listen before the clusters are there.
+func (e *Engine) AdoptNetworks() error {
 	vnets, err := names(filepath.Join(e.options.DataDir, "vnets"), ".json")
 	if err != nil {
 		return err
@@ -30,6 +39,13 @@ func (e *Engine) Adopt(ctx context.Context) error {
 			return fmt.Errorf("adopting virtual network %s: %w", id, err)
 		}
 	}
+	return nil
+}
+
+// AdoptClusters is the other part. It can run beside everything else: whoever
+// ensures, stops or deletes a cluster waits until that one is adopted, and one
+// that is gone by then isn't adopted.
+func (e *Engine) AdoptClusters(ctx context.Context) error {
 	ids, err := names(filepath.Join(e.options.DataDir, "clusters"), "")
 	if err != nil {
 		return err
@@ -50,12 +66,15 @@ func each(ids []string, do func(id string) error) error {
 }
 
 func (e *Engine) adoptCluster(ctx context.Context, id string) error {
-	_, err := e.cluster(id)
+	record, err := e.cluster(id)
 	if errors.Is(err, ErrNotFound) {
 		return e.removeHalf(ctx, id)
 	}
 	if err != nil {
 		return err
+	}
+	if !record.Started {
+		return nil // half made: its operation goes on, and isn't to wait for us
 	}
 	if err := e.adoptControlPlane(ctx, id); err != nil {
 		return err

@@ -88,5 +88,5 @@ func IsRegion(name string) bool {
 			return true
 		}
 	}
-	return name == "global"
+	return name == "global" || SovereignCloud(name) != ""
 }

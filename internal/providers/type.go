@@ -111,6 +111,9 @@ type Type struct {
 	// Busy gives the error for a write while an operation is under way; nil means
 	// 409 AnotherOperationInProgress.
 	Busy func(current *resource.Resource) *rest.Error
+	// Mismatch gives the error for an entity tag that isn't the resource's; nil means
+	// 412 PreconditionFailed.
+	Mismatch func() *rest.Error
 
 	// Attributes are what conditions of role assignments may ask of a request: Body
 	// and Old are set. It is called only when a condition decides; nil: none.

@@ -24,6 +24,9 @@ type Options struct {
 	// LeaseTTL is after which time another process takes over the operations of one
 	// that died; 0 means 5 seconds.
 	LeaseTTL time.Duration
+	// Alone says that no other process can work on the store's operations: whoever
+	// owned one before this process began is dead, and nobody waits for its lease.
+	Alone bool
 }
 
 // Event is a write for the record, without contents.
@@ -46,13 +49,14 @@ type Engine struct {
 	log       *slog.Logger
 	record    func(Event)
 	ttl       time.Duration
+	alone     bool
 }
 
 // New returns an engine; Run makes it work on operations.
 func New(o Options) *Engine {
 	e := &Engine{
 		store: o.Store, documents: documents.New(o.Store), registry: o.Registry,
-		clock: o.Clock, log: o.Log, record: o.Record, ttl: o.LeaseTTL,
+		clock: o.Clock, log: o.Log, record: o.Record, ttl: o.LeaseTTL, alone: o.Alone,
 	}
 	if e.ttl == 0 {
 		e.ttl = 5 * time.Second

@@ -23,6 +23,11 @@ const (
 // Run works on operations until ctx is done, then returns when all steps have.
 // Any number of processes can run it over the same store.
 func (e *Engine) Run(ctx context.Context) error {
+	if e.alone {
+		if err := e.bury(ctx); err != nil && ctx.Err() == nil {
+			e.log.Warn("taking over the operations of the process before: they wait for its lease", "error", err)
+		}
+	}
 	for ctx.Err() == nil {
 		if err := e.session(ctx); err != nil && ctx.Err() == nil {
 			e.log.Error("working on operations", "error", err)
@@ -30,6 +35,22 @@ func (e *Engine) Run(ctx context.Context) error {
 			case <-e.clock.After(reconnect):
 			case <-ctx.Done():
 			}
+		}
+	}
+	return nil
+}
+
+// bury takes its operations from a process that can't live any more. What it may
+// have under way in the store is fenced off by the owner's key that it no longer has.
+func (e *Engine) bury(ctx context.Context) error {
+	page, err := e.store.List(ctx, ownerPrefix, store.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, item := range page.Items {
+		_, err := e.store.Txn(ctx, []store.Cond{store.Unchanged(item.Key, item.Revision)}, []store.Op{store.Delete(item.Key)})
+		if err != nil && !errors.Is(err, store.ErrConflict) {
+			return err
 		}
 	}
 	return nil

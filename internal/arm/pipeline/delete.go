@@ -30,7 +30,7 @@ func (p *Pipeline) tryDelete(ctx context.Context, c *call) (rest.Response, error
 	if old == nil {
 		return p.absent(ctx, c)
 	}
-	if err := precondition(c.Header, c.match.ID.String(), old); err != nil {
+	if err := precondition(c, old); err != nil {
 		return rest.Response{}, err
 	}
 	if old.Busy() && old.ProvisioningState == resource.Deleting {

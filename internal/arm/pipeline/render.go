@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
@@ -45,14 +44,15 @@ func respond(ctx context.Context, c *call, status int, r *resource.Resource) (re
 
 // precondition holds the call's If-Match and If-None-Match against the resource
 // as it is, nil meaning that there is none.
-func precondition(header http.Header, id string, old *resource.Resource) error {
-	if want := header.Get("If-Match"); want != "" && !matches(want, old) {
-		return rest.PreconditionFailed(id)
+func precondition(c *call, old *resource.Resource) error {
+	want, not := c.Header.Get("If-Match"), c.Header.Get("If-None-Match")
+	switch {
+	case (want == "" || matches(want, old)) && (not == "" || !matches(not, old)):
+		return nil
+	case c.match.Type.Mismatch != nil:
+		return byProvider(c.match.Type, c.match.Type.Mismatch())
 	}
-	if not := header.Get("If-None-Match"); not != "" && matches(not, old) {
-		return rest.PreconditionFailed(id)
-	}
-	return nil
+	return rest.PreconditionFailed(c.match.ID.String())
 }
 
 // matches reports whether the resource is among a header's entity tags.

@@ -91,7 +91,7 @@ func (p *Pipeline) proposal(ctx context.Context, c *call, body json.RawMessage) 
 	if old == nil && c.match.Method == providers.Patch {
 		return nil, p.missing(ctx, id)
 	}
-	if err := precondition(c.Header, id.String(), old); err != nil {
+	if err := precondition(c, old); err != nil {
 		return nil, err
 	}
 	r := p.request(c)

@@ -156,3 +156,34 @@ func TestAwaitSaysWhatItWaitsFor(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestMissingNamesWhatWasDeleted(t *testing.T) {
+	c := cluster(nil)
+	set := objects.Set{Name: "s", Objects: []*unstructured.Unstructured{object("ConfigMap", "default", "a", nil), object("ConfigMap", "default", "b", nil)}}
+	if err := objects.Apply(t.Context(), c, set); err != nil {
+		t.Fatal(err)
+	}
+	missing := func() []string {
+		t.Helper()
+		gone, err := objects.Missing(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gone
+	}
+	if gone := missing(); len(gone) != 0 {
+		t.Errorf("missing at first: %v", gone)
+	}
+	if err := c.Delete(t.Context(), set.Objects[1]); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"ConfigMap default/b"}, missing()); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
+	}
+	if err := objects.Apply(t.Context(), c, set); err != nil {
+		t.Fatal(err)
+	}
+	if gone := missing(); len(gone) != 0 {
+		t.Errorf("missing after it was restored: %v", gone)
+	}
+}

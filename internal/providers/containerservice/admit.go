@@ -30,6 +30,12 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 			return e
 		}
 	}
+	if r.Creating() && (p.PauseImage == "" || len(p.Images) == 0) {
+		return noNodePrograms()
+	}
+	if e := p.offered(r, wanted); e != nil {
+		return e
+	}
 	if err := p.admitSubnets(ctx, wanted); err != nil {
 		return err
 	}
@@ -64,6 +70,9 @@ func busy(current *resource.Resource) *rest.Error {
 		return operationNotAllowed(current.ProvisioningState)
 	}
 	pools := d.objects("agentPoolProfiles")
+	if leaving, err := going(current, d); err == nil {
+		pools = append(pools, leaving...)
+	}
 	var working []document
 	for _, pool := range pools {
 		switch pool.text("provisioningState") {

@@ -28,6 +28,7 @@ func (p *Provider) agentPools() *providers.Type {
 		List:         p.listPools,
 		Part:         p.writePool,
 		Verbs:        providers.CanGet | providers.CanList | providers.CanPut | providers.CanDelete,
+		Mismatch:     etagMismatch,
 		Actions:      []providers.Action{{Name: "upgradeNodeImageVersion", Run: p.upgradeNodeImage}},
 	}
 }
@@ -58,8 +59,12 @@ func (p *Provider) poolsOf(ctx context.Context, cluster armid.ID) ([]*resource.R
 	if err != nil {
 		return nil, err
 	}
+	leaving, err := going(c, d)
+	if err != nil {
+		return nil, err
+	}
 	var pools []*resource.Resource
-	for _, profile := range d.objects("agentPoolProfiles") {
+	for _, profile := range append(d.objects("agentPoolProfiles"), leaving...) {
 		pool := &resource.Resource{ID: c.ID.Child("agentPools", profile.text("name")), ProvisioningState: profile.text("provisioningState"), Revision: c.Revision}
 		delete(profile, "name") // in the envelope
 		delete(profile, "provisioningState")

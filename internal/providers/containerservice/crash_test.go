@@ -3,9 +3,12 @@ package containerservice_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/lanyard-project/lanyard/internal/providers"
 )
 
 // TestCrashAtEveryPoint kills the process before and after every effect of a creation, an update and a deletion, starts
@@ -30,6 +33,15 @@ func TestCrashAtEveryPoint(t *testing.T) {
 		{"exchange identities", 3, func(p *process) { withIdentities(p); p.badge("other", p.get(clusterID("demo"))) }, func(p *process) {
 			_, _, _ = p.put(clusterID("demo"), change(exchanged+entry("two", p.badge("other", nil), "")+"]}"))
 		}},
+		{"system to user", 2, func(p *process) { there(p); p.identity("plane") }, func(p *process) {
+			_, _, _ = p.put(clusterID("demo"), userAssigned(identityID("plane")))
+		}},
+		{"another control plane and another kubelet identity", 4, func(p *process) {
+			p.pair("plane", "kubelet")
+			p.pair("second-plane", "second-kubelet")
+			p.works("demo", withPair("plane", "kubelet"))
+		}, func(p *process) { _, _, _ = p.put(clusterID("demo"), withPair("second-plane", "second-kubelet")) }},
+		{"node image of a pool", 3, there, func(p *process) { p.rollNodeImage("nodepool1") }},
 		{"delete", 1, there, func(p *process) { p.delete(clusterID("demo")) }},
 		{"delete with identities", 4, withIdentities, func(p *process) { p.delete(clusterID("demo")) }},
 	} {
@@ -51,6 +63,38 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			}
 			_ = lives.Wait() // they report to t
 		})
+	}
+}
+
+func identityID(name string) string {
+	return clusterID("x").ResourceGroupID().Extension("Microsoft.ManagedIdentity", "userAssignedIdentities", name).String()
+}
+
+// pair makes an identity for a control plane, and one for its kubelets that it may assign.
+func (p *process) pair(plane, kubelet string) {
+	_, principal := p.identity(plane)
+	id, _ := p.identity(kubelet)
+	p.grant(operatorRole, id, principal)
+}
+
+func withPair(plane, kubelet string) string {
+	return body(`{"type":"SystemAssigned"}`, `{"type":"UserAssigned","userAssignedIdentities":{"`+identityID(plane)+`":{}}}`,
+		`"dnsPrefix":"demo"`, `"dnsPrefix":"demo","identityProfile":{"kubeletidentity":{"resourceId":"`+identityID(kubelet)+`"}}`)
+}
+
+// rollNodeImage begins what az aks nodepool upgrade --node-image-only does.
+func (p *process) rollNodeImage(pool string) {
+	p.t.Helper()
+	id := clusterID("demo").Child("agentPools", pool)
+	for _, a := range p.registry.Find(id.Type()).Actions {
+		if a.Name != "upgradeNodeImageVersion" {
+			continue
+		}
+		r := &providers.Request{Caller: caller(), Method: providers.Do, Type: p.registry.Find(id.Type()), ID: id, Old: p.get(clusterID("demo")), Now: time.Now()}
+		if _, err := a.Run(p.t.Context(), r); err != nil {
+			p.t.Fatal(err)
+		}
+		_, _ = p.engine.Commit(p.t.Context(), r) // or the process dies in it
 	}
 }
 

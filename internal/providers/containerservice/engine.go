@@ -32,6 +32,8 @@ type Engine interface {
 	ConfigureCloud(ctx context.Context, clusterID string, config secret.String) error
 	// Apply brings a set of Kubernetes objects into the cluster.
 	Apply(ctx context.Context, clusterID string, set objects.Set) error
+	// Missing names the objects that were applied and that somebody has deleted.
+	Missing(ctx context.Context, clusterID string) ([]string, error)
 	// ServiceAccountKeys is the key set that verifies the cluster's service account tokens.
 	ServiceAccountKeys(ctx context.Context, clusterID string) ([]byte, error)
 	EnsureNode(ctx context.Context, n clusters.Node) error

@@ -17,6 +17,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/clusters"
 	"github.com/lanyard-project/lanyard/internal/clusters/objects"
 	"github.com/lanyard-project/lanyard/internal/kubeguard"
+	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/secret"
 )
 
@@ -143,6 +144,15 @@ func (p *Provider) Guarded(ctx context.Context, key string, presented secret.Str
 		return kubeguard.Cluster{ID: cluster.ID, TenantID: is.AADProfile.TenantID, AzureRBAC: is.AADProfile.EnableAzureRBAC}, nil
 	}
 	return kubeguard.Cluster{}, kubeguard.ErrUnknown
+}
+
+// namespaces are scopes below a cluster, at which roles for Kubernetes can be assigned before there is such a namespace.
+// As on AKS nothing else can be done with them here: they are made with kubectl.
+func (p *Provider) namespaces() *providers.Type {
+	return p.parts("managedClusters/namespaces", clusterType+"/namespaces", nil, func(ctx context.Context, id armid.ID) (object, error) {
+		_, err := p.readCluster(ctx, id.Parent())
+		return object{}, err
+	})
 }
 
 // adminsSet is the name under which the administrators' binding is in the cluster.

@@ -59,6 +59,23 @@ func poolOperationNotAllowed(pool, state string) *rest.Error {
 		Message: "Operation is not allowed: Another agentpool operation (" + pool + " - " + state + ") is in progress, please wait for it to finish before starting a new operation. See https://aka.ms/aks-pending-operation for more details"}
 }
 
+// etagMismatch is AKS's answer to an entity tag that isn't the cluster's.
+func etagMismatch() *rest.Error {
+	return &rest.Error{Status: http.StatusConflict, Code: "EtagMismatch", Message: "Operation is not allowed: Another operation is in progress",
+		Details: []rest.Error{{Code: "Unspecified", Message: "rpc error: code = FailedPrecondition desc = Etag mismatched"}}}
+}
+
+// noNodePrograms refuses a cluster whose nodes could never run a pod: better than one that is Creating until it fails.
+func noNodePrograms() *rest.Error {
+	return &rest.Error{Status: http.StatusConflict, Code: "NodeImagesMissing",
+		Message: "This cloud was started without the images that nodes need, so it can run no cluster. Start lanyardd with --node-image FILE for each archive and --pause-image NAME, or with lanyard up, which packs them."}
+}
+
+// notInLocation refuses what Azure doesn't offer everywhere.
+func notInLocation(what, location, clouds string) *rest.Error {
+	return refused("NotSupportedInLocation", what+" isn't supported in the location '"+location+"' of "+clouds+".", "location")
+}
+
 func nodeResourceGroupExists(name string) *rest.Error {
 	return refused("NodeResourceGroupAlreadyExists",
 		"The node resource group '"+name+"' already exists. Please use another name for the node resource group.", "nodeResourceGroup")

@@ -116,12 +116,40 @@ func TestAgentPools(t *testing.T) {
 
 	// A system pool more, and the first one can go.
 	pools.must("apps", armcontainerservice.ManagedClusterAgentPoolProfileProperties{Mode: to.Ptr(armcontainerservice.AgentPoolModeSystem)})
+	shown := func() string {
+		t.Helper()
+		page, err := pools.NewListPager("rg", "demo", nil).NextPage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, pool := range page.Value {
+			all = append(all, *pool.Name+" "+*pool.Properties.ProvisioningState)
+		}
+		return strings.Join(all, ", ")
+	}
+	hold := make(chan struct{})
+	w.mu.Lock()
+	w.fail = func(call string) error {
+		if strings.HasPrefix(call, "DrainNode") {
+			<-hold
+		}
+		return nil
+	}
+	w.mu.Unlock()
 	deleting, err := pools.BeginDelete(ctx, "rg", "demo", "nodepool1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got := shown(); got != "apps Succeeded, nodepool1 Deleting" {
+		t.Errorf("while it is deleted: %s", got)
+	}
+	close(hold)
 	if _, err := deleting.PollUntilDone(ctx, quickly()); err != nil || len(w.nodes) != 2 || w.allocations() != 4 {
 		t.Errorf("after the deletion of the first pool: nodes %v, %d allocations, %v", keys(w.nodes), w.allocations(), err)
+	}
+	if got := shown(); got != "apps Succeeded" {
+		t.Errorf("when it is gone: %s", got)
 	}
 	if _, err := pools.BeginDelete(ctx, "rg", "demo", "apps", nil); code(err) == "" {
 		t.Error("the last pool could be deleted")

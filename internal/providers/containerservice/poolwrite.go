@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
@@ -30,15 +32,7 @@ func (p *Provider) writePool(ctx context.Context, r *providers.Request) (*provid
 		return nil, e
 	}
 	if r.Method == providers.Delete {
-		return p.withPools(ctx, r, cluster, resource.Deleting, func(pools []document) ([]document, error) {
-			var left []document
-			for _, pool := range pools {
-				if !strings.EqualFold(pool.text("name"), r.ID.Name()) {
-					left = append(left, pool)
-				}
-			}
-			return left, nil
-		})
+		return p.withoutPool(ctx, r, cluster)
 	}
 	sent, err := parseDocument(r.Next.Properties)
 	if err != nil {
@@ -77,6 +71,57 @@ func (p *Provider) writePool(ctx context.Context, r *providers.Request) (*provid
 		whole.Link(joinAction, subnet)
 	}
 	return whole, nil
+}
+
+// withoutPool leaves the pool out of the list, and keeps what it was to show it as long as something of it is there.
+func (p *Provider) withoutPool(ctx context.Context, r *providers.Request, cluster *resource.Resource) (*providers.Request, error) {
+	var gone document
+	whole, err := p.withPools(ctx, r, cluster, resource.Deleting, func(pools []document) ([]document, error) {
+		var left []document
+		for _, pool := range pools {
+			if strings.EqualFold(pool.text("name"), r.ID.Name()) {
+				gone = pool
+			} else {
+				left = append(left, pool)
+			}
+		}
+		return left, nil
+	})
+	if err != nil || gone == nil {
+		return whole, err
+	}
+	s, err := readState(whole.Next)
+	if err != nil {
+		return nil, err
+	}
+	gone["provisioningState"] = resource.Deleting
+	raw, err := gone.raw()
+	if err != nil {
+		return nil, err
+	}
+	s.Going = map[string]json.RawMessage{gone.text("name"): raw}
+	return whole, whole.Next.SetInternal(s)
+}
+
+// going are the profiles of pools that are being deleted, in a steady order; what is left of one whose deletion failed
+// isn't shown any more, and goes with the next operation.
+func going(cluster *resource.Resource, d document) ([]document, error) {
+	s, err := readState(cluster)
+	if err != nil || !cluster.Busy() {
+		return nil, err
+	}
+	for _, pool := range d.objects("agentPoolProfiles") {
+		delete(s.Going, pool.text("name")) // made again under the same name
+	}
+	var pools []document
+	for _, name := range slices.Sorted(maps.Keys(s.Going)) {
+		pool, err := parseDocument(s.Going[name])
+		if err != nil {
+			return nil, err
+		}
+		pools = append(pools, pool)
+	}
+	return pools, nil
 }
 
 // poolChange names what an update does with a pool.

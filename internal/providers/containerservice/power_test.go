@@ -103,6 +103,26 @@ func TestCertificatesAreRenewedUnderTheOperationsFence(t *testing.T) {
 	}
 }
 
+// TestDeletedObjectsAreRestored: by an operation as well, and only where something is missing.
+func TestDeletedObjectsAreRestored(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	p.works("demo", withEntra(""))
+	w.calls = nil
+	if err := p.provider.Restore(t.Context()); err != nil || p.get(clusterID("demo")).Busy() {
+		t.Fatalf("nothing is missing: %v", err)
+	}
+	w.missing = []string{"ClusterRoleBinding aks-cluster-admin-binding-aad"}
+	if err := p.provider.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.settle(clusterID("demo"))
+	if count(w.calls, "Apply aad-administrators") != 1 || count(w.calls, "DrainNode") != 0 {
+		t.Errorf("calls %v", w.calls)
+	}
+}
+
 // TestProgramThatEndedIsToldInTheCluster: what was killed is seen in the resource for a while.
 func TestProgramThatEndedIsToldInTheCluster(t *testing.T) {
 	w := newWorld(t)

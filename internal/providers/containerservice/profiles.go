@@ -22,13 +22,13 @@ func (p *Provider) part(name, wireType string, get func(ctx context.Context, id 
 	return p.parts(name, wireType, []string{"default"}, get)
 }
 
-// parts is a read-only type whose resources are the same for each parent.
+// parts is a read-only type whose resources are the same for each parent; with no names there is one of any name.
 func (p *Provider) parts(name, wireType string, names []string, get func(ctx context.Context, id armid.ID) (object, error)) *providers.Type {
 	return &providers.Type{
 		Namespace: namespace, Name: name, WireType: wireType, GroupSegment: "resourcegroups", APIVersions: apiVersions(),
 		Levels: providers.AtGroup, Verbs: providers.CanGet, HideSystem: true, HideState: true,
 		Get: func(ctx context.Context, r *providers.Request) (*resource.Resource, error) {
-			if !slices.Contains(names, r.ID.Name()) {
+			if names != nil && !slices.Contains(names, r.ID.Name()) {
 				return nil, rest.ResourceNotFound(namespace+"/"+name+"/"+r.ID.Name(), r.ID.ResourceGroup())
 			}
 			properties, err := get(ctx, r.ID)

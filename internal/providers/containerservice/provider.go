@@ -88,7 +88,7 @@ func apiVersions() []string {
 
 // Types are the provider's types.
 func (p *Provider) Types() []*providers.Type {
-	return []*providers.Type{p.whole, p.agentPools(), p.upgradeProfiles(), p.poolUpgradeProfiles(), p.accessProfiles(), p.machineType(), p.locations()}
+	return []*providers.Type{p.whole, p.agentPools(), p.upgradeProfiles(), p.poolUpgradeProfiles(), p.accessProfiles(), p.namespaces(), p.machineType(), p.locations()}
 }
 
 func (p *Provider) clusters() *providers.Type {
@@ -112,6 +112,7 @@ func (p *Provider) clusters() *providers.Type {
 		Render:             p.render,
 		Committed:          p.committed,
 		Busy:               busy,
+		Mismatch:           etagMismatch,
 		Actions:            p.actions(),
 		Plans:              append(p.rotationPlans(), p.reconcilePlan(), p.deletePlan(), p.stopPlan()),
 	}

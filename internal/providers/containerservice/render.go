@@ -23,6 +23,9 @@ func (p *Provider) render(ctx context.Context, r *resource.Resource, apiVersion 
 	if err := p.renderTroubles(ctx, r); err != nil {
 		return err
 	}
+	if err := renderGoing(r); err != nil {
+		return err
+	}
 	if apiVersion < firstETag {
 		return nil
 	}
@@ -35,6 +38,25 @@ func (p *Provider) render(ctx context.Context, r *resource.Resource, apiVersion 
 	}
 	r.Extra["eTag"] = tag
 	return nil
+}
+
+// renderGoing shows the pools that are being deleted among the others.
+func renderGoing(r *resource.Resource) error {
+	d, err := parseDocument(r.Properties)
+	if err != nil {
+		return err
+	}
+	leaving, err := going(r, d)
+	if err != nil || len(leaving) == 0 {
+		return err
+	}
+	list, _ := d["agentPoolProfiles"].([]any)
+	for _, pool := range leaving {
+		list = append(list, map[string]any(pool))
+	}
+	d["agentPoolProfiles"] = list
+	r.Properties, err = d.raw()
+	return err
 }
 
 // renderTroubles says in properties.status which programs of the cluster ended lately though nobody stopped them.

@@ -44,7 +44,12 @@ func (p *Provider) rollPool(ctx context.Context, w *work, pool pool) error {
 	if err := p.ensureInstances(ctx, w); err != nil {
 		return err
 	}
-	for _, number := range w.state.Pools[pool.Name].Surge {
+	// Those that are up to date too: a process before may have died when one of them was recorded and not there yet.
+	now := w.state.Pools[pool.Name]
+	for _, number := range now.present() {
+		if slices.Contains(now.outdated(), number) {
+			continue
+		}
 		if err := p.ensureNode(ctx, w, pool, number); err != nil {
 			return err
 		}

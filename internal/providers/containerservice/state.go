@@ -20,6 +20,8 @@ type state struct {
 	Port int `json:"port,omitempty"`
 	// Pools are the instances that there are, or were and aren't cleaned away yet, by pool.
 	Pools map[string]poolState `json:"pools,omitempty"`
+	// Going are the profiles of pools that are being deleted: they are shown until nothing of them is left.
+	Going map[string]json.RawMessage `json:"going,omitempty"`
 	// ClientID is the service principal's, and Secret its secret, sealed. They stay as long as nodes work as it.
 	ClientID string `json:"clientId,omitempty"`
 	Secret   []byte `json:"secret,omitempty"`

@@ -168,8 +168,15 @@ func (p *Provider) finish(ctx context.Context, w *work) error {
 		for _, pool := range d.objects("agentPoolProfiles") {
 			pool["provisioningState"] = resource.Succeeded
 		}
-		r.Properties, err = d.raw()
-		return err
+		if r.Properties, err = d.raw(); err != nil {
+			return err
+		}
+		s, err := readState(r)
+		if err != nil {
+			return err
+		}
+		s.Going = nil
+		return r.SetInternal(s)
 	})
 }
 

@@ -59,7 +59,8 @@ type world struct {
 	fail   func(call string) error
 
 	rules    containerservice.Rules
-	due      bool // certificates are to be renewed
+	due      bool     // certificates are to be renewed
+	missing  []string // objects that somebody has deleted
 	troubles []clusters.Trouble
 	versions []string        // besides the default one
 	features map[string]bool // those that are registered
@@ -323,6 +324,12 @@ func (f fakeEngine) Apply(ctx context.Context, cluster string, set objects.Set) 
 		}
 		return nil
 	})
+}
+
+func (f fakeEngine) Missing(context.Context, string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.missing, nil
 }
 
 func (f fakeEngine) ServiceAccountKeys(context.Context, string) ([]byte, error) {

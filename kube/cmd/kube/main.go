@@ -39,9 +39,7 @@ func programs() map[string]multicall.Program {
 		"kube-controller-manager": command(controllermanager.NewControllerManagerCommand),
 		"kube-scheduler":          command(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 		"kube-proxy":              command(proxy.NewProxyCommand),
-		// The kubelet installs its own signal handling on the context that it
-		// is given, so it gets the plain background one, as upstream's main.
-		"kubelet": command(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
+		"kubelet":                 command(kubeletOf(kubelet.NewKubeletCommand)),
 		"kubectl": func(args []string) int {
 			os.Args = args
 			if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
@@ -50,6 +48,16 @@ func programs() map[string]multicall.Program {
 			return 0
 		},
 	}
+}
+
+// kubeletOf takes the kubelet's constructor, which has a context since 1.34. The
+// kubelet installs its own signal handling on it, so it gets the plain background
+// one, as upstream's main.
+func kubeletOf(construct any) func() *cobra.Command {
+	if withContext, ok := construct.(func(context.Context) *cobra.Command); ok {
+		return func() *cobra.Command { return withContext(context.Background()) }
+	}
+	return construct.(func() *cobra.Command)
 }
 
 // command defers a constructor until its program was chosen: constructors
