@@ -145,7 +145,7 @@ aad-pod-identity:
 	@cd tools && $(GO) run ./cmd/build aad-pod-identity
 
 .PHONY: e2e
-e2e: programs aad-pod-identity ## The end-to-end tests on real clusters, and the demo with a crash and twice over one folder; RUN=regex: those tests only
+e2e: programs $(if $(RUN),,kube-previous) aad-pod-identity ## The end-to-end tests on real clusters, and the demo with a crash and twice over one folder; RUN=regex: those tests only
 	@$(GO_TEST) -tags e2e -count=1 -p 1 -timeout 60m $(if $(RUN),-v -run '$(RUN)') ./test/e2e/...
 	@$(GO_TEST) -tags e2e -count=1 -run '$(or $(RUN),LibrariesOf)' ./internal/node/lab
 ifndef RUN
