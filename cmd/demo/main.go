@@ -37,10 +37,15 @@ func main() {
 	once := flag.Bool("once", false, "make one round and stop, with exit status 1 if anything failed")
 	raw := flag.Bool("raw", false, "make one plain token request for --clientid, print status, Retry-After and body without the token, and stop")
 	load := flag.Duration("load", 0, "get tokens for --clientid again and again with this pause, by the SDK and by plain requests, and count; 0 doesn't")
+	forever := flag.Bool("forever", false, "with --raw: again and again, until stopped")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	for *raw && *forever && ctx.Err() == nil {
+		rawTokenRequest(ctx, os.Stdout, d.clientID)
+		time.Sleep(*period)
+	}
 	if *raw {
 		os.Exit(rawTokenRequest(ctx, os.Stdout, d.clientID))
 	}

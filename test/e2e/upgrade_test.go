@@ -35,7 +35,7 @@ func TestKubernetesUpgrade(t *testing.T) {
 	if err := k.Apply(t.Context(), tokensForever); err != nil {
 		t.Fatal(err)
 	}
-	const gets = "successfully acquired a token using the MSI"
+	const gets, refused = "HTTP 200", "temporarily unavailable"
 	log := func(holds func(string) bool, what string) {
 		t.Helper()
 		if _, err := k.WaitFor(t.Context(), time.Minute, what, holds, "logs", "deployment/asking"); err != nil {
@@ -53,8 +53,8 @@ func TestKubernetesUpgrade(t *testing.T) {
 			t.Errorf("the node runs %s", got)
 		}
 		log(func(out string) bool {
-			refused := strings.Index(out, "temporarily unavailable")
-			return refused > strings.Index(out, gets) && strings.LastIndex(out, gets) > refused
+			at := strings.Index(out, refused)
+			return at > strings.Index(out, gets) && strings.LastIndex(out, gets) > at
 		}, "a token, a refusal, and a token again")
 	})
 	t.Run("the nodes", func(t *testing.T) {
@@ -82,5 +82,5 @@ spec:
     metadata: {labels: {app: asking}}
     spec:
       containers:
-      - {name: asking, image: "mcr.microsoft.com/oss/azure/aad-pod-identity/demo:v1.6.3", imagePullPolicy: IfNotPresent, args: [--subscriptionid=none, --resourcegroup=none]}
+      - {name: asking, image: "mcr.microsoft.com/oss/azure/aad-pod-identity/demo:v1.6.3", imagePullPolicy: IfNotPresent, args: [--raw, --forever]}
 `
