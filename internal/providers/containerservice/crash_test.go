@@ -1,6 +1,7 @@
 package containerservice_test
 
 import (
+	"flag"
 	"strings"
 	"testing"
 	"time"
@@ -9,7 +10,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/store/storetest"
 )
+
+// everyPoint leaves out none: for who changes a plan.
+var everyPoint = flag.Bool("every-point", false, "crash at every point of every plan, not at some (minutes)")
 
 // TestCrashAtEveryPoint kills the process before and after every effect of a creation, an update and a deletion, starts
 // it again, and wants the state of a life without a crash.
@@ -24,26 +29,26 @@ func TestCrashAtEveryPoint(t *testing.T) {
 	const exchanged = `"addonProfiles":{"httpApplicationRouting":{"enabled":false},"azureKeyvaultSecretsProvider":{"enabled":true}},"podIdentityProfile":{"enabled":true,"userAssignedIdentities":[`
 	for _, phase := range []struct {
 		name   string
-		every  int              // how many points lie between two deaths: steps that another phase has died in needn't be all died in again
+		every  int              // without -every-point: how many points lie between two deaths: steps that another phase has died in needn't be all died in again
 		before func(p *process) // what is there already
 		act    func(p *process)
 	}{
-		{"create", 1, func(*process) {}, func(p *process) { _, _, _ = p.put(clusterID("demo"), simple) }},
-		{"update", 1, there, func(p *process) { _, _, _ = p.put(clusterID("demo"), update) }},
-		{"exchange identities", 3, func(p *process) { withIdentities(p); p.badge("other", p.get(clusterID("demo"))) }, func(p *process) {
+		{"create", 2, func(*process) {}, func(p *process) { _, _, _ = p.put(clusterID("demo"), simple) }},
+		{"update", 3, there, func(p *process) { _, _, _ = p.put(clusterID("demo"), update) }},
+		{"exchange identities", 5, func(p *process) { withIdentities(p); p.badge("other", p.get(clusterID("demo"))) }, func(p *process) {
 			_, _, _ = p.put(clusterID("demo"), change(exchanged+entry("two", p.badge("other", nil), "")+"]}"))
 		}},
-		{"system to user", 2, func(p *process) { there(p); p.identity("plane") }, func(p *process) {
+		{"system to user", 5, func(p *process) { there(p); p.identity("plane") }, func(p *process) {
 			_, _, _ = p.put(clusterID("demo"), userAssigned(identityID("plane")))
 		}},
-		{"another control plane and another kubelet identity", 4, func(p *process) {
+		{"another control plane and another kubelet identity", 7, func(p *process) {
 			p.pair("plane", "kubelet")
 			p.pair("second-plane", "second-kubelet")
 			p.works("demo", withPair("plane", "kubelet"))
 		}, func(p *process) { _, _, _ = p.put(clusterID("demo"), withPair("second-plane", "second-kubelet")) }},
-		{"node image of a pool", 3, there, func(p *process) { p.rollNodeImage("nodepool1") }},
-		{"delete", 1, there, func(p *process) { p.delete(clusterID("demo")) }},
-		{"delete with identities", 4, withIdentities, func(p *process) { p.delete(clusterID("demo")) }},
+		{"node image of a pool", 5, there, func(p *process) { p.rollNodeImage("nodepool1") }},
+		{"delete", 3, there, func(p *process) { p.delete(clusterID("demo")) }},
+		{"delete with identities", 7, withIdentities, func(p *process) { p.delete(clusterID("demo")) }},
 	} {
 		t.Run(phase.name, func(t *testing.T) {
 			undisturbed, points := life(t, phase.before, phase.act, 0)
@@ -52,6 +57,9 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			}
 			var lives errgroup.Group
 			lives.SetLimit(livesAtOnce)
+			if *everyPoint {
+				phase.every = 1
+			}
 			for at := 1; at <= points && !t.Failed(); at += phase.every {
 				lives.Go(func() error {
 					state, _ := life(t, phase.before, phase.act, at)
@@ -103,7 +111,12 @@ const livesAtOnce = 6
 
 func life(t *testing.T, before, act func(*process), killAt int) (map[string]any, int) {
 	t.Helper()
-	w := registered(newWorld(t))
+	s, stop, err := storetest.Start()
+	if err != nil {
+		t.Fatalf("starting etcd: %v", err)
+	}
+	defer stop() // at once: a hundred that idle cost more than the lives
+	w := registered(newWorldOn(t, s))
 	p := w.start()
 	before(p)
 	p.stop()

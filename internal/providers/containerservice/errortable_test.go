@@ -15,10 +15,9 @@ import (
 // request; a grant, where one is named, then makes the same request succeed.
 //
 // Not reachable here: OnlySupportedOnUserAssignedMSICluster outside of the strict rules (a system-assigned control plane
-// in a brought network gets its role afterwards); EtagMismatch, AKS's own name for what ARM answers with
-// PreconditionFailed; ReconcileMSICredentialError, ReconcileAgentPoolIdentityError and RotateClusterCertificatesError,
-// whose work can't fail for a reason of the user's; RoleAssignmentLimitExceeded, since there is no limit. Those of add-ons
-// and of podIdentityProfile stand in the tests of those.
+// in a brought network gets its role afterwards); ReconcileMSICredentialError, ReconcileAgentPoolIdentityError and RotateClusterCertificatesError,
+// whose work can't fail for a reason of the user's; RoleAssignmentLimitExceeded, since there is no limit. Those of add-ons,
+// of podIdentityProfile and of aadProfile stand in the tests of those, EtagMismatch in TestETag.
 func TestErrorTable(t *testing.T) {
 	w := newWorld(t)
 	p := w.start()

@@ -280,14 +280,14 @@ func TestETag(t *testing.T) {
 	if err != nil || made.ETag == nil {
 		t.Fatalf("%+v %v", made, err)
 	}
-	if _, err := put(nil, to.Ptr("*")); statusOf(err) != http.StatusPreconditionFailed {
+	if _, err := put(nil, to.Ptr("*")); statusOf(err) != http.StatusConflict || code(err) != "EtagMismatch" {
 		t.Errorf("made twice: %v", err)
 	}
 	newer, err := put(made.ETag, nil)
 	if err != nil || *newer.ETag == *made.ETag {
 		t.Fatalf("with the current tag: %v", err)
 	}
-	if _, err := put(made.ETag, nil); statusOf(err) != http.StatusPreconditionFailed {
+	if _, err := put(made.ETag, nil); statusOf(err) != http.StatusConflict || code(err) != "EtagMismatch" {
 		t.Errorf("with an old tag: %v", err)
 	}
 }

@@ -72,8 +72,14 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldOn(t, storetest.New(t))
+}
+
+func newWorldOn(t *testing.T, s *store.Store) *world {
+	t.Helper()
 	w := &world{
-		t: t, store: storetest.New(t), vnets: map[string]clusters.VNet{}, planes: map[string]clusters.ControlPlane{}, nodes: map[string]clusters.Node{},
+		t: t, store: s, vnets: map[string]clusters.VNet{}, planes: map[string]clusters.ControlPlane{}, nodes: map[string]clusters.Node{},
 		sets: map[string]map[string][]*unstructured.Unstructured{}, etcd: map[string]bool{}, served: map[string]bool{}, acts: map[string]func(context.Context) (containerservice.Principal, error){},
 	}
 	p := w.start()
