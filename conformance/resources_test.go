@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armresources/v4"
@@ -80,6 +82,13 @@ func TestGenericResources(t *testing.T) {
 	}
 	_, err = resources.GetByID(ctx, in+"/providers/Microsoft.Nothing/things/x", "2020-01-01", nil)
 	refused(t, err, 404, "InvalidResourceNamespace")
+	if os.Getenv("AZURE_AUTHORITY_HOST") == "" { // the cloud that start has started makes no clusters
+		_, err = resources.GetByID(ctx, in+"/providers/Microsoft.ContainerService/managedClusters/x", "2025-10-01", nil)
+		refused(t, err, 404, "InvalidResourceNamespace")
+		if err != nil && !strings.Contains(err.Error(), "--clusters=none") {
+			t.Errorf("the error doesn't say why: %v", err)
+		}
+	}
 	_, err = resources.GetByID(ctx, in+"/providers/Microsoft.Network/things/x", "2020-01-01", nil)
 	refused(t, err, 404, "InvalidResourceType")
 	_, err = resources.GetByID(ctx, in+"/providers/Microsoft.ServiceBus/namespaces/bus-conformance", "1999-01-01", nil)

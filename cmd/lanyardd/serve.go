@@ -252,6 +252,9 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 			return err
 		}
 	}
+	if _, served := registry.Namespace(aksNamespace); !served {
+		registry.Withhold(aksNamespace, "This lanyardd makes no clusters: it was started with --clusters=none. Start it with --clusters=local, on Linux and as root, to have them.")
+	}
 
 	server := edge.Server(front, log)
 	server.TLSConfig = tlsConfig
@@ -292,6 +295,9 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	})
 	return group.Wait()
 }
+
+// aksNamespace is served where clusters are.
+const aksNamespace = "Microsoft.ContainerService"
 
 // resumeLimit is for how long operations wait for networks, listeners and relays,
 // which takes less than a second where nothing is broken.

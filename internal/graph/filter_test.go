@@ -111,3 +111,29 @@ func FuzzFilter(f *testing.F) {
 		}
 	})
 }
+
+// FuzzQuery holds that a list request is either refused as the caller's mistake or says all that it was asked with.
+func FuzzQuery(f *testing.F) {
+	for _, seed := range []string{
+		"", "$filter=displayName%20eq%20'x'&$top=5", "$top=0", "$top=5&%24Top=6", "filter=a&$filter=b", "$select=id,%20appId", "%zz", "a;b=c", "$skiptoken=\x00", "$count=true", "$filter=&&=",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		q, refused := parseQuery(raw)
+		if refused != nil {
+			if refused.Status < 400 || refused.Status > 499 {
+				t.Errorf("%q is refused with %d", raw, refused.Status)
+			}
+			return
+		}
+		if q.top < 1 || q.top > maxPage {
+			t.Errorf("%q asks for %d at once", raw, q.top)
+		}
+		for name, given := range q.values {
+			if len(given) != 1 {
+				t.Errorf("%q gives %s %d times", raw, name, len(given))
+			}
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
 )
 
 // Registry holds the types of all providers. It is filled once at start-up, then
@@ -13,12 +14,13 @@ import (
 type Registry struct {
 	types      map[string]*Type // by lower-case full name
 	namespaces map[string]string
+	withheld   map[string]string // why a namespace that clients know isn't served here
 	ordered    []*Type
 }
 
 // NewRegistry returns an empty registry.
 func NewRegistry() *Registry {
-	return &Registry{types: map[string]*Type{}, namespaces: map[string]string{}}
+	return &Registry{types: map[string]*Type{}, namespaces: map[string]string{}, withheld: map[string]string{}}
 }
 
 // Register adds types. It fails on what would be a programming error.
@@ -49,6 +51,18 @@ func (g *Registry) Find(fullName string) *Type { return g.types[strings.ToLower(
 func (g *Registry) Namespace(name string) (string, bool) {
 	display, ok := g.namespaces[strings.ToLower(name)]
 	return display, ok
+}
+
+// Withhold says why a namespace that clients may expect isn't served, for the error that they get.
+func (g *Registry) Withhold(namespace, why string) { g.withheld[strings.ToLower(namespace)] = why }
+
+// Unknown is the error for a namespace that nobody serves.
+func (g *Registry) Unknown(namespace string) *rest.Error {
+	refused := rest.InvalidResourceNamespace(namespace)
+	if why := g.withheld[strings.ToLower(namespace)]; why != "" {
+		refused.Message += " " + why
+	}
+	return refused
 }
 
 // Namespaces lists all namespaces in display casing, sorted.

@@ -73,6 +73,7 @@ type Type struct {
 	AlwaysTags  bool // "tags":{} is shown even when empty
 	HideSystem  bool // systemData isn't shown
 	MadeOK      bool // the PUT that makes one answers 200 instead of 201; some clients take nothing else
+	GoneEmpty   bool // the DELETE of one answers 204 instead of 200, for the same reason
 	FlatErrors  bool // the provider's own errors have no "error" envelope (AKS)
 	ShowDeleted bool // DELETE answers with the resource that was
 	// ListVisible collections need no right of their own: they show what the caller

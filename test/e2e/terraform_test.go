@@ -34,6 +34,7 @@ func TestTerraformCluster(t *testing.T) {
 }
 
 // TestTerraformResources applies what stands around clusters; no second plan finds anything to do, and nothing is left.
+// Its destroy takes three and a half minutes, in which the provider makes sure that the custom role stays away.
 func TestTerraformResources(t *testing.T) {
 	cloud := rig.Start(t)
 	tf := cloud.Terraform(t, "testdata/terraform/resources")

@@ -64,6 +64,8 @@ func (p *Pipeline) tryDelete(ctx context.Context, c *call) (rest.Response, error
 		return p.follow(c, rest.Empty(http.StatusAccepted), outcome.Operation, true), nil
 	case r.Type.ShowDeleted:
 		return respond(ctx, c, http.StatusOK, old)
+	case r.Type.GoneEmpty:
+		return rest.Empty(http.StatusNoContent), nil
 	}
 	return rest.Empty(http.StatusOK), nil
 }

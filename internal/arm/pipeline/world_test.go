@@ -44,7 +44,7 @@ type world struct {
 	entries  []pipeline.Entry
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	s := storetest.New(t)
 	registry := providers.NewRegistry()

@@ -239,7 +239,7 @@ func (t *Table) unknownType(namespace, version string) *rest.Error {
 	if display, ok := t.registry.Namespace(namespace); ok {
 		return rest.InvalidResourceType(display, version)
 	}
-	return rest.InvalidResourceNamespace(namespace)
+	return t.registry.Unknown(namespace)
 }
 
 func action(typ *providers.Type, method, name string, onCollection bool) *providers.Action {

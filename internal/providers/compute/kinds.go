@@ -38,6 +38,7 @@ func document(name string, versions []string) providers.Type {
 		Namespace: namespace, Name: name, APIVersions: versions, Levels: providers.AtGroup, Tracked: true, HideSystem: true, ListBySubscription: true,
 		NamePattern: regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,78}[A-Za-z0-9_])?$`),
 		NameRule:    "The name can be up to 80 characters long and must begin and end with a letter, a number or '_'.",
+		MadeOK:      name != "virtualMachines", // the SDKs take no 201 for the others
 	}
 }
 

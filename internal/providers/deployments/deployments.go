@@ -73,9 +73,12 @@ func (p *Provider) deployments() *providers.Type {
 		Verbs:       providers.CanGet | providers.CanList | providers.CanPut | providers.CanDelete,
 		NamePattern: regexp.MustCompile(`^[-\w._()]{1,64}$`),
 		NameRule:    "The name of a deployment has 1 to 64 letters, digits, '-', '_', '.', '(' and ')'.",
-		HideSystem:  true,
-		Relax:       relaxed,
-		Prepare:     prepare, Admit: p.admit, Busy: busy, Filter: byState,
+		HideSystem:  true, GoneEmpty: true,
+		NotFound: func(id armid.ID) *rest.Error {
+			return rest.NewError(http.StatusNotFound, "DeploymentNotFound", fmt.Sprintf("Deployment '%s' could not be found.", id.Name()))
+		},
+		Relax:   relaxed,
+		Prepare: prepare, Admit: p.admit, Busy: busy, Filter: byState,
 		Actions: []providers.Action{
 			{Name: "validate", Anew: true, Run: p.validate},
 			{Name: "whatIf", Anew: true, Run: p.whatIf},

@@ -30,7 +30,7 @@ func (p *Provider) registrations() *providers.Type {
 func (p *Provider) getRegistration(ctx context.Context, r *providers.Request) (*resource.Resource, error) {
 	display, ok := p.registry.Namespace(r.ID.Name())
 	if !ok {
-		return nil, rest.InvalidResourceNamespace(r.ID.Name())
+		return nil, p.registry.Unknown(r.ID.Name())
 	}
 	id := r.ID.Parent().Provider(display)
 	if id.SubscriptionID().IsZero() {

@@ -25,7 +25,7 @@ func (p *Provider) rules(of string) shape.Kind {
 	}
 	return shape.Kind{
 		Type: providers.Type{
-			Namespace: namespace, Name: name, APIVersions: apiVersions(), Levels: providers.AtGroup, HideState: true, HideSystem: true,
+			Namespace: namespace, Name: name, APIVersions: apiVersions(), Levels: providers.AtGroup, HideState: true, HideSystem: true, MadeOK: true,
 			NamePattern: regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,48}[A-Za-z0-9])?$`),
 			NameRule:    "The name may have 1 to 50 letters, digits, '.', '-' and '_', and must begin and end with a letter or digit.",
 			Actions: []providers.Action{

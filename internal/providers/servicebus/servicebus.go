@@ -84,7 +84,7 @@ func entities() map[string]string {
 func (p *Provider) entity(name, defaults string) shape.Kind {
 	return shape.Kind{
 		Type: providers.Type{
-			Namespace: namespace, Name: name, APIVersions: apiVersions(), Levels: providers.AtGroup, HideState: true, HideSystem: true,
+			Namespace: namespace, Name: name, APIVersions: apiVersions(), Levels: providers.AtGroup, HideState: true, HideSystem: true, MadeOK: true,
 			NamePattern: regexp.MustCompile(`^[A-Za-z0-9$]([A-Za-z0-9._~/-]{0,258}[A-Za-z0-9])?$`),
 			NameRule:    "The name may have 1 to 260 letters, digits, '.', '-' and '_', and must begin and end with a letter or digit.",
 		},
@@ -170,7 +170,7 @@ func (p *Provider) admitNamespace(_ context.Context, d *shape.Document) error {
 
 func networkRules() shape.Kind {
 	return shape.Kind{
-		Type: providers.Type{Namespace: namespace, Name: "namespaces/networkRuleSets", APIVersions: apiVersions(), Levels: providers.AtGroup, HideState: true, HideSystem: true,
+		Type: providers.Type{Namespace: namespace, Name: "namespaces/networkRuleSets", APIVersions: apiVersions(), Levels: providers.AtGroup, HideState: true, HideSystem: true, MadeOK: true,
 			NamePattern: regexp.MustCompile(`(?i)^default$`), NameRule: "A namespace has one rule set, called 'default'."},
 		Rules: shape.Rules{Defaults: `{"publicNetworkAccess":"Enabled","defaultAction":"Allow","virtualNetworkRules":[],"ipRules":[],"trustedServiceAccessEnabled":false}`},
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 )
 
 // Terraform is the real terraform with a provider binary that the user named, in a working folder of its own.
@@ -66,6 +67,11 @@ func (c *Cloud) Terraform(t testing.TB, configuration string) *Terraform {
 	return tf
 }
 
+// limit is for one command. The provider waits longest for the removal of a role definition: it wants 20 answers of 404
+// in a row, 10 s apart (role_definition_resource.go, ContinuousTargetOccurence and MinTimeout), so 200 s at least from a
+// cloud that forgets at once; a change of one takes 60 s and 12 reads, 180 s. Clusters need a minute or two besides.
+const limit = 12 * time.Minute
+
 // Must runs terraform and returns what it printed.
 func (tf *Terraform) Must(t testing.TB, args ...string) string {
 	t.Helper()
@@ -108,9 +114,16 @@ func (tf *Terraform) Change(t testing.TB, file string, change func(string) strin
 }
 
 func (tf *Terraform) run(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("terraform %s wasn't done after %s", args[0], limit))
+	defer cancel()
 	command := exec.CommandContext(ctx, "terraform", args...)
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // it ends its provider
+	command.WaitDelay = time.Minute
 	command.Dir, command.Env = tf.dir, tf.env
 	out, err := command.CombinedOutput()
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = errors.Join(cause, err)
+	}
 	return string(out), err
 }
 
