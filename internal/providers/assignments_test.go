@@ -308,8 +308,8 @@ func TestRoleDefinitions(t *testing.T) {
 			t.Fatalf("by name at %s: %+v", scope, got)
 		}
 	}
-	if n := len(list(subPath[1:], "type eq 'BuiltInRole'")); n != 38 {
-		t.Errorf("%d built-in roles, want 38", n)
+	if n := len(list(subPath[1:], "type eq 'BuiltInRole'")); n != 72 {
+		t.Errorf("%d built-in roles, want 72", n)
 	}
 	if n := len(list(subPath[1:], "type eq 'CustomRole'")); n != 0 {
 		t.Errorf("%d custom roles, want none", n)

@@ -41,8 +41,8 @@ func TestDataRolesOfSeed001HoldAtEveryScope(t *testing.T) {
 	orders := groupPath + "Microsoft.ServiceBus/namespaces/orders1"
 	f.must(201, "PUT", orders+bus, `{"location":"westus2"}`)
 	in, other := orders+"/queues/in", orders+"/queues/other"
-	f.must(201, "PUT", in+bus, `{}`)
-	f.must(201, "PUT", other+bus, `{}`)
+	f.must(200, "PUT", in+bus, `{}`)
+	f.must(200, "PUT", other+bus, `{}`)
 
 	// The services that ask: they may read role assignments, and touch no data.
 	const service, reader = "eeeeeeee-0000-0000-0000-000000000005", "acdd72a7-3385-48ef-bd42-f606fba81ae7"

@@ -139,7 +139,7 @@ func TestManagedIdentityTemplateDeploys(t *testing.T) {
 	if list := f.must(200, "GET", strings.TrimSuffix(deploymentsAt, "/")+deployVer+"&$filter=provisioningState+eq+'Succeeded'", "")["value"].([]any); len(list) != 2 {
 		t.Errorf("%v", list)
 	}
-	f.must(200, "DELETE", deploymentsAt+"one"+deployVer, "")
+	f.must(204, "DELETE", deploymentsAt+"one"+deployVer, "")
 }
 
 // TestSubscriptionDeploymentReachesIntoGroups makes a group and, nested, what is in it.

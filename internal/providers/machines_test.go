@@ -44,7 +44,7 @@ func TestMachinesHoldDisksAndInterfaces(t *testing.T) {
 
 	again := f.must(200, "PUT", vm+computeVersion, machineBody(""))
 	f.has(again, disk, "properties", "storageProfile", "osDisk", "managedDisk", "id")
-	f.must(201, "PUT", computePath+"disks/data"+diskVersion, `{"location":"westus2","properties":{"creationData":{"createOption":"Empty"},"diskSizeGB":8}}`)
+	f.must(200, "PUT", computePath+"disks/data"+diskVersion, `{"location":"westus2","properties":{"creationData":{"createOption":"Empty"},"diskSizeGB":8}}`)
 	f.must(200, "PATCH", vm+computeVersion, `{"properties":{"storageProfile":{"dataDisks":[{"lun":0,"createOption":"Attach","managedDisk":{"id":"`+computePath+`disks/data"}}]}}}`)
 	f.has(f.must(200, "GET", computePath+"disks/data"+diskVersion, ""), "Attached", "properties", "diskState")
 
@@ -98,12 +98,12 @@ func TestDisksGrowAndAreCopied(t *testing.T) {
 	f := newCloud(t)
 	disk := computePath + "disks/d"
 	f.refused(ownerID, 400, "InvalidParameter", "PUT", disk+diskVersion, `{"location":"westus2","properties":{"creationData":{"createOption":"Empty"}}}`)
-	made := f.must(201, "PUT", disk+diskVersion, `{"location":"westus2","zones":["1"],"properties":{"creationData":{"createOption":"Empty"},"diskSizeGB":8}}`)
+	made := f.must(200, "PUT", disk+diskVersion, `{"location":"westus2","zones":["1"],"properties":{"creationData":{"createOption":"Empty"},"diskSizeGB":8}}`)
 	f.has(made, float64(8<<30), "properties", "diskSizeBytes")
 	f.must(200, "PATCH", disk+diskVersion, `{"properties":{"diskSizeGB":16}}`)
 	f.refused(ownerID, 409, "OperationNotAllowed", "PATCH", disk+diskVersion, `{"properties":{"diskSizeGB":4}}`)
-	snapshot := f.must(201, "PUT", computePath+"snapshots/s"+diskVersion, `{"location":"westus2","properties":{"creationData":{"createOption":"Copy","sourceResourceId":"`+disk+`"}}}`)
+	snapshot := f.must(200, "PUT", computePath+"snapshots/s"+diskVersion, `{"location":"westus2","properties":{"creationData":{"createOption":"Copy","sourceResourceId":"`+disk+`"}}}`)
 	f.has(snapshot, float64(16), "properties", "diskSizeGB")
 	f.must(200, "DELETE", disk+diskVersion, "")
-	f.must(201, "PUT", computePath+"availabilitySets/a"+computeVersion, `{"location":"westus2","sku":{"name":"Aligned"}}`)
+	f.must(200, "PUT", computePath+"availabilitySets/a"+computeVersion, `{"location":"westus2","sku":{"name":"Aligned"}}`)
 }

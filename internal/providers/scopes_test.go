@@ -74,16 +74,16 @@ func TestServiceBusNamespacesHoldQueuesAndRules(t *testing.T) {
 	bus := groupPath + "Microsoft.ServiceBus/namespaces/orders1"
 	made := f.must(201, "PUT", bus+version, `{"location":"westus2"}`)
 	f.has(made, "https://orders1.servicebus.windows.net:443/", "properties", "serviceBusEndpoint")
-	f.has(f.must(201, "PUT", bus+"/queues/in"+version, `{"properties":{}}`), "PT1M", "properties", "lockDuration")
-	f.must(201, "PUT", bus+"/topics/t"+version, `{}`)
-	f.must(201, "PUT", bus+"/topics/t/subscriptions/s"+version, `{}`)
+	f.has(f.must(200, "PUT", bus+"/queues/in"+version, `{"properties":{}}`), "PT1M", "properties", "lockDuration")
+	f.must(200, "PUT", bus+"/topics/t"+version, `{}`)
+	f.must(200, "PUT", bus+"/topics/t/subscriptions/s"+version, `{}`)
 	f.refused(ownerID, 404, "ParentResourceNotFound", "PUT", bus+"/topics/u/subscriptions/s"+version, `{}`)
 	keys := f.must(200, "POST", bus+"/AuthorizationRules/RootManageSharedAccessKey/listKeys"+version, "")
 	if text, _ := keys["primaryConnectionString"].(string); !strings.HasPrefix(text, "Endpoint=sb://orders1.servicebus.windows.net/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=") {
 		t.Error("no connection string of the root rule")
 	}
 	f.refused(ownerID, 400, "BadRequest", "PUT", bus+"/queues/in/authorizationRules/r"+version, `{"properties":{"rights":["Manage"]}}`)
-	f.must(201, "PUT", bus+"/queues/in/authorizationRules/r"+version, `{"properties":{"rights":["Send"]}}`)
+	f.must(200, "PUT", bus+"/queues/in/authorizationRules/r"+version, `{"properties":{"rights":["Send"]}}`)
 	rule := f.must(200, "POST", bus+"/queues/in/authorizationRules/r/listKeys"+version, "")
 	if text, _ := rule["primaryConnectionString"].(string); !strings.HasSuffix(text, ";EntityPath=in") {
 		t.Error("no entity path in the queue's rule")
