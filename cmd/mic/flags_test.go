@@ -25,6 +25,7 @@ func TestArgumentsOfThePredecessor(t *testing.T) {
 		electionName: "aad-pod-identity-mic", electionNamespace: "kube-system", electionDuration: 20 * time.Second,
 		predecessorLock: "default/aad-pod-identity-mic",
 		immutableMSIs:   "A,b", probePort: "8181", metricsPort: "9999", logFormat: "json", verbosity: 2,
+		webhookConfiguration: "lanyard-mic",
 	}
 	if diff := cmp.Diff(want, *f, cmp.AllowUnexported(flags{}, brokerFlags{})); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
