@@ -11,6 +11,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/edge"
 	"github.com/lanyard-project/lanyard/internal/messages"
+	"github.com/lanyard-project/lanyard/internal/obs/record"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/servicebus"
 	"github.com/lanyard-project/lanyard/internal/providers/shape"
@@ -29,11 +30,11 @@ type dataPlanes struct {
 }
 
 func newDataPlanes(
-	c config, deps shape.Deps, people *directory.Directory, roles *authorization.Provider, verifier *tokens.Verifier, box *seal.Box, clk clock.PassiveClock, log *slog.Logger,
+	c config, deps shape.Deps, people *directory.Directory, roles *authorization.Provider, verifier *tokens.Verifier, box *seal.Box, recorder *record.Log, clk clock.PassiveClock, log *slog.Logger,
 ) dataPlanes {
 	keys := shape.Keyring{Box: box}
 	d := dataPlanes{storage: storage.New(storage.Config{Deps: deps, Keys: keys}), servicebus: servicebus.New(servicebus.Config{Deps: deps, Keys: keys})}
-	gate := dataplane.Gate{Verifier: verifier, Groups: people.GroupsOf, Decide: roles.DecideWith, TenantOf: people.TenantOf}
+	gate := dataplane.Gate{Verifier: verifier, Groups: people.GroupsOf, Decide: roles.DecideWith, TenantOf: people.TenantOf, Record: recordData(recorder)}
 	d.blobs = &blobs.Service{
 		Accounts: d.storage, Resources: deps.Resources, State: deps.Store, Gate: gate, Dir: filepath.Join(c.dataDir, "blobs"), Origin: c.origin, Clock: clk, Log: log,
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/activity"
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
+	"github.com/lanyard-project/lanyard/internal/dataplane"
 	"github.com/lanyard-project/lanyard/internal/edge"
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
 	"github.com/lanyard-project/lanyard/internal/obs/record"
@@ -32,17 +33,41 @@ func recordCall(log *record.Log, done *activity.Log) func(pipeline.Entry) {
 // lanyardd is well says nothing about anybody.
 func recordRequest(log *record.Log) func(edge.Access) {
 	return func(a edge.Access) {
+		host := ofDataPlane(a.Host)
 		first, _, _ := strings.Cut(strings.TrimPrefix(a.Path, "/"), "/")
 		switch strings.ToLower(first) {
 		case "subscriptions", "providers", "tenants", "debug", "healthz", "readyz":
-			return
+			if host == "" {
+				return
+			}
 		}
 		client := a.Library
 		if client == "" {
 			client = a.UserAgent
 		}
 		log.Request(record.Request{
-			CorrelationID: a.CorrelationID, RequestID: a.RequestID, Method: a.Method, Path: a.Path, Status: a.Status, UserAgent: client, Remote: a.Remote,
+			CorrelationID: a.CorrelationID, RequestID: a.RequestID, Method: a.Method, Host: host, Path: a.Path, Status: a.Status, UserAgent: client, Remote: a.Remote,
+		})
+	}
+}
+
+// ofDataPlane is the host that was called if it is an account's, a namespace's or
+// a registry's, else "".
+func ofDataPlane(host string) string {
+	host, _, _ = strings.Cut(strings.ToLower(host), ":")
+	for _, suffix := range []string{".blob.core.windows.net", ".servicebus.windows.net", ".azurecr.io"} {
+		if strings.HasSuffix(host, suffix) {
+			return host
+		}
+	}
+	return ""
+}
+
+// recordData writes what was decided about data of an account or a namespace.
+func recordData(log *record.Log) func(dataplane.Decision) {
+	return func(d dataplane.Decision) {
+		log.Decision(record.Decision{
+			TenantID: d.Caller.TenantID, Caller: d.Caller.ObjectID, AppID: d.Caller.AppID, Action: d.Action, Scope: d.Scope.String(), Allowed: d.Allowed, Assignment: d.Assignment,
 		})
 	}
 }

@@ -209,7 +209,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	data := newDataPlanes(c, deps, people, roles, verifier, box, clk, log)
+	data := newDataPlanes(c, deps, people, roles, verifier, box, recorder, clk, log)
 	if err := data.blobs.Sweep(ctx); err != nil {
 		return fmt.Errorf("tidying up blobs: %w", err)
 	}

@@ -29,6 +29,17 @@ type Gate struct {
 	// Decide is *authorization.Provider's DecideWith.
 	Decide   func(caller providers.Caller, q rbac.Query) rbac.Decision
 	TenantOf func(subscriptionID string) (directory.Tenant, bool)
+	// Record is told of every decision.
+	Record func(Decision)
+}
+
+// Decision is what was decided about one action, for the record.
+type Decision struct {
+	Caller     providers.Caller
+	Action     string
+	Scope      armid.ID
+	Allowed    bool
+	Assignment string // the ID of the role assignment that allows it
 }
 
 // Enter proves who sends a request to a resource's data. audiences name the
@@ -56,13 +67,23 @@ func (g Gate) May(caller providers.Caller, action string, scope armid.ID, attrib
 	if attributes != nil {
 		q.Attributes = attributes
 	}
-	return g.Decide(caller, q).Allowed
+	return g.decide(caller, q)
 }
 
 // MayManage decides about an action of ARM's that a data plane offers as well, as
 // making a container.
 func (g Gate) MayManage(caller providers.Caller, action string, scope armid.ID) bool {
-	return g.Decide(caller, rbac.Query{Action: action, Scope: scope}).Allowed
+	return g.decide(caller, rbac.Query{Action: action, Scope: scope})
+}
+
+func (g Gate) decide(caller providers.Caller, q rbac.Query) bool {
+	verdict := g.Decide(caller, q)
+	d := Decision{Caller: caller, Action: q.Action, Scope: q.Scope, Allowed: verdict.Allowed}
+	if verdict.Allowed {
+		d.Assignment = verdict.Assignment.ID.String()
+	}
+	g.Record(d)
+	return verdict.Allowed
 }
 
 // Bearer is the token of a request, "" if it has none.

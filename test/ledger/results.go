@@ -38,6 +38,7 @@ type line struct {
 	Time       time.Time `json:"time"`
 	Kind       string    `json:"kind"`
 	Method     string    `json:"method"`
+	Host       string    `json:"host"` // of data planes
 	Path       string    `json:"path"`
 	Called     string    `json:"called"`
 	APIVersion string    `json:"apiVersion"`
@@ -62,6 +63,9 @@ func condense(run string, record io.Reader) (Results, error) {
 		}
 		if l.UserAgent == "" || l.Kind != "decision" && l.Kind != "request" {
 			continue // what the cloud does by itself, and tokens, which have a request as well
+		}
+		if l.Called == "" && l.Host != "" {
+			l.Called = l.Method + " " + ofService(l.Host, l.Path)
 		}
 		if l.Called == "" {
 			l.Called = l.Method + " " + nameless(l.Path)
@@ -138,6 +142,36 @@ func nameless(path string) string {
 		}
 	}
 	return strings.Join(parts, "/")
+}
+
+// ofService is a data plane's path without the names in it.
+func ofService(host, path string) string {
+	_, domain, _ := strings.Cut(host, ".")
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	switch {
+	case path == "/":
+		return domain + "/"
+	case strings.HasPrefix(domain, "blob.") && len(parts) == 1:
+		return domain + "/{container}"
+	case strings.HasPrefix(domain, "blob."):
+		return domain + "/{container}/{blob}"
+	case strings.HasPrefix(domain, "servicebus."):
+		parts[0] = "{queue}"
+		if n := len(parts); n > 3 && parts[n-3] == "messages" {
+			parts[n-2], parts[n-1] = "{message}", "{lock}"
+		}
+		return domain + "/" + strings.Join(parts, "/")
+	}
+	for i := len(parts) - 1; i > 1 && parts[0] == "v2"; i-- {
+		if kind := parts[i]; kind == "manifests" || kind == "blobs" || kind == "tags" {
+			what := []string{domain, "v2", "{name}", kind}
+			if i+1 < len(parts) {
+				what = append(what, "{…}")
+			}
+			return strings.Join(what, "/")
+		}
+	}
+	return domain + nameless(path)
 }
 
 // encode is how results are committed: an entry a line, so that a change shows what changed.

@@ -176,6 +176,7 @@ type Request struct {
 	CorrelationID string `json:"correlationId,omitempty"`
 	RequestID     string `json:"requestId,omitempty"`
 	Method        string `json:"method"`
+	Host          string `json:"host,omitempty"` // of a data plane: which account, namespace or registry
 	Path          string `json:"path"`
 	Status        int    `json:"status"`
 	UserAgent     string `json:"userAgent,omitempty"`
