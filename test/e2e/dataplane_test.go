@@ -125,7 +125,7 @@ func newDataWorld(t *testing.T) *dataWorld {
 	address := freePort(t)
 	w := &dataWorld{T: t}
 	w.cloud = rig.Start(t, "--registration-time=0s", "--subscription=Hub="+hub, "--dns-listen="+address,
-		"--node-image="+packProbe(t), "--node-image="+packModule(t, externalDNSImage, "externaldns", "sigs.k8s.io/external-dns"), "--node-image="+packModule(t, dataClientImage, "dataclient", "."))
+		"--node-image="+packProbe(t), "--node-image="+packModule(t, externalDNSImage, "externaldns", "sigs.k8s.io/external-dns"), "--node-image="+packModule(t, dataClientImage, "testdata/dataclient", "."))
 	w.names = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}}

@@ -1,4 +1,4 @@
-module github.com/lanyard-project/lanyard/test/e2e/dataclient
+module github.com/lanyard-project/lanyard/test/e2e/testdata/dataclient
 
 go 1.26.1
 
