@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -152,7 +151,7 @@ func write(folder, name string, from ...io.Reader) (c content, err error) {
 	if err != nil {
 		return c, err
 	}
-	var sum hash.Hash = md5.New() //nolint:gosec // the protocol's
+	sum := md5.New() //nolint:gosec // the protocol's
 	for _, r := range from {
 		var n int64
 		if n, err = io.Copy(io.MultiWriter(file, sum), r); err != nil {

@@ -76,7 +76,7 @@ func (s *Server) Serve(ctx context.Context, network armid.ID, packets net.Packet
 		_ = server.Shutdown() // one that ended by itself says that it isn't started
 	}
 	for range left {
-		<-ended
+		<-ended //nolint:errcheck // why the first one ended is told
 	}
 	if ctx.Err() != nil {
 		return nil
