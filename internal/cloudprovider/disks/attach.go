@@ -51,7 +51,7 @@ func (c *Controller) attach(ctx context.Context, a *storagev1.VolumeAttachment) 
 	}
 	metadata, failed := c.attachDisk(ctx, a)
 	if failed != nil {
-		a.Status.AttachError = &storagev1.VolumeError{Time: metav1.Now(), Message: failed.Error()}
+		a.Status.AttachError = volumeError(failed)
 	} else {
 		a.Status.Attached, a.Status.AttachmentMetadata, a.Status.AttachError = true, metadata, nil
 	}
@@ -107,7 +107,7 @@ func (c *Controller) detach(ctx context.Context, a *storagev1.VolumeAttachment) 
 		err = c.arm.detach(ctx, machine, disk)
 	}
 	if err != nil && !apierrors.IsNotFound(err) && !errors.Is(err, cloudprovider.InstanceNotFound) {
-		a.Status.DetachError = &storagev1.VolumeError{Time: metav1.Now(), Message: err.Error()}
+		a.Status.DetachError = volumeError(err)
 		_, noted := client.UpdateStatus(ctx, a, metav1.UpdateOptions{})
 		return errors.Join(err, noted)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -85,7 +86,12 @@ func New(s *settings.Settings, credential azcore.TokenCredential, options *arm.C
 				c.queue.Add(item{kind, key})
 			}
 		}
-		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: add, UpdateFunc: func(_, o any) { add(o) }}); err != nil {
+		update := func(before, o any) {
+			if !onlyFailed(before, o) {
+				add(o)
+			}
+		}
+		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: add, UpdateFunc: update}); err != nil {
 			return nil, fmt.Errorf("following objects for disks: %w", err)
 		}
 	}
@@ -143,6 +149,25 @@ func (c *Controller) next(ctx context.Context) bool {
 	}
 	c.queue.Forget(i)
 	return true
+}
+
+// onlyFailed reports whether nothing of an attachment changed but the errors that
+// this controller writes itself: seen as news, each would be the next attempt, at once.
+func onlyFailed(before, now any) bool {
+	a, ok := before.(*storagev1.VolumeAttachment)
+	if !ok {
+		return false
+	}
+	b, ok := now.(*storagev1.VolumeAttachment)
+	if !ok || a.ResourceVersion == b.ResourceVersion {
+		return false
+	}
+	a, b = a.DeepCopy(), b.DeepCopy()
+	for _, x := range []*storagev1.VolumeAttachment{a, b} {
+		x.ResourceVersion, x.ManagedFields = "", nil
+		x.Status.AttachError, x.Status.DetachError = nil, nil
+	}
+	return apiequality.Semantic.DeepEqual(a, b)
 }
 
 // classOf is a claim's class if it is one of this driver.

@@ -50,7 +50,7 @@ func (c *Controller) provision(ctx context.Context, namespace, name string) erro
 	volume, err := c.makeDisk(ctx, claim, class, volumeName)
 	if err != nil {
 		err = fmt.Errorf("failed to provision volume with StorageClass %q: %w", class.Name, err)
-		c.recorder.Event(claim, corev1.EventTypeWarning, "ProvisioningFailed", err.Error())
+		c.recorder.Event(claim, corev1.EventTypeWarning, "ProvisioningFailed", told(err))
 		return err
 	}
 	if _, err := c.client.CoreV1().PersistentVolumes().Create(ctx, volume, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
@@ -139,7 +139,7 @@ func (c *Controller) reclaim(ctx context.Context, name string) error {
 		return err
 	}
 	if err := c.arm.remove(ctx, disk); err != nil {
-		c.recorder.Event(volume, corev1.EventTypeWarning, "VolumeFailedDelete", err.Error())
+		c.recorder.Event(volume, corev1.EventTypeWarning, "VolumeFailedDelete", told(err))
 		return fmt.Errorf("deleting the disk of volume %s: %w", name, err)
 	}
 	if err := c.client.CoreV1().PersistentVolumes().Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
