@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -32,6 +33,7 @@ const (
 	blobReaderRole      = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 	blobContributorRole = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 	busSenderRole       = "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39"
+	busReceiverRole     = "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0"
 )
 
 // packModule makes an image of a program of another module's.
@@ -78,6 +80,22 @@ func (w *dataWorld) put(id, version string, body armresources.GenericResource) s
 	return id
 }
 
+// remove deletes a resource.
+func (w *dataWorld) remove(id, version string) {
+	w.Helper()
+	client, err := armresources.NewClient(hub, w.cloud.Credential, w.cloud.Options)
+	if err != nil {
+		w.Fatal(err)
+	}
+	poller, err := client.BeginDeleteByID(w.Context(), id, version, nil)
+	if err != nil {
+		w.Fatalf("deleting %s: %v", id, err)
+	}
+	if _, err := poller.PollUntilDone(w.Context(), rig.Poll()); err != nil {
+		w.Fatalf("deleting %s: %v", id, err)
+	}
+}
+
 // grant gives the principal a role, and returns what takes it away.
 func (w *dataWorld) grant(role, scope, principal string) (revoke func()) {
 	w.Helper()
@@ -113,7 +131,8 @@ func (w *dataWorld) resolves(name, address string) {
 	var err error
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(300 * time.Millisecond) {
 		got, err = w.names.LookupHost(w.Context(), name)
-		if address == "" && len(got) == 0 || len(got) == 1 && got[0] == address {
+		var answer *net.DNSError
+		if address == "" && errors.As(err, &answer) && !answer.IsTimeout || len(got) == 1 && got[0] == address {
 			return
 		}
 	}
@@ -265,10 +284,19 @@ func (w *dataWorld) privateZone() {
 		}
 	}
 	ask("before", "!http://web.corp.internal:8080/", "unreachable")
-	w.put(zone+"/virtualNetworkLinks/spoke", "2020-06-01", armresources.GenericResource{Location: to.Ptr("global"), Properties: map[string]any{"virtualNetwork": map[string]any{"id": w.vnet}, "registrationEnabled": false}})
+	link := func() string {
+		return w.put(zone+"/virtualNetworkLinks/spoke", "2020-06-01", armresources.GenericResource{Location: to.Ptr("global"), Properties: map[string]any{"virtualNetwork": map[string]any{"id": w.vnet}, "registrationEnabled": false}})
+	}
+	linked := link()
 	time.Sleep(6 * time.Second) // the cluster's name server remembers for 5 s that there was no such name
-	ask("after", "http://web.corp.internal:8080/", "= 200")
+	ask("linked", "http://web.corp.internal:8080/", "= 200")
 	w.resolves("web.corp.internal", "") // from outside
+	w.remove(linked, "2020-06-01")
+	time.Sleep(12 * time.Second) // and for the record's 10 s that there is one
+	ask("unlinked", "!http://web.corp.internal:8080/", "unreachable")
+	link()
+	time.Sleep(6 * time.Second)
+	ask("again", "http://web.corp.internal:8080/", "= 200")
 }
 
 // data has a pod read the files of an account and send messages to a queue, as its identity's roles say in that second.
@@ -300,6 +328,16 @@ spec:
 		send()
 		w.logged("app", "read="+refused+" list="+refused+" write="+refused+" send=401 receive=401")
 	}
-	w.grant(blobContributorRole, inbox, w.kubelet.principalID)
-	w.logged("app", "write=ok send=401")
+	contribute := w.grant(blobContributorRole, inbox, w.kubelet.principalID)
+	w.logged("app", "read=ok list=ok write=ok send=401")
+	contribute()
+	w.logged("app", "read="+refused+" list="+refused+" write="+refused)
+	w.grant(blobReaderRole, inbox, w.kubelet.principalID)
+	w.logged("app", "read=ok list=ok write="+refused)
+	// What is sent is received, while both may be.
+	w.grant(busSenderRole, orders, w.kubelet.principalID)
+	receive := w.grant(busReceiverRole, orders, w.kubelet.principalID)
+	w.logged("app", "send=201 receive=200")
+	receive()
+	w.logged("app", "send=201 receive=401")
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -18,6 +19,12 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
+)
+
+// What it writes, and reads once it could write.
+const (
+	blob = "from-pod"
+	text = "written by a pod"
 )
 
 func main() {
@@ -38,15 +45,28 @@ func main() {
 	namespace, queue, _ := strings.Cut(os.Args[4], "/")
 	for ; ; time.Sleep(time.Second) {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		_, read := blobs.DownloadStream(ctx, os.Args[3], "file", nil)
+		read := download(ctx, blobs, os.Args[3])
 		_, list := blobs.NewListBlobsFlatPager(os.Args[3], nil).NextPage(ctx)
-		_, write := blobs.UploadBuffer(ctx, os.Args[3], "from-pod", []byte("written by a pod"), nil)
+		_, write := blobs.UploadBuffer(ctx, os.Args[3], blob, []byte(text), nil)
 		address := "https://" + namespace + ".servicebus.windows.net/" + queue + "/messages"
 		send := call(ctx, credential, http.MethodPost, address)
 		receive := call(ctx, credential, http.MethodDelete, address+"/head?timeout=0")
 		fmt.Printf("read=%s list=%s write=%s send=%s receive=%s\n", code(read), code(list), code(write), send, receive)
 		cancel()
 	}
+}
+
+// download reads the blob, which has to hold what was written.
+func download(ctx context.Context, blobs *azblob.Client, container string) error {
+	response, err := blobs.DownloadStream(ctx, container, blob, nil)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if got, err := io.ReadAll(response.Body); err != nil || string(got) != text {
+		return fmt.Errorf("the blob holds %q: %w", got, err)
+	}
+	return nil
 }
 
 // code is the service's error code, or "ok".
