@@ -91,7 +91,12 @@ func TestNewKubeletIdentityPullsByItsOwnRights(t *testing.T) {
 	startImage(t, kube, "before", "spokeregistry.azurecr.io/team/pause:1")
 	awaitRunning(t, kube, "before")
 
-	lanyard("aks", "update", "-g", "rg", "-n", "c1", "--enable-managed-identity", "--assign-identity", id("plane"), "--assign-kubelet-identity", id("kubelet2"), "--yes")
+	update := []string{"aks", "update", "-g", "rg", "-n", "c1", "--enable-managed-identity", "--assign-identity", id("plane"), "--assign-kubelet-identity", id("kubelet2"), "--yes"}
+	az := cloud.Az(t)
+	az.Must(t, update...)
+	if now := az.Must(t, "aks", "show", "-g", "rg", "-n", "c1", "--query", "identityProfile.kubeletidentity.resourceId", "-o", "tsv"); !strings.EqualFold(now, id("kubelet2")) {
+		t.Errorf("the kubelet identity is %s", now)
+	}
 	startImage(t, kube, "after", "spokeregistry.azurecr.io/team/pause:1")
 	awaitRefusal(t, kube, "after")
 	lanyard("aks", "update", "-g", "rg", "-n", "c1", "--attach-acr", "spokeregistry")
