@@ -16,7 +16,7 @@ type guard struct{ service *Service }
 
 // Authorized implements auth.AccessController.
 func (g guard) Authorized(req *http.Request, wanted ...auth.Access) (*auth.Grant, error) {
-	r, ok := registryOf(req.Context())
+	v, ok := visitOf(req.Context())
 	if !ok {
 		return nil, fmt.Errorf("no registry was found for %s", req.Host)
 	}
@@ -25,8 +25,11 @@ func (g guard) Authorized(req *http.Request, wanted ...auth.Access) (*auth.Grant
 	for i, a := range wanted {
 		all[i], granted[i] = access{a.Type, a.Name, a.Action}, a.Resource
 	}
-	h, err := g.service.authorize(req, r, all)
+	h, err := g.service.authorize(req, v.registry, all)
 	if err != nil {
+		return nil, err
+	}
+	if err := v.welcome(); err != nil {
 		return nil, err
 	}
 	return &auth.Grant{User: auth.UserInfo{Name: subject(h)}, Resources: granted}, nil

@@ -160,12 +160,12 @@ func (s *Service) serve(w http.ResponseWriter, req *http.Request) error {
 		if err != nil {
 			return err
 		}
-		// A layer takes as long as it takes.
-		deadlines := http.NewResponseController(w)
-		if err := errors.Join(deadlines.SetReadDeadline(time.Time{}), deadlines.SetWriteDeadline(time.Time{})); err != nil {
-			return fmt.Errorf("lifting the limits of time: %w", err)
+		// The library reads parameters out of forms before it asks guard, and would keep
+		// what anybody sends as one, on the disk.
+		if isForm(req) {
+			req.Body = http.MaxBytesReader(w, req.Body, maxForm)
 		}
-		handler.ServeHTTP(w, req.WithContext(withRegistry(req.Context(), r)))
+		handler.ServeHTTP(w, req.WithContext(withVisit(req.Context(), visit{r, http.NewResponseController(w)})))
 		return nil
 	}
 	return notFound()
@@ -180,13 +180,33 @@ func (s *Service) tell(req *http.Request, r *containerregistry.Registry, h holde
 	s.o.Record(Event{Registry: r, Caller: caller, Action: action, Allowed: allowed, Remote: req.RemoteAddr})
 }
 
-type registryKey struct{}
-
-func withRegistry(ctx context.Context, r *containerregistry.Registry) context.Context {
-	return context.WithValue(ctx, registryKey{}, r)
+func isForm(req *http.Request) bool {
+	kind := strings.ToLower(req.Header.Get("Content-Type"))
+	return strings.HasPrefix(kind, "multipart/") || strings.HasPrefix(kind, "application/x-www-form-urlencoded")
 }
 
-func registryOf(ctx context.Context) (*containerregistry.Registry, bool) {
-	r, ok := ctx.Value(registryKey{}).(*containerregistry.Registry)
-	return r, ok
+// visit is a request for images, for guard.
+type visit struct {
+	registry *containerregistry.Registry
+	limits   *http.ResponseController
+}
+
+// welcome lifts the limits of time: a layer takes as long as it takes. Who may do
+// nothing has no time for it.
+func (v visit) welcome() error {
+	if err := errors.Join(v.limits.SetReadDeadline(time.Time{}), v.limits.SetWriteDeadline(time.Time{})); err != nil {
+		return fmt.Errorf("lifting the limits of time: %w", err)
+	}
+	return nil
+}
+
+type visitKey struct{}
+
+func withVisit(ctx context.Context, v visit) context.Context {
+	return context.WithValue(ctx, visitKey{}, v)
+}
+
+func visitOf(ctx context.Context) (visit, bool) {
+	v, ok := ctx.Value(visitKey{}).(visit)
+	return v, ok
 }
