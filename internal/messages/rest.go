@@ -129,15 +129,29 @@ func (s *Service) message(one sent, kind string) (Message, error) {
 func userHeaders(h http.Header) map[string]string {
 	out := map[string]string{}
 	for name, values := range h {
-		switch name {
-		case "Authorization", "Brokerproperties", "Content-Type", "Content-Length", "Accept", "Accept-Encoding", "User-Agent", "Connection", "Host", "Expect", "Transfer-Encoding", "Date":
-			continue
-		}
-		if !strings.HasPrefix(name, "X-Ms-") {
+		if isUsers(name) {
 			out[name] = strings.Join(values, ",")
 		}
 	}
 	return out
+}
+
+// isUsers reports whether a header is a sender's to choose. It isn't where HTTP or
+// the service gives it a meaning: whoever receives settles a message, with his token,
+// where Location says.
+func isUsers(name string) bool {
+	switch name = http.CanonicalHeaderKey(name); name {
+	case "Authorization", "Brokerproperties", "Accept", "User-Agent", "Connection", "Keep-Alive", "Host", "Expect", "Trailer", "Transfer-Encoding",
+		"Upgrade", "Te", "Date", "Location", "Server", "Deadletterreason", "Retry-After", "Cookie", "Set-Cookie", "Www-Authenticate",
+		"Strict-Transport-Security", "Alt-Svc", "Link", "Refresh", "Clear-Site-Data":
+		return false
+	}
+	for _, family := range []string{"X-Ms-", "Content-", "Accept-", "Access-Control-", "Proxy-"} {
+		if strings.HasPrefix(name, family) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *Service) deliver(w http.ResponseWriter, c *call, keep bool) error {
@@ -182,7 +196,9 @@ func (s *Service) deliver(w http.ResponseWriter, c *call, keep bool) error {
 	}
 	h.Set("BrokerProperties", string(encoded))
 	for name, value := range got.User {
-		h.Set(name, value)
+		if isUsers(name) { // those of a batch have any names
+			h.Set(name, value)
+		}
 	}
 	if got.ContentType != "" {
 		h.Set("Content-Type", got.ContentType)
