@@ -110,9 +110,12 @@ func (c *Carrier) waysOf(ctx context.Context, id armid.ID, d balancer, pools map
 	for _, p := range d.Probes {
 		probes[id.Child("probes", p.Name).Key()] = p.Properties
 	}
+	// Rules lead to pools of their own balancer alone: whoever writes it needs no right
+	// to those of another.
+	own := map[string][]member{}
 	for _, p := range d.Pools {
 		key := id.Child("backendAddressPools", p.Name).Key()
-		pools[key] = append(pools[key], c.named(p.Properties)...)
+		own[key] = append(slices.Clone(pools[key]), c.named(p.Properties)...)
 	}
 	var ways []way
 	for _, one := range d.Rules {
@@ -137,7 +140,7 @@ func (c *Carrier) waysOf(ctx context.Context, id armid.ID, d balancer, pools map
 		if p, ok := probes[r.Probe.key()]; ok {
 			w.probe = p.check()
 		}
-		ways = append(ways, w.in(f, c.options.NetworkKey, r.members(pools))...)
+		ways = append(ways, w.in(f, c.options.NetworkKey, r.members(own))...)
 	}
 	return ways, nil
 }
@@ -153,7 +156,8 @@ func (r rule) members(pools map[string][]member) []member {
 	return all
 }
 
-// in makes a way for each virtual network that it leads through.
+// in makes a way for each virtual network that it leads through: for a private
+// frontend its own.
 func (w way) in(f frontend, key func(armid.ID) string, members []member) []way {
 	byNetwork := map[string][]netip.Addr{}
 	if f.Subnet != nil {
@@ -162,6 +166,10 @@ func (w way) in(f frontend, key func(armid.ID) string, members []member) []way {
 		}
 	}
 	for _, m := range members {
+		// A private address has a meaning in its own network only: elsewhere it may be a machine's.
+		if _, here := byNetwork[m.vnet]; !w.public && !here {
+			continue
+		}
 		if !slices.Contains(byNetwork[m.vnet], m.address) {
 			byNetwork[m.vnet] = append(byNetwork[m.vnet], m.address)
 		}
