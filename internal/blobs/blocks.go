@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/google/uuid"
 )
 
 const (
@@ -42,11 +44,13 @@ func (s *Service) putBlock(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.receive(c, s.waiting(c.box, c.name), name+".new")
+	// Each has a file of its own: a client that gave up on one may still be sending it.
+	made, err := s.receive(c, s.waiting(c.box, c.name), name+"."+uuid.NewString())
 	if err != nil {
 		return err
 	}
 	if err := os.Rename(made.path, filepath.Join(filepath.Dir(made.path), name)); err != nil {
+		made.discard()
 		return err
 	}
 	w.Header().Set("Content-MD5", base64.StdEncoding.EncodeToString(made.md5))

@@ -76,11 +76,6 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if id := r.Header.Get("x-ms-client-request-id"); id != "" && len(id) <= 1024 {
 		header.Set("x-ms-client-request-id", id)
 	}
-	// What is large takes longer than ARM's calls may.
-	control, until := http.NewResponseController(w), time.Now().Add(patience)
-	if err := errors.Join(control.SetReadDeadline(until), control.SetWriteDeadline(until)); err != nil {
-		s.Log.DebugContext(r.Context(), "a connection's deadlines can't be moved", "error", err)
-	}
 	if err := s.serve(w, r); err != nil {
 		s.write(w, r, err)
 	}
@@ -98,6 +93,11 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := s.enter(c, name); err != nil {
 		return err
+	}
+	// What is large takes longer than ARM's calls may. Who isn't known has no more time than there.
+	control, until := http.NewResponseController(w), time.Now().Add(patience)
+	if err := errors.Join(control.SetReadDeadline(until), control.SetWriteDeadline(until)); err != nil {
+		s.Log.DebugContext(r.Context(), "a connection's deadlines can't be moved", "error", err)
 	}
 	if version := r.Header.Get("x-ms-version"); version < oldest || len(version) != len(oldest) {
 		return invalidHeader("x-ms-version", version)
