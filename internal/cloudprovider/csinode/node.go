@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
@@ -66,7 +67,7 @@ func (n *node) NodePublishVolume(ctx context.Context, r *csi.NodePublishVolumeRe
 	switch {
 	case r.GetVolumeCapability().GetBlock() != nil:
 		return nil, status.Error(codes.InvalidArgument, "raw block volumes aren't supported: use volumeMode Filesystem")
-	case id == "" || filepath.Base(id) != id || target == "":
+	case !isDisk(id) || target == "":
 		return nil, status.Errorf(codes.InvalidArgument, "volume %s has no attached disk or no target path", r.GetVolumeId())
 	}
 	disk := filepath.Join(n.dir, id)
@@ -81,6 +82,11 @@ func (n *node) NodePublishVolume(ctx context.Context, r *csi.NodePublishVolumeRe
 		return nil, status.Errorf(codes.Internal, "mounting volume %s: %v", r.GetVolumeId(), err)
 	}
 	return &csi.NodePublishVolumeResponse{}, nil
+}
+
+// isDisk reports whether an ID can be that of a disk: a plain name.
+func isDisk(id string) bool {
+	return id != "" && id != "." && id != ".." && !strings.ContainsRune(id, filepath.Separator)
 }
 
 // appear waits for a disk.
