@@ -21,6 +21,7 @@ type account string
 const (
 	administrator account = "clusterAdmin"
 	user          account = "clusterUser"
+	monitor       account = "clusterMonitoringUser"
 )
 
 // kubeconfigLifetime is that of what is handed out: nothing revokes it.
@@ -36,6 +37,13 @@ func (e *Engine) AdminKubeconfig(_ context.Context, clusterID, serverURL string)
 // the rights that RBAC gives it (at first, all) and can lose.
 func (e *Engine) UserKubeconfig(_ context.Context, clusterID, serverURL string) ([]byte, error) {
 	return e.kubeconfig(clusterID, user, serverURL)
+}
+
+// MonitoringKubeconfig issues a kubeconfig of the cluster's monitoring account,
+// which sees what runs, its logs and events, and neither secrets nor how to change
+// anything.
+func (e *Engine) MonitoringKubeconfig(_ context.Context, clusterID, serverURL string) ([]byte, error) {
+	return e.kubeconfig(clusterID, monitor, serverURL)
 }
 
 // OpenKubeconfig is a kubeconfig of the user account without a credential: the

@@ -135,6 +135,7 @@ func roleBindings() []rbacv1.ClusterRoleBinding {
 		bind(controlplane.CloudController, controlplane.CloudController, controlplane.CloudController),
 		// By this name and with these users, AKS gives local accounts their rights.
 		bind("aks-cluster-admin-binding", "cluster-admin", string(administrator), string(user)),
+		bind("lanyard:cluster-monitoring", "view", string(monitor)),
 	}
 }
 

@@ -100,6 +100,8 @@ func (p *Provider) kubeconfig(ctx context.Context, r *providers.Request, name st
 		content, err = p.Engine.OpenKubeconfig(ctx, s.Key, url, p.signIn(is.AADProfile.TenantID, format))
 	case name == clusterAdmin:
 		content, err = p.Engine.AdminKubeconfig(ctx, s.Key, url)
+	case name == clusterMonitoring:
+		content, err = p.Engine.MonitoringKubeconfig(ctx, s.Key, url)
 	default:
 		content, err = p.Engine.UserKubeconfig(ctx, s.Key, url)
 	}

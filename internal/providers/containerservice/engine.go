@@ -51,6 +51,8 @@ type Engine interface {
 	Troubles(ctx context.Context, clusterID string, since time.Time) ([]clusters.Trouble, error)
 	AdminKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
 	UserKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
+	// MonitoringKubeconfig is of an account that may look on.
+	MonitoringKubeconfig(ctx context.Context, clusterID, serverURL string) ([]byte, error)
 	// OpenKubeconfig is the user account's without a credential of the cluster's.
 	OpenKubeconfig(ctx context.Context, clusterID, serverURL string, proof *api.AuthInfo) ([]byte, error)
 	// RelayAPIServer serves the listener until the context ends.

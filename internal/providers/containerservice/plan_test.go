@@ -321,6 +321,10 @@ func TestRelayPortIsKeptOverRestarts(t *testing.T) {
 	if admin := kubeconfig(t, p, "listClusterAdminCredential"); !strings.HasPrefix(admin, "clusterAdmin: admin of ") {
 		t.Error(admin)
 	}
+	// whoever may only ask for this one is no administrator
+	if monitor := kubeconfig(t, p, "listClusterMonitoringUserCredential"); !strings.HasPrefix(monitor, "clusterMonitoringUser: monitor of ") {
+		t.Error(monitor)
+	}
 }
 
 func kubeconfig(t *testing.T, p *process, action string) string {

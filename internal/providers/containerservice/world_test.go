@@ -368,6 +368,10 @@ func (f fakeEngine) UserKubeconfig(_ context.Context, id, url string) ([]byte, e
 	return []byte("user of " + id + " at " + url), nil
 }
 
+func (f fakeEngine) MonitoringKubeconfig(_ context.Context, id, url string) ([]byte, error) {
+	return []byte("monitor of " + id + " at " + url), nil
+}
+
 func (f fakeEngine) OpenKubeconfig(_ context.Context, id, url string, proof *api.AuthInfo) ([]byte, error) {
 	config := api.NewConfig()
 	config.Clusters[id], config.AuthInfos["user"] = &api.Cluster{Server: url}, proof
