@@ -49,6 +49,16 @@ func happens(t *testing.T, kube *kubectl.Kubectl, object, reason string, words .
 	}
 }
 
+// gone waits until a resource group has no disk.
+func gone(t *testing.T, cloud *rig.Cloud, group string) {
+	t.Helper()
+	for end := time.Now().Add(healLimit); cloud.Kinds(t, group)["Microsoft.Compute/disks"] != 0; time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the disk outlives its claim")
+		}
+	}
+}
+
 // TestDisks has claims of managed-csi, whose disks are made, attached and deleted by the cluster's own identity.
 func TestDisks(t *testing.T) {
 	cloud := rig.Start(t, "--node-image="+packProbe(t))
@@ -78,11 +88,7 @@ func TestDisks(t *testing.T) {
 		says(t, kube, "reader", "lanyard <nil>")
 		output(t, kube, "delete", "pod", "reader")
 		output(t, kube, "delete", "pvc", "data")
-		for end := time.Now().Add(healLimit); cloud.Kinds(t, nodeGroup)["Microsoft.Compute/disks"] != 0; time.Sleep(200 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("the disk outlives its claim")
-			}
-		}
+		gone(t, cloud, nodeGroup)
 	})
 	t.Run("a disk in another resource group needs the right there", func(t *testing.T) {
 		apply(t, "{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: elsewhere}, provisioner: disk.csi.azure.com, volumeBindingMode: Immediate, parameters: {resourceGroup: disks}}\n---\n"+
@@ -96,9 +102,15 @@ func TestDisks(t *testing.T) {
 		revoke()
 		apply(t, disked("late", nodes[0], "elsewhere", "write", "/data/word", "late"))
 		happens(t, kube, "late", "FailedAttachVolume", "LinkedAuthorizationFailed", "Microsoft.Compute/disks/write")
-		cloud.Grant(t, principal, rig.Contributor, cloud.Scope("disks"))
+		revoke = cloud.Grant(t, principal, rig.Contributor, cloud.Scope("disks"))
 		says(t, kube, "late", "<nil>")
+		// Nor can it be deleted; detaching it takes no right on it.
+		volume := strings.TrimSpace(output(t, kube, "get", "pvc", "elsewhere", "-o", "jsonpath={.spec.volumeName}"))
+		revoke()
 		output(t, kube, "delete", "pod", "late")
 		output(t, kube, "delete", "pvc", "elsewhere")
+		happens(t, kube, volume, "VolumeFailedDelete", "AuthorizationFailed", "Microsoft.Compute/disks/delete")
+		cloud.Grant(t, principal, rig.Contributor, cloud.Scope("disks"))
+		gone(t, cloud, "disks")
 	})
 }

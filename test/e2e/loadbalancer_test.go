@@ -166,12 +166,21 @@ func TestLoadBalancers(t *testing.T) {
 		}
 		reach(t, netip.MustParseAddr(address), healLimit)
 
-		// Taken away, the next operation fails; what is there goes on.
+		// Taken away, the next operation fails; what is there goes on. Given back, it is done.
 		revoke()
+		output(t, kube, "delete", "events", "--field-selector", "involvedObject.name=brought")
 		output(t, kube, "annotate", "service", "brought", "service.beta.kubernetes.io/azure-load-balancer-tcp-idle-timeout=10")
 		refused(t, kube, "brought", "AuthorizationFailed", "Microsoft.Network/publicIPAddresses/read")
 		reach(t, netip.MustParseAddr(address), healLimit)
 		cloud.Grant(t, principal, rig.NetworkContributor, cloud.Scope("addresses"))
+		happens(t, kube, "brought", "EnsuredLoadBalancer")
+	})
+	t.Run("even in the node resource group nothing is made without a right", func(t *testing.T) {
+		restore := cloud.Strip(t, principal, cloud.Scope("MC_rg_c_"+rig.Location))
+		expose(t, kube, "denied", nil, "")
+		refused(t, kube, "denied", "AuthorizationFailed", "Microsoft.Network/loadBalancers/read")
+		restore()
+		reach(t, ingress(t, kube, "denied", healLimit), healLimit)
 	})
 	t.Run("an internal one in a brought subnet needs the right there", func(t *testing.T) {
 		annotations := map[string]string{"azure-load-balancer-internal": "true", "azure-load-balancer-internal-subnet": "inside"}
@@ -194,7 +203,7 @@ func TestLoadBalancers(t *testing.T) {
 		}
 	})
 	t.Run("everything goes with its service", func(t *testing.T) {
-		output(t, kube, "delete", "service", "local", "brought", "internal")
+		output(t, kube, "delete", "service", "local", "brought", "denied", "internal")
 		left := cloud.Kinds(t, "MC_rg_c_"+rig.Location)
 		if left["Microsoft.Network/publicIPAddresses"] != 1 || left["Microsoft.Network/loadBalancers"] != 1 {
 			t.Errorf("left in the node resource group: %v; want the outbound address and its load balancer", left)

@@ -45,6 +45,42 @@ func (c *Cloud) Grant(t testing.TB, principal, role, scope string) (revoke func(
 	}
 }
 
+// Strip takes all roles away that a principal has at just this scope.
+func (c *Cloud) Strip(t testing.TB, principal, scope string) (restore func()) {
+	t.Helper()
+	client, err := armauthorization.NewRoleAssignmentsClient(c.Admin.SubscriptionID, c.Credential, c.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var roles []string
+	filter := "principalId eq '" + principal + "'"
+	for all := client.NewListForScopePager(scope, &armauthorization.RoleAssignmentsClientListForScopeOptions{Filter: &filter}); all.More(); {
+		page, err := all.NextPage(t.Context())
+		if err != nil {
+			t.Fatalf("listing the roles at %s: %v", scope, err)
+		}
+		for _, a := range page.Value {
+			if !strings.EqualFold(*a.Properties.Scope, scope) {
+				continue
+			}
+			if _, err := client.DeleteByID(t.Context(), *a.ID, nil); err != nil {
+				t.Fatalf("taking a role at %s away: %v", scope, err)
+			}
+			definition := *a.Properties.RoleDefinitionID
+			roles = append(roles, definition[strings.LastIndexByte(definition, '/')+1:])
+		}
+	}
+	if len(roles) == 0 {
+		t.Fatalf("%s has no role at %s", principal, scope)
+	}
+	return func() {
+		t.Helper()
+		for _, role := range roles {
+			c.Grant(t, principal, role, scope)
+		}
+	}
+}
+
 // VNet makes a virtual network 10.40.0.0/16 whose subnets are /24s, in their order, and returns its ID.
 func (c *Cloud) VNet(t testing.TB, group, name string, subnets ...string) string {
 	t.Helper()
