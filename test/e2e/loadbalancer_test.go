@@ -173,7 +173,7 @@ func TestLoadBalancers(t *testing.T) {
 		refused(t, kube, "brought", "AuthorizationFailed", "Microsoft.Network/publicIPAddresses/read")
 		reach(t, netip.MustParseAddr(address), healLimit)
 		cloud.Grant(t, principal, rig.NetworkContributor, cloud.Scope("addresses"))
-		happens(t, kube, "brought", "EnsuredLoadBalancer")
+		happens(t, kube, "brought", "EnsuredLoadBalancer", "Ensured load balancer")
 	})
 	t.Run("even in the node resource group nothing is made without a right", func(t *testing.T) {
 		restore := cloud.Strip(t, principal, cloud.Scope("MC_rg_c_"+rig.Location))
