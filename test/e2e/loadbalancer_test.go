@@ -105,7 +105,7 @@ func reach(t *testing.T, public netip.Addr, limit time.Duration) string {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	var last error
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		response, err := client.Get(url) //nolint:noctx // the client has a limit
+		response, err := client.Get(url)
 		if err != nil {
 			last = err
 			continue
@@ -142,7 +142,7 @@ func TestLoadBalancers(t *testing.T) {
 		t.Logf("service to address %s, to first byte %s", addressed.Round(time.Millisecond), time.Since(begun).Round(time.Millisecond))
 		output(t, kube, "delete", "service", "public")
 		client := &http.Client{Timeout: time.Second}
-		if _, err := client.Get("http://" + loopback.Of(public).String() + "/"); err == nil { //nolint:noctx,bodyclose // it must fail
+		if _, err := client.Get("http://" + loopback.Of(public).String() + "/"); err == nil { //nolint:bodyclose // it must fail
 			t.Error("the address of a service that is gone still answers")
 		}
 	})
