@@ -142,7 +142,7 @@ func TestLoadBalancers(t *testing.T) {
 		t.Logf("service to address %s, to first byte %s", addressed.Round(time.Millisecond), time.Since(begun).Round(time.Millisecond))
 		output(t, kube, "delete", "service", "public")
 		client := &http.Client{Timeout: time.Second}
-		if _, err := client.Get("http://" + loopback.Of(public).String() + "/"); err == nil { //nolint:bodyclose // it must fail
+		if _, err := client.Get("http://" + loopback.Of(public).String() + "/"); err == nil {
 			t.Error("the address of a service that is gone still answers")
 		}
 	})
