@@ -4,9 +4,11 @@
 //
 // Events are kept in etcd, so that every replica shows the same log, many to an
 // item, so that a log of all writes costs a fraction of the writes. They are
-// written within FlushEvery; a process that is killed loses what it had not
-// written yet, which is in its record file all the same. The log is bounded by
-// age and by size, the oldest events go first.
+// written within FlushEvery, and before a list that is asked of the same process:
+// who writes and then lists sees what he wrote. Other replicas show it FlushEvery
+// later. A process that is killed loses what it had not written yet, which is in
+// its record file all the same. The log is bounded by age and by size, the oldest
+// events go first.
 package activity
 
 import (
@@ -72,12 +74,13 @@ type Log struct {
 	clock  clock.WithTicker
 	log    *slog.Logger
 	events chan Event
+	lists  chan chan<- struct{} // lists that wait for what was added before them
 	done   chan struct{}
 }
 
 // New returns a log; Run writes it.
 func New(s *store.Store, clk clock.WithTicker, log *slog.Logger) *Log {
-	return &Log{store: s, clock: clk, log: log, events: make(chan Event, queue), done: make(chan struct{})}
+	return &Log{store: s, clock: clk, log: log, events: make(chan Event, queue), lists: make(chan chan<- struct{}), done: make(chan struct{})}
 }
 
 // Add takes an event. It waits when the log is far behind, so that a caller can't
@@ -108,6 +111,9 @@ func (l *Log) Run(ctx context.Context) error {
 			}
 		case <-flush.C():
 			waiting = l.write(ctx, waiting)
+		case written := <-l.lists:
+			waiting = l.write(ctx, l.all(waiting))
+			close(written)
 		case <-prune.C():
 			if err := l.prune(ctx); err != nil {
 				l.log.Warn("removing old events of the activity log", "error", err)
@@ -115,20 +121,55 @@ func (l *Log) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			defer cancel()
-			for len(l.events) > 0 {
-				waiting = append(waiting, <-l.events)
-			}
-			l.write(last, waiting)
+			l.write(last, l.all(waiting))
 			return ctx.Err()
 		}
 	}
 }
 
-// write writes the events, an item a subscription, and returns what is left.
-func (l *Log) write(ctx context.Context, events []Event) []Event {
-	if len(events) == 0 {
-		return events
+// all are the events that wait, with those that nobody has taken yet.
+func (l *Log) all(waiting []Event) []Event {
+	for len(l.events) > 0 {
+		waiting = append(waiting, <-l.events)
 	}
+	return waiting
+}
+
+// flush returns once everything that was added before it is written, or could not be.
+func (l *Log) flush(ctx context.Context) {
+	written := make(chan struct{})
+	select {
+	case l.lists <- written:
+	case <-l.done:
+		return
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-written:
+	case <-ctx.Done():
+	}
+}
+
+// write writes the events, batch by batch, and returns what is left.
+func (l *Log) write(ctx context.Context, events []Event) []Event {
+	written := 0
+	for some := range slices.Chunk(events, batch) {
+		err := l.writeBatch(ctx, some)
+		if err != nil && len(events)-written < queue {
+			l.log.Warn("writing the activity log, trying again", "events", len(events)-written, "error", err)
+			return slices.Delete(events, 0, written)
+		}
+		if err != nil {
+			l.log.Error("events of the activity log are lost", "events", len(some), "error", err)
+		}
+		written += len(some)
+	}
+	return events[:0]
+}
+
+// writeBatch writes events, an item a subscription.
+func (l *Log) writeBatch(ctx context.Context, events []Event) error {
 	bySubscription := map[string][]Event{}
 	for _, e := range events {
 		key := strings.ToLower(e.Subscription)
@@ -143,14 +184,8 @@ func (l *Log) write(ctx context.Context, events []Event) []Event {
 		}
 		ops = append(ops, store.Put(itemKey(subscription, l.clock.Now())+"-"+uuid.NewString()[:8], raw))
 	}
-	if _, err := l.store.Txn(ctx, nil, ops); err != nil {
-		if len(events) < queue {
-			l.log.Warn("writing the activity log, trying again", "events", len(events), "error", err)
-			return events
-		}
-		l.log.Error("events of the activity log are lost", "events", len(events), "error", err)
-	}
-	return events[:0]
+	_, err := l.store.Txn(ctx, nil, ops)
+	return err
 }
 
 // itemKey sorts by time.
@@ -169,8 +204,10 @@ type Query struct {
 // slack is by how much an item may be younger than the events in it.
 const slack = time.Minute
 
-// List returns events, the newest first, at most Limit of them.
+// List returns events, the newest first, at most Limit of them. Every event that
+// was added before is among those that it looks at.
 func (l *Log) List(ctx context.Context, q Query) ([]Event, error) {
+	l.flush(ctx)
 	subscription := strings.ToLower(q.Subscription)
 	after, end := itemKey(subscription, q.From.Add(-FlushEvery)), itemKey(subscription, q.To.Add(slack))
 	var out []Event

@@ -1,0 +1,90 @@
+package activity_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/lanyard-project/lanyard/internal/activity"
+	"github.com/lanyard-project/lanyard/internal/store/storetest"
+)
+
+// kept is a log over a store of its own whose clock stands still: nothing is
+// written because time has passed.
+func kept(t *testing.T) *activity.Log {
+	t.Helper()
+	log := activity.New(storetest.New(t), clocktesting.NewFakeClock(noon), slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context())) // the cleanup waits for its end
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = log.Run(ctx) // ends with ctx alone
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	return log
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// listed are the resources of the events, the newest first.
+func listed(t *testing.T, log *activity.Log, subscription string) []string {
+	t.Helper()
+	events, err := log.List(t.Context(), activity.Query{
+		Subscription: subscription, From: noon.Add(-time.Hour), To: noon.Add(time.Hour), Limit: 10000, Match: func(activity.Event) bool { return true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range events {
+		names = append(names, e.Resource)
+	}
+	return names
+}
+
+// Regression: a list right after a write lacked it until the next tick.
+func TestListShowsWhatWasAddedBeforeIt(t *testing.T) {
+	log := kept(t)
+	if got := listed(t, log, "s"); len(got) != 0 {
+		t.Fatalf("an empty log shows %v", got)
+	}
+	for i := range 20 {
+		log.Add(activity.Event{Time: noon.Add(time.Duration(i) * time.Second), Subscription: "S", Resource: fmt.Sprint("r", i)})
+		log.Add(activity.Event{Time: noon, Subscription: "other", Resource: "elsewhere"})
+		if got := listed(t, log, "s"); len(got) != i+1 || got[0] != fmt.Sprint("r", i) {
+			t.Fatalf("after %d events: %v", i+1, got)
+		}
+	}
+}
+
+func TestListShowsManyThatWait(t *testing.T) {
+	log := kept(t)
+	const many = 3000
+	for i := range many {
+		log.Add(activity.Event{Time: noon, Subscription: "s", Resource: fmt.Sprint("r", i)})
+	}
+	if got := listed(t, log, "s"); len(got) != many {
+		t.Errorf("%d of %d events", len(got), many)
+	}
+}
+
+func TestListAfterTheEndShowsWhatWasWritten(t *testing.T) {
+	log := activity.New(storetest.New(t), clocktesting.NewFakeClock(noon), slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = log.Run(ctx) // ends with ctx alone
+	}()
+	log.Add(activity.Event{Time: noon, Subscription: "s", Resource: "last"})
+	cancel()
+	<-ended
+	log.Add(activity.Event{Time: noon, Subscription: "s", Resource: "too late"})
+	if got := listed(t, log, "s"); len(got) != 1 || got[0] != "last" {
+		t.Errorf("%v", got)
+	}
+}
