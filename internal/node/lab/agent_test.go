@@ -167,7 +167,7 @@ func (w *world) cgroupMount() string {
 
 func (w *world) eventually(what string, condition func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !condition(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("waited in vain: %s", what)
 		}
@@ -235,6 +235,55 @@ func (p *pod) wantToken(query, name string) {
 	if err != nil || status != http.StatusOK || whose(body) != name {
 		p.t.Errorf("%s got %d, token of %q, %v, %s; want a token of %q", p.name, status, whose(body), err, body, name)
 	}
+}
+
+// getsToken asks from a pod until it is given an identity's token.
+func (p *pod) getsToken(name string) {
+	p.t.Helper()
+	p.world.eventually(p.name+" gets a token of "+name, func() bool {
+		status, body, err := fetch(p.namespace, p.connectionLocal, tokenURL)
+		return err == nil && status == http.StatusOK && whose(body) == name
+	})
+}
+
+// wantTokenWithin insists on an identity's token, for which the pod may have to wait.
+func (p *pod) wantTokenWithin(most time.Duration, name string) {
+	p.t.Helper()
+	c := client(p.namespace, p.connectionLocal)
+	defer c.CloseIdleConnections()
+	c.Timeout = most
+	if status, body, err := ask(c, tokenURL); err != nil || status != http.StatusOK || whose(body) != name {
+		p.t.Errorf("%s got %d %s, %v; want a token of %q", p.name, status, body, err, name)
+	}
+}
+
+// isRefused asks from a pod until it is told why it gets no token.
+func (p *pod) isRefused(why string) {
+	p.t.Helper()
+	p.world.eventually(p.name+" is refused: "+why, func() bool {
+		status, body, err := fetch(p.namespace, p.connectionLocal, tokenURL)
+		return err == nil && status == http.StatusBadRequest && strings.Contains(body, why)
+	})
+}
+
+// refusedAtOnce waits until a client that has been served is refused, which takes the agent no patience.
+func (w *world) refusedAtOnce(c *http.Client) {
+	w.t.Helper()
+	revoked := time.Now()
+	w.eventually("the right is gone", func() bool {
+		status, body, err := ask(c, tokenURL)
+		if err != nil || status != http.StatusOK && !strings.Contains(body, "Identity not found") {
+			w.t.Fatalf("after %s: %d %s %v, want 400", time.Since(revoked), status, body, err)
+		}
+		return status == http.StatusBadRequest
+	})
+	w.t.Logf("felt after %s", time.Since(revoked))
+}
+
+// waits waits until a pod's request waits in the agent.
+func (w *world) waits() {
+	w.t.Helper()
+	w.eventually("a request waits", func() bool { return w.metric("nmi_requests_waiting") == 1 })
 }
 
 // wantRefusal asks from a pod and insists on an error.

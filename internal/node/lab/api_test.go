@@ -210,7 +210,7 @@ func (a *fakeAPI) putPod(p *pod) {
 	a.put("/api/v1/pods", p.uid, map[string]any{
 		"metadata": map[string]any{
 			"name": p.name, "namespace": "my-app", "uid": p.uid, "labels": labels,
-			"creationTimestamp": time.Now().UTC().Format(time.RFC3339),
+			"creationTimestamp": time.Now().Add(p.world.youth).UTC().Format(time.RFC3339),
 		},
 		"spec": map[string]any{"serviceAccountName": p.account, "nodeName": "node1"},
 	})

@@ -30,7 +30,7 @@ func (a *fakeAPI) bind(namespace, name, azureIdentity, selector string) string {
 // kubelet is the nodes' own identity.
 var kubelet = identity{name: "kubelet", clientID: "33333333-cccc-4000-8000-000000000003", objectID: "33333333-cccc-4000-8000-0000000000ff"}
 
-func managedWorld(t *testing.T) *world {
+func managedWorld(t *testing.T, more ...string) *world {
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.metadata.attach(other)
@@ -40,7 +40,7 @@ func managedWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.metadata.attach(kubelet)
-	w.agent("--operation-mode=managed", "--cloudconfig="+file)
+	w.agent(append([]string{"--operation-mode=managed", "--cloudconfig=" + file}, more...)...)
 	return w
 }
 
@@ -102,15 +102,19 @@ func TestManagedBindingsStayInTheirNamespace_Issue1280(t *testing.T) {
 
 func TestManagedPodWaitsForBindingsThatComeWithIt(t *testing.T) {
 	t.Parallel()
-	w := managedWorld(t)
+	w := managedWorld(t, "--assignment-timeout=30s")
+	w.youth = time.Minute
 	p := w.pod("web", "10.77.1.2", "web")
+	done := make(chan struct{})
 	go func() {
-		time.Sleep(300 * time.Millisecond)
-		w.api.bind("my-app", "demo-binding", "demo", "web")
-		time.Sleep(300 * time.Millisecond)
-		w.api.identify("my-app", "demo", demo)
+		defer close(done)
+		p.wantTokenWithin(time.Minute, "demo")
 	}()
-	p.wantToken("", "demo")
+	w.waits()
+	w.api.bind("my-app", "demo-binding", "demo", "web")
+	w.waits()
+	w.api.identify("my-app", "demo", demo)
+	<-done
 }
 
 func TestManagedRevokedWithinASecond(t *testing.T) {
@@ -138,12 +142,7 @@ func TestManagedRevokedWithinASecond(t *testing.T) {
 		w.eventually("a token before "+test.name, granted)
 		_, before := w.metadata.visits()
 		test.revoke()
-		time.Sleep(100 * time.Millisecond)
-		started := time.Now()
-		status, body, err := ask(kept, tokenURL)
-		if status != http.StatusBadRequest || !strings.Contains(body, "Identity not found") || time.Since(started) > 800*time.Millisecond {
-			t.Errorf("%s: %d %s %v in %s, want 400 at once", test.name, status, body, err, time.Since(started))
-		}
+		w.refusedAtOnce(kept)
 		test.again()
 		w.eventually("a token again after "+test.name, granted)
 		if _, after := w.metadata.visits(); after-before != test.minted {
@@ -161,14 +160,12 @@ func TestManagedIdentityEditedToAnotherResource(t *testing.T) {
 	p.wantToken("", "demo")
 
 	w.api.identify("my-app", "demo", other)
-	time.Sleep(100 * time.Millisecond)
-	p.wantToken("", "other")
+	p.getsToken("other")
 	p.wantRefusal("&client_id="+demo.clientID, 400, "Identity not found")
 
 	// and to one whose client ID it only claims
 	w.api.identify("my-app", "demo", identity{name: "demo", clientID: other.clientID})
-	time.Sleep(100 * time.Millisecond)
-	p.wantRefusal("", 400, "is not the client ID of its resourceID")
+	p.isRefused("is not the client ID of its resourceID")
 }
 
 // Without mic, nmi is the only one to hold back the identity that is on every node anyway.
@@ -186,8 +183,7 @@ func TestManagedNodeIdentityIsNoPods(t *testing.T) {
 		{identity{name: "kubelet", clientID: demo.clientID}, "is not the client ID of its resourceID"},
 	} {
 		w.api.identify("my-app", "kubelet", test.identity)
-		time.Sleep(100 * time.Millisecond)
-		p.wantRefusal("", 400, test.want)
+		p.isRefused(test.want)
 	}
 }
 
