@@ -52,7 +52,7 @@ func TestCommands(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"keep": keep, "certificate": certificate, "browse": browse(cloud), "cleartext": cleartext},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"keep": keep, "certificate": certificate, "browse": browse(cloud), "cleartext": cleartext, "until": until},
 	}
 	t.Run("now", func(t *testing.T) {
 		params := params
@@ -106,6 +106,21 @@ func keep(script *testscript.TestScript, _ bool, args []string) {
 	script.Setenv(args[0], strings.TrimSpace(script.ReadFile("stdout")))
 }
 
+// until runs a command again until its output matches: until PATTERN PROGRAM ARGUMENT...
+// It is for what lanyardd writes down a moment after its answer.
+func until(script *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		err := script.Exec(args[1], args[2:]...)
+		if err == nil && pattern.MatchString(script.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			script.Fatalf("no match for %s within a minute: %v", args[0], err)
+		}
+	}
+}
+
 // certificate makes cert.pem with its key, and puts the certificate into $CERTIFICATE as
 // Graph takes it.
 func certificate(script *testscript.TestScript, _ bool, _ []string) {
@@ -123,7 +138,7 @@ var deviceCode = regexp.MustCompile(`enter the code (\S+)`)
 func browse(cloud *local.Cloud) func(*testscript.TestScript, bool, []string) {
 	return func(script *testscript.TestScript, _ bool, args []string) {
 		code := ""
-		for deadline := time.Now().Add(30 * time.Second); code == "" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); code == "" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 			shown, err := os.ReadFile(script.MkAbs("device"))
 			if found := deviceCode.FindSubmatch(shown); err == nil && found != nil {
 				code = string(found[1])

@@ -2,6 +2,7 @@ package groups
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -30,23 +31,11 @@ func activityLog(ctx context.Context, c *command.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	end := time.Now().UTC()
-	if text := c.Get("end-time"); text != "" {
-		if end, err = time.Parse(time.RFC3339, text); err != nil {
-			return nil, command.Usage("unable to parse '%s' as a time (2006-01-02T15:04:05Z)", text)
-		}
-	}
-	back, err := offset(c.Get("offset"))
+	start, end, err := window(c.Get("start-time"), c.Get("end-time"), c.Get("offset"), time.Now())
 	if err != nil {
 		return nil, err
 	}
-	start := end.Add(-back)
-	if text := c.Get("start-time"); text != "" {
-		if start, err = time.Parse(time.RFC3339, text); err != nil {
-			return nil, command.Usage("unable to parse '%s' as a time (2006-01-02T15:04:05Z)", text)
-		}
-	}
-	filter := "eventTimestamp ge " + start.Format(time.RFC3339) + " and eventTimestamp le " + end.Format(time.RFC3339)
+	filter := "eventTimestamp ge " + start + " and eventTimestamp le " + end
 	for _, f := range [][2]string{{"resource-group", "resourceGroupName"}, {"resource-id", "resourceId"}, {"namespace", "resourceProvider"}, {"caller", "caller"}, {"status", "status"}, {"correlation-id", "correlationId"}} {
 		if v := c.Get(f[0]); v != "" {
 			filter += " and " + f[1] + " eq '" + v + "'"
@@ -67,6 +56,47 @@ func activityLog(ctx context.Context, c *command.Call) (any, error) {
 	return kind{service: "monitor", model: "EventData"}.shaped(all[:min(limit, len(all))]), nil
 }
 
+// window is the time that is asked about, as az reckons it: back from the end, or onward
+// from a start that stands alone. It ends within the second, since what was done just now
+// belongs to it.
+func window(first, last, length string, now time.Time) (start, end string, err error) {
+	const fractional = "2006-01-02T15:04:05.999999Z"
+	span, err := offset(length)
+	if err != nil {
+		return "", "", err
+	}
+	from, err := moment(first)
+	if err != nil {
+		return "", "", err
+	}
+	to, err := moment(last)
+	switch {
+	case err != nil:
+		return "", "", err
+	case to.IsZero() && from.IsZero():
+		to = now
+	case to.IsZero():
+		to = from.Add(span)
+	}
+	if from.IsZero() {
+		from = to.Add(-span)
+	}
+	return from.UTC().Format(fractional), to.UTC().Format(fractional), nil
+}
+
+// moment reads a time; one that names no zone is of the place where the user is.
+func moment(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil { //nolint:gosmopolitan // the user's own zone is meant
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("Unable to parse: '%s'. Expected format: date (yyyy-mm-dd) time (hh:mm:ss.xxxxx) timezone (+/-hh:mm)", text) //nolint:staticcheck,revive // az's text
+}
+
 // offset reads "6h", "1d" or "1d6h30m".
 func offset(text string) (time.Duration, error) {
 	days, rest, hasDays := strings.Cut(text, "d")
@@ -81,7 +111,7 @@ func offset(text string) (time.Duration, error) {
 		total += d
 	}
 	if err != nil {
-		return 0, command.Usage("the time offset '%s' isn't of the form 1d6h30m", text)
+		return 0, command.Usage("argument --offset: invalid period_type value: '%s'", text)
 	}
 	return total, nil
 }
