@@ -100,7 +100,7 @@ func TestWhatIsFollowedIsReadFromMemory(t *testing.T) {
 
 func eventually(t *testing.T, holds func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 3000 {
 		if holds() {
 			return
 		}
@@ -117,6 +117,7 @@ func TestAConflictIsDecidedByTheNewState(t *testing.T) {
 	following(t, s)
 	following(t, theirs)
 	put(t, s, "/a/count", "")
+	eventually(t, func() bool { _, err := theirs.Get(t.Context(), "/a/count"); return err == nil })
 	const each = 100
 	var group sync.WaitGroup
 	for _, counter := range []*store.Store{s, theirs} {
@@ -140,8 +141,11 @@ func TestAConflictIsDecidedByTheNewState(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if item, err := s.Get(t.Context(), "/a/count"); err != nil || len(item.Value) != 2*each {
-		t.Errorf("%d, %v", len(item.Value), err)
+	for _, counter := range []*store.Store{s, theirs} { // the last write of the other one is on its way
+		eventually(t, func() bool {
+			item, err := counter.Get(t.Context(), "/a/count")
+			return err == nil && len(item.Value) == 2*each
+		})
 	}
 }
 
