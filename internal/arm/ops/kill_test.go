@@ -26,6 +26,7 @@ import (
 const (
 	endpointVariable = "OPS_TEST_ENDPOINT"
 	folderVariable   = "OPS_TEST_FOLDER"
+	leaseVariable    = "OPS_TEST_LEASE"
 )
 
 const (
@@ -52,13 +53,22 @@ func work(endpoint, folder string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	_ = newEngine(s, folder, soon).Run(context.Background())
+	lease, err := time.ParseDuration(os.Getenv(leaseVariable))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	_ = newEngine(s, folder, lease).Run(context.Background())
 	os.Exit(0)
 }
 
 // newEngine has one type, towers: five floors, each of which is a file that
 // counts how often it was built. Floor n waits for the file "go-n".
 func newEngine(s *store.Store, folder string, ttl time.Duration) *ops.Engine {
+	return engineWith(folder, ops.Options{Store: s, LeaseTTL: ttl})
+}
+
+func engineWith(folder string, o ops.Options) *ops.Engine {
 	registry := providers.NewRegistry()
 	var steps []providers.Step
 	for n := range 5 {
@@ -74,7 +84,8 @@ func newEngine(s *store.Store, folder string, ttl time.Duration) *ops.Engine {
 	if err != nil {
 		panic(err)
 	}
-	return ops.New(ops.Options{Store: s, Registry: registry, Clock: clock.RealClock{}, Log: slog.New(slog.DiscardHandler), LeaseTTL: ttl})
+	o.Registry, o.Clock, o.Log = registry, clock.RealClock{}, slog.New(slog.DiscardHandler)
+	return ops.New(o)
 }
 
 func build(ctx context.Context, r *providers.Run, folder string, n int) error {
@@ -113,10 +124,11 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func worker(t *testing.T, endpoint, folder string) *exec.Cmd {
+// worker is a process that works on operations, with a lease of its own.
+func worker(t *testing.T, endpoint, folder string, lease time.Duration) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), endpointVariable+"="+endpoint, folderVariable+"="+folder)
+	cmd.Env = append(os.Environ(), endpointVariable+"="+endpoint, folderVariable+"="+folder, leaseVariable+"="+lease.String())
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -171,7 +183,7 @@ func TestKilledWorkersOperationIsFinishedByTheNext(t *testing.T) {
 	newSubscription(t, e)
 	operation := begin(t, e, "babel")
 	for n := range 5 {
-		cmd := worker(t, endpoint, folder)
+		cmd := worker(t, endpoint, folder, soon)
 		floor := filepath.Join(folder, fmt.Sprintf("floor-%d", n))
 		until(t, floor+" is being built by the new worker", func() bool {
 			raw, _ := os.ReadFile(floor)
@@ -219,13 +231,7 @@ func TestStoppedWorkerHandsOver(t *testing.T) {
 	e := newEngine(s, folder, never)
 	newSubscription(t, e)
 	operation := begin(t, e, "pisa")
-	run := func() func() {
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); _ = newEngine(s, folder, never).Run(ctx) }()
-		return func() { stop(); <-done }
-	}
-	stop := run()
+	stop := runs(t, newEngine(s, folder, never))
 	until(t, "the first floor is begun", func() bool { return exists(filepath.Join(folder, "floor-0")) })
 	stop()
 	if keys, err := s.List(t.Context(), "/lanyard/owners/", store.ListOptions{}); err != nil || len(keys.Items) != 0 {
@@ -234,7 +240,7 @@ func TestStoppedWorkerHandsOver(t *testing.T) {
 	for n := range 5 {
 		touch(t, folder, fmt.Sprintf("go-%d", n))
 	}
-	defer run()()
+	defer runs(t, newEngine(s, folder, never))()
 	until(t, "the operation has ended", func() bool {
 		record, err := e.Operation(t.Context(), operation.ID)
 		return err == nil && record.State == ops.Succeeded
