@@ -14,6 +14,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 	"github.com/lanyard-project/lanyard/internal/providers/features"
+	"github.com/lanyard-project/lanyard/internal/providers/locks"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
 	"github.com/lanyard-project/lanyard/internal/providers/network"
 	"github.com/lanyard-project/lanyard/internal/seal"
@@ -63,6 +64,7 @@ type foundation struct {
 	networks   *network.Provider
 	computing  *compute.Provider
 	features   *features.Provider
+	locks      *locks.Provider
 	verifier   *tokens.Verifier
 	box        *seal.Box
 	metadata   *imdsserver.Server

@@ -75,7 +75,7 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 	m.inside = &platform{engine: m.engine, metadata: f.metadata, front: f.front, names: f.names, tls: f.tls, log: f.log, ctx: ctx}
 	m.aks = containerservice.New(ctx, containerservice.Options{
 		Resources: f.engine, Engine: m.engine, Etcd: etcdUsers{f.etcd}, Platform: m.inside, Directory: f.people,
-		Identities: f.identities, Roles: f.roles, Addresses: f.networks, Instances: f.computing, Features: f.features, Box: f.box,
+		Identities: f.identities, Roles: f.roles, Addresses: f.networks, Instances: f.computing, Features: f.features, Locks: f.locks, Box: f.box,
 		Rules: containerservice.Rules(f.config.aks), Log: f.log,
 		Begin:             func(ctx context.Context, r *providers.Request) error { _, err := f.engine.Commit(ctx, r); return err },
 		KubernetesVersion: m.version, OtherVersions: m.others, IssuerBase: f.config.origin + "/oidc",

@@ -245,7 +245,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes), flags, identities, roles, locked, templates, networks, computing)
 	types = append(types, machines.attach(ctx, foundation{
 		config: c, etcd: etcd, engine: engine, people: people, identities: identities, roles: roles, networks: networks, computing: computing,
-		features: flags, verifier: verifier, box: box, metadata: metadata, front: front, names: names, tls: tlsConfig, authority: authority.PEM(), store: state, log: log,
+		features: flags, locks: locked, verifier: verifier, box: box, metadata: metadata, front: front, names: names, tls: tlsConfig, authority: authority.PEM(), store: state, log: log,
 	})...)
 	for _, provider := range types {
 		if err := registry.Register(provider.Types()...); err != nil {

@@ -57,9 +57,7 @@ func addons() []addon {
 		{key: httpRouting, identity: "httpapplicationrouting", grants: func(w *work) []addonGrant {
 			return []addonGrant{{readerRole, w.nodeGroup()}, {contributorRole, w.routingZone()}}
 		}},
-		{key: "ingressApplicationGateway", identity: "ingressapplicationgateway", grants: contributor,
-			lacks: needs("AddonInvalid", "The ingressApplicationGateway addon needs applicationGatewayId, applicationGatewayName, subnetCIDR or subnetId in its configuration.",
-				"applicationGatewayId", "applicationGatewayName", "subnetCIDR", "subnetPrefix", "subnetId")},
+		{key: "ingressApplicationGateway", identity: "ingressapplicationgateway", grants: contributor, lacks: gatewayLacks},
 		{key: "aciConnectorLinux", identity: "aciconnectorlinux", grants: contributor,
 			lacks: needs("AddonInvalid", "The aciConnectorLinux addon needs the name of a subnet in its configuration, under SubnetName.", "SubnetName")},
 		{key: "azurepolicy", identity: "azurepolicy"},

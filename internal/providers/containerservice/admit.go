@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
@@ -27,6 +26,9 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 	}
 	if r.Old != nil {
 		if e := running(r.Old); e != nil {
+			return e
+		}
+		if e := p.unlocked(r.ID, wanted, "write"); e != nil {
 			return e
 		}
 	}
@@ -139,7 +141,7 @@ func (p *Provider) giveIdentity(ctx context.Context, r *providers.Request, wante
 		}
 		return p.admitServicePrincipal(ctx, r.ID, wanted.clientID(), credential)
 	}
-	if r.Old != nil && sameIdentity(r.Old.Identity, r.Next.Identity) {
+	if r.Old != nil && sameIdentity(r.Old.Identity, r.Next.Identity) && !p.madeAgain(ctx, r.Old.Identity) {
 		return nil
 	}
 	if r.Next.Identity.HasSystemAssigned() {
@@ -170,6 +172,17 @@ func (p *Provider) giveIdentity(ctx context.Context, r *providers.Request, wante
 	}
 	s.retire(before)
 	return r.Next.SetInternal(s)
+}
+
+// madeAgain reports whether an identity of the same name, but with another principal, is where the control plane's was.
+func (p *Provider) madeAgain(ctx context.Context, had *resource.Identity) bool {
+	for key, is := range had.UserAssigned {
+		found, err := p.userAssigned(ctx, key)
+		if err == nil && !strings.EqualFold(found.ObjectID, is.PrincipalID) {
+			return true
+		}
+	}
+	return false
 }
 
 // admitPreviews wants the features registered that gated own identities once.
@@ -207,7 +220,7 @@ func (p *Provider) userAssigned(ctx context.Context, key string) (identity, erro
 	}
 	found, err := p.Resources.Get(ctx, id)
 	if rest.IsNotFound(err) {
-		return identity{}, &rest.Error{Status: http.StatusNotFound, Code: identityNotFound, Message: rest.AsError(err).Message}
+		return identity{}, refused(identityNotFound, rest.AsError(err).Message, "")
 	}
 	if err != nil {
 		return identity{}, fmt.Errorf("reading a user-assigned identity: %w", err)

@@ -109,6 +109,12 @@ type Roles interface {
 	Check(ctx context.Context, caller providers.Caller, action string, scope armid.ID) (allowed bool, reason string)
 }
 
+// Locks know what the user doesn't want to be changed. *locks.Provider is one.
+type Locks interface {
+	// Blocking returns the scopes whose locks forbid changing the resource, or deleting it with all that is below it.
+	Blocking(id armid.ID, deleting bool) []string
+}
+
 // Addresses is the network provider: it hands out parts of a subnet. An owner that asks again gets the same part. *network.Provider is one.
 type Addresses interface {
 	Allocate(ctx context.Context, subnet armid.ID, owner string, bits int) (netip.Prefix, error)

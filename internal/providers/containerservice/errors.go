@@ -47,6 +47,11 @@ func podIdentityNotEnabled() *rest.Error {
 		"PodIdentity addon is not allowed since feature 'Microsoft.ContainerService/EnablePodIdentityPreview' is not enabled. Please see https://aka.ms/aks/previews for how to enable features.", "podIdentityProfile")
 }
 
+// podIdentityWithKubenet is AKS's answer from before it took a consent to that.
+func podIdentityWithKubenet() *rest.Error {
+	return refused("PodIdentityAddonWithKubeNetNotAllowed", "Network plugin kubenet is not supported to use with PodIdentity addon.", "networkProfile.networkPlugin")
+}
+
 // operationNotAllowed answers a write while another operation works on the cluster.
 func operationNotAllowed(state string) *rest.Error {
 	return &rest.Error{Status: http.StatusConflict, Code: "OperationNotAllowed",

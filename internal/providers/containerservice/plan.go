@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
@@ -49,6 +50,8 @@ func (p *Provider) reconcilePlan() providers.Plan {
 			{Name: "surplus", Run: p.step("ReconcileAgentPoolError", long, p.removeSurplus)},
 			{Name: "addons", Run: p.step("ReconcileAddonIdentityError", short, p.ensureAddons)},
 			{Name: "pod-identity", Run: p.step("ReconcilePodIdentityAddonError", long, p.ensurePodIdentity)},
+			{Name: "control-plane-identity", Run: p.step("ReconcileMSICredentialError", short, p.controlPlaneThere)},
+			{Name: "nodes-identity", Run: p.step("ReconcileKubeletIdentityError", short, p.kubeletThere)},
 			{Name: "finish", Run: p.step("ReconcileManagedClusterError", short, p.finish)},
 		},
 		Failed: p.reconcileFailed,
@@ -79,7 +82,28 @@ type planArgs struct {
 
 // remove starts the deletion.
 func (p *Provider) remove(_ context.Context, r *providers.Request) error {
+	is, err := resource.Read[properties](r.Old)
+	if err != nil {
+		return err
+	}
+	if e := p.unlocked(r.ID, is, "delete"); e != nil {
+		return e
+	}
 	return r.Start(planDelete, nil)
+}
+
+// unlocked refuses what a lock on the node resource group, or on something in it, forbids: the user said that nobody is to
+// change it, and the cluster can't be changed without. What the service does of its own accord, as renewing certificates,
+// no lock holds up.
+func (p *Provider) unlocked(cluster armid.ID, is properties, operation string) *rest.Error {
+	if p.Locks == nil {
+		return nil
+	}
+	group := armid.ResourceGroup(cluster.Subscription(), is.NodeResourceGroup)
+	if locked := p.Locks.Blocking(group, operation == "delete"); len(locked) > 0 {
+		return rest.ScopeLocked(group.String(), operation, locked)
+	}
+	return nil
 }
 
 // work is what the steps of a plan share: the cluster as it is recorded now.

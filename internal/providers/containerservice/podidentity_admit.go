@@ -26,6 +26,9 @@ func (p *Provider) admitPodIdentity(ctx context.Context, r *providers.Request, w
 	if !profile.on() || samePodIdentity(before, profile) {
 		return nil
 	}
+	if p.Rules.Of2020 && wanted.NetworkProfile.NetworkPlugin == pluginKubenet {
+		return podIdentityWithKubenet()
+	}
 	enabled, err := p.Features.Enabled(ctx, r.ID.SubscriptionID(), featurePodIdentity)
 	if err != nil {
 		return fmt.Errorf("asking for the pod identity feature: %w", err)

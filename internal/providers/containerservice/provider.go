@@ -23,6 +23,7 @@ type Options struct {
 	Addresses  Addresses
 	Instances  Instances
 	Features   Features
+	Locks      Locks // nil: there are none
 	Log        *slog.Logger
 	Clock      clock.Clock // nil means the real one
 

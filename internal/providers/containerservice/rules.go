@@ -10,7 +10,8 @@ import (
 // today's rules, and no check more than the documented walk-throughs pass.
 type Rules struct {
 	// Of2020 are the rules of the first managed-identity clusters: a cluster's identities can't change, own identities are
-	// previews that have to be registered, and a cluster that names no identity gets a service principal.
+	// previews that have to be registered, a cluster that names no identity gets a service principal, and pod identity
+	// doesn't work with kubenet.
 	Of2020 bool
 	// Strict are AKS's checks where a documented walk-through contradicts them: one identity that is both the control
 	// plane's and the kubelet's needs Managed Identity Operator over itself, and a system-assigned identity can't be used

@@ -64,6 +64,7 @@ type world struct {
 	troubles []clusters.Trouble
 	versions []string        // besides the default one
 	features map[string]bool // those that are registered
+	locks    map[string]bool // resource groups under a ReadOnly lock, by name
 
 	clock  clock.Clock // the provider's; nil: the real one
 	points int         // passed so far
@@ -105,6 +106,13 @@ func (w *world) Require(_ context.Context, _ armid.ID, feature string) error {
 		return nil
 	}
 	return &rest.Error{Status: 400, Code: "PreviewFeatureNotRegistered", Message: "Preview feature " + feature + " not registered."}
+}
+
+func (w *world) Blocking(id armid.ID, _ bool) []string {
+	if w.locks[id.ResourceGroup()] {
+		return []string{id.String()}
+	}
+	return nil
 }
 
 // point is a place where a process can die: before or after each effect outside of it.
@@ -199,7 +207,7 @@ func (w *world) start() *process {
 	p.provider = containerservice.New(ctx, containerservice.Options{
 		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
 		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
-		Instances: instancesWithPoints{p.machines, w}, Features: w, Box: box, Begin: p.begin, Rules: w.rules, Log: log, Clock: w.clock,
+		Instances: instancesWithPoints{p.machines, w}, Features: w, Locks: w, Box: box, Begin: p.begin, Rules: w.rules, Log: log, Clock: w.clock,
 		KubernetesVersion: "1.34.2", OtherVersions: w.versions, IssuerBase: "https://localhost:8443/oidc", Origin: "https://localhost:8443", GuardOrigin: "https://168.63.129.16",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	})

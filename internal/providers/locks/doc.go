@@ -7,5 +7,6 @@
 // has a locked resource below it can't be deleted either.
 //
 // Locks bind callers, not the cloud: what a provider does of its own accord in a
-// plan isn't held up by them.
+// plan isn't held up by them. Managed clusters ask for those of their node resource
+// group before they accept a change or a deletion.
 package locks
