@@ -32,6 +32,9 @@ var cloud struct {
 	ClientID     string `json:"clientId"`
 	Secret       string `json:"clientSecret"`
 
+	// issuer is a token issuer outside of the cloud, which the cloud was told to ask although its address is private;
+	// nil where the cloud wasn't started here.
+	issuer     *issuer
 	http       *http.Client
 	options    *arm.ClientOptions
 	credential azcore.TokenCredential
@@ -115,6 +118,10 @@ func start() (ca string, end func(passed bool) error, err error) {
 	listen := listener.Addr().String()
 	listener.Close()
 	cloud.Origin = "https://localhost" + listen[strings.LastIndex(listen, ":"):]
+	trusted, issuerCA, err := startIssuer(dir)
+	if err != nil {
+		return "", nil, err
+	}
 	program := filepath.Join(build, "bin", "lanyardd")
 	folders := []string{"--data-dir=" + filepath.Join(dir, "data"), "--run-dir=" + filepath.Join(dir, "run")}
 	admin, ca := filepath.Join(dir, "administrator.json"), filepath.Join(dir, "data", "tls", "ca.crt")
@@ -123,12 +130,15 @@ func start() (ca string, end func(passed bool) error, err error) {
 		return "", nil, err
 	}
 	defer log.Close()
-	command := exec.Command(program, append([]string{"serve", "--listen=" + listen, "--origin=" + cloud.Origin, "--admin-credential-file=" + admin, "--registration-time=1s", "--clusters=none"}, folders...)...)
+	command := exec.Command(program, append([]string{"serve", "--listen=" + listen, "--origin=" + cloud.Origin, "--admin-credential-file=" + admin, "--registration-time=1s", "--clusters=none",
+		"--trusted-issuer=" + trusted.host(), "--issuer-ca-file=" + issuerCA}, folders...)...)
 	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
 		return "", nil, fmt.Errorf("starting lanyardd: is it built (make build)? %w", err)
 	}
+	cloud.issuer = trusted
 	end = func(passed bool) error {
+		trusted.server.Close()
 		_ = command.Process.Signal(syscall.SIGTERM)
 		_ = command.Wait()
 		data, readErr := os.ReadFile(filepath.Join(dir, "data", "record", "record.jsonl"))

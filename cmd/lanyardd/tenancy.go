@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/pflag"
+
+	"github.com/lanyard-project/lanyard/internal/directory"
 )
 
 // tenancy is what there should be beside the first tenant and its subscription.
@@ -64,4 +66,15 @@ func checkID(id string, named bool) error {
 		return fmt.Errorf("%q is no GUID", id)
 	}
 	return nil
+}
+
+// tenantNames tells, by its ID, how a tenant is called and which domain it has.
+func tenantNames(people *directory.Directory) func(id string) (name, domain string) {
+	return func(id string) (string, string) {
+		tenant, ok := people.Tenant(id)
+		if !ok {
+			return id, id
+		}
+		return tenant.DisplayName, tenant.Domain
+	}
 }

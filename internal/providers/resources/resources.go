@@ -22,11 +22,19 @@ type Provider struct {
 	clock     clock.Clock
 	// registrationTakes is how long a namespace takes to be registered.
 	registrationTakes time.Duration
+	// nameTenant is how a tenant is called, and its domain.
+	nameTenant func(id string) (name, domain string)
 }
 
 // New returns the provider. The registry may be filled afterwards.
 func New(resources providers.Resources, registry *providers.Registry, clk clock.Clock) *Provider {
-	return &Provider{resources: resources, registry: registry, clock: clk, registrationTakes: registration.Takes}
+	return &Provider{resources: resources, registry: registry, clock: clk, registrationTakes: registration.Takes, nameTenant: func(id string) (string, string) { return id, id }}
+}
+
+// NameTenants sets how tenants are called, and their domains; without it by their IDs.
+func (p *Provider) NameTenants(by func(id string) (name, domain string)) *Provider {
+	p.nameTenant = by
+	return p
 }
 
 // RegistrationTakes sets how long a namespace takes to be registered.

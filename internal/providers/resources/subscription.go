@@ -51,15 +51,23 @@ func (p *Provider) tenants() *providers.Type {
 		List: func(_ context.Context, r *providers.Request) ([]*resource.Resource, error) {
 			return []*resource.Resource{{ID: armid.Root().Extension(namespace, "tenants", r.Caller.TenantID)}}, nil
 		},
-		Document: func(_ context.Context, r *resource.Resource, _ string) (json.RawMessage, error) {
-			return json.Marshal(struct {
-				ID             string `json:"id"`
-				TenantID       string `json:"tenantId"`
-				DisplayName    string `json:"displayName"`
-				TenantCategory string `json:"tenantCategory"`
-			}{"/tenants/" + r.ID.Name(), r.ID.Name(), "Lanyard", "Home"})
-		},
+		Document: p.tenantDocument,
 	}
+}
+
+func (p *Provider) tenantDocument(_ context.Context, r *resource.Resource, _ string) (json.RawMessage, error) {
+	id := r.ID.Name()
+	name, domain := p.nameTenant(id)
+	return json.Marshal(struct {
+		ID             string   `json:"id"`
+		TenantID       string   `json:"tenantId"`
+		CountryCode    string   `json:"countryCode"`
+		DisplayName    string   `json:"displayName"`
+		Domains        []string `json:"domains"`
+		DefaultDomain  string   `json:"defaultDomain"`
+		TenantType     string   `json:"tenantType"`
+		TenantCategory string   `json:"tenantCategory"`
+	}{"/tenants/" + id, id, "", name, []string{domain}, domain, "AAD", "Home"})
 }
 
 func (p *Provider) locations() *providers.Type {
