@@ -16,6 +16,7 @@ type call struct {
 	now         time.Time
 	trace       string
 	correlation string
+	remote      string
 	log         *slog.Logger
 }
 

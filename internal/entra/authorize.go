@@ -158,7 +158,7 @@ func (s *Service) handleAuthorize(v2 bool) http.HandlerFunc {
 			p.fail(refused)
 			return
 		}
-		user, refused := s.signIn(r.Context(), name, password)
+		user, refused := s.signInAt(r.Context(), "sign-in page", p.call, a.client, name, password)
 		if refused != nil {
 			p.signIn(a, name, refused.Message)
 			return

@@ -132,7 +132,7 @@ func (s *Service) byDevice(ctx context.Context, r Request) (signedIn, *Error) {
 }
 
 // approveDevice signs the user in and lets the device with the code have it.
-func (s *Service) approveDevice(ctx context.Context, code, name string, password secret.String, declined bool) *Error {
+func (s *Service) approveDevice(ctx context.Context, c *call, code, name string, password secret.String, declined bool) *Error {
 	code = strings.ToUpper(strings.Map(func(r rune) rune {
 		if r == '-' || r == ' ' {
 			return -1
@@ -142,7 +142,8 @@ func (s *Service) approveDevice(ctx context.Context, code, name string, password
 	if len(code) != userCodeLength || strings.Trim(code, userCodeAlphabet) != "" {
 		return deviceUnknown()
 	}
-	user, refused := s.signIn(ctx, name, password)
+	// Which client it is for, only the device that asked knows.
+	user, refused := s.signInAt(ctx, "device page", c, publicClient{}, name, password)
 	if refused != nil {
 		return refused
 	}

@@ -123,7 +123,7 @@ func text(n int64) string         { return strconv.FormatInt(n, 10) }
 
 // begin gives the request its IDs and the headers that all answers have.
 func (s *Service) begin(w http.ResponseWriter, r *http.Request) *call {
-	c := &call{w: w, now: s.options.Clock.Now().UTC(), trace: uuid.NewString(), log: s.options.Log}
+	c := &call{w: w, now: s.options.Clock.Now().UTC(), trace: uuid.NewString(), remote: r.RemoteAddr, log: s.options.Log}
 	c.correlation = uuid.NewString()
 	if asked, err := uuid.Parse(r.Header.Get("client-request-id")); err == nil {
 		c.correlation = asked.String()

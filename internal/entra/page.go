@@ -144,7 +144,7 @@ func (s *Service) handleDevicePage(w http.ResponseWriter, r *http.Request) {
 	}
 	declined := form.Get("answer") == "cancel"
 	ask.Name, ask.Code = short(form.Get("username")), short(form.Get("code"))
-	if refused := s.approveDevice(r.Context(), form.Get("code"), strings.TrimSpace(form.Get("username")), secret.New(form.Get("password")), declined); refused != nil {
+	if refused := s.approveDevice(r.Context(), p.call, form.Get("code"), strings.TrimSpace(form.Get("username")), secret.New(form.Get("password")), declined); refused != nil {
 		ask.Problem = refused.Message
 		p.show(http.StatusOK, ask)
 		return

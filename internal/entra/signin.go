@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/directory"
+	"github.com/lanyard-project/lanyard/internal/obs/record"
 	"github.com/lanyard-project/lanyard/internal/secret"
 )
 
@@ -117,4 +118,19 @@ func (s *Service) signIn(ctx context.Context, name string, password secret.Strin
 		return directory.User{}, userDisabled()
 	}
 	return user, nil
+}
+
+// signInAt is signIn at one of the pages. It is recorded, also where it fails: what
+// was typed isn't, for it may be a password in the wrong field.
+func (s *Service) signInAt(ctx context.Context, page string, c *call, client publicClient, name string, password secret.String) (directory.User, *Error) {
+	user, refused := s.signIn(ctx, name, password)
+	entry := record.Token{
+		CorrelationID: c.correlation, TraceID: c.trace, Via: page, AppID: client.ID, Credential: passwordGrant, Remote: c.remote,
+		SignedIn: refused == nil, ObjectID: user.ObjectID, TenantID: user.TenantID,
+	}
+	if refused != nil {
+		entry.Code, entry.Reason = refused.Code, refused.Message
+	}
+	s.options.Record.Token(entry)
+	return user, refused
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -270,6 +271,53 @@ func TestUsersSignInInABrowser(t *testing.T) {
 	code = to.Query().Get("code")
 	clock.Step(6 * time.Minute)
 	wantCode(t, "too late", redeem(), 70008)
+}
+
+// The record tells who signed in at a page and who didn't get in, and nothing that was typed.
+func TestSignInsAtPagesAreRecorded(t *testing.T) {
+	c := start(t, fakeClock())
+	user := c.user(t, "ann")
+	query := url.Values{
+		"client_id": {azClient}, "response_type": {"code"}, "redirect_uri": {"http://localhost:8400"}, "scope": {arm + "/.default"},
+		"code_challenge": {strings.Repeat("c", 43)}, "code_challenge_method": {"S256"},
+	}
+	begun := c.post(t, "/adfs/oauth2/devicecode", url.Values{"client_id": {azClient}, "scope": {arm + "/.default"}})
+	for _, password := range []string{"a wrong one", horse} {
+		c.page(t, "/adfs/oauth2/authorize?"+query.Encode(), url.Values{"username": {user.Name}, "password": {password}})
+		c.page(t, "/devicelogin", url.Values{"code": {begun.body["user_code"].(string)}, "username": {user.Name}, "password": {password}})
+	}
+	c.flush()
+	text, err := os.ReadFile(c.record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type entry struct {
+		Via, AppID, ObjectID string
+		SignedIn             bool
+		Code                 int
+	}
+	var got []entry
+	for line := range strings.Lines(string(text)) {
+		var e entry
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(e.Via, " page") {
+			got = append(got, e)
+		}
+	}
+	want := []entry{
+		{Via: "sign-in page", AppID: azClient, Code: 50126}, {Via: "device page", Code: 50126},
+		{Via: "sign-in page", AppID: azClient, ObjectID: user.ObjectID, SignedIn: true}, {Via: "device page", ObjectID: user.ObjectID, SignedIn: true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for _, typed := range []string{"a wrong one", horse, user.Name} {
+		if strings.Contains(string(text), typed) {
+			t.Errorf("the record holds %q", typed)
+		}
+	}
 }
 
 // Any user may register a client under a name that others trust, and there is no

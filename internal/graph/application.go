@@ -76,6 +76,9 @@ func (s *Service) createApplication(r *request) (answer, error) {
 			return answer{}, err
 		}
 	}
+	if err := s.withinQuota(r); err != nil {
+		return answer{}, err
+	}
 	members, err := r.body()
 	if err != nil {
 		return answer{}, err

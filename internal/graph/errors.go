@@ -66,6 +66,12 @@ func denied() *Error {
 	return &Error{http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."}
 }
 
+// quotaExceeded is what who isn't an administrator gets who has made too much.
+func quotaExceeded() *Error {
+	return &Error{http.StatusForbidden, "Directory_QuotaExceeded",
+		"The directory object quota limit for the Principal has been exceeded. Please ask your administrator to increase the quota limit or delete objects to reduce the used quota."}
+}
+
 func notFound(id string) *Error {
 	return &Error{http.StatusNotFound, "Request_ResourceNotFound",
 		fmt.Sprintf("Resource '%s' does not exist or one of its queried reference-property objects are not present.", id)}

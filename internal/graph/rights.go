@@ -47,6 +47,28 @@ func (s *Service) guardOwned(r *request, owners []string, roles ...string) error
 	return s.guard(r, roles...)
 }
 
+// maxOwned is how many applications who may only make his own can have, as in Entra.
+const maxOwned = 250
+
+// withinQuota refuses a further application to who has too many and may write none
+// but his own.
+func (s *Service) withinQuota(r *request) error {
+	all, err := s.has(r, directory.RoleApplicationWrite)
+	if err != nil || all {
+		return err
+	}
+	owned := 0
+	for _, a := range s.options.Directory.Applications(r.caller.TenantID) {
+		if slices.ContainsFunc(a.Owners, func(id string) bool { return strings.EqualFold(id, r.caller.ObjectID) }) {
+			owned++
+		}
+	}
+	if owned >= maxOwned {
+		return quotaExceeded()
+	}
+	return nil
+}
+
 // mayRead refuses managed identities that nobody gave a role to.
 func (s *Service) mayRead(r *request) error {
 	if r.caller.ManagedIdentity == "" {

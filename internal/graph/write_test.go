@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/secret"
+	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
 // send is a request that has to end with the status.
@@ -254,5 +256,40 @@ func TestPasswordsOfAdministratorsAreTheirs(t *testing.T) {
 				t.Errorf("%s: %s %s: %d %v", name, write.method, write.body, got.status, got.body)
 			}
 		}
+	}
+}
+
+// Who may make applications of his own only can't fill the directory.
+func TestApplicationsOfOneUserAreLimited(t *testing.T) {
+	c := start(t)
+	user, err := c.directory.CreateUser(t.Context(), directory.User{TenantID: c.tenant.ID, Name: "ann@" + c.tenant.Domain, DisplayName: "Ann"}, secret.New("correct horse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 250 {
+		if _, err := c.directory.Register(t.Context(), directory.Application{TenantID: c.tenant.ID, DisplayName: fmt.Sprint(i), Owners: []string{user.ObjectID}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	minted, err := c.issuer.Mint(tokens.Grant{
+		TenantID: c.tenant.ID, ObjectID: user.ObjectID, AppID: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", Audience: c.origin + "/", Version: tokens.V1, Lifetime: time.Hour, User: &tokens.User{Name: user.Name},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bearer := minted.Raw.Reveal()
+	more := func() answer {
+		return c.do(t, "POST", c.origin+"/v1.0/applications", bearer, `{"displayName":"one too many"}`)
+	}
+	if got := more(); got.status != 403 || got.code() != "Directory_QuotaExceeded" {
+		t.Errorf("%d %v", got.status, got.body)
+	}
+	c.send(t, 201, "POST", "/v1.0/applications", `{"displayName":"the administrator's"}`)
+	owned := c.list(t, "applications", "displayName eq '7'").body["value"].([]any)[0].(map[string]any)["id"].(string)
+	if got := c.do(t, "DELETE", c.origin+"/v1.0/applications/"+owned, bearer, ""); got.status != 204 {
+		t.Errorf("an owner deletes: %d %v", got.status, got.body)
+	}
+	if got := more(); got.status != 201 {
+		t.Errorf("after one was deleted: %d %v", got.status, got.body)
 	}
 }

@@ -187,7 +187,7 @@ type Request struct {
 type Token struct {
 	CorrelationID string    `json:"correlationId,omitempty"`
 	TraceID       string    `json:"traceId,omitempty"`
-	Via           string    `json:"via"` // "token endpoint", "metadata"
+	Via           string    `json:"via"` // "token endpoint", "metadata", "sign-in page", "device page"
 	TenantID      string    `json:"tenantId,omitempty"`
 	AppID         string    `json:"appId,omitempty"`
 	ObjectID      string    `json:"objectId,omitempty"`
@@ -195,6 +195,7 @@ type Token struct {
 	Credential    string    `json:"credential,omitempty"`
 	Host          string    `json:"host,omitempty"` // the machine that asked
 	Issued        bool      `json:"issued"`
+	SignedIn      bool      `json:"signedIn,omitempty"` // a user, at a page, for whom a client gets its token later
 	Cached        bool      `json:"cached,omitempty"`
 	TokenID       string    `json:"tokenId,omitempty"`
 	KeyID         string    `json:"keyId,omitempty"`
