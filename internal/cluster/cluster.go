@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -97,6 +98,12 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 		return nil, err
 	}
 	cached.SyncPeriod = &o.Resync
+	if config.WarningHandler == nil && config.WarningHandlerWithContext == nil {
+		// The API server doesn't like the name of the finalizer, which is the
+		// predecessor's, and says so at each write.
+		config = rest.CopyConfig(config)
+		config.WarningHandlerWithContext = log.NewKubeAPIWarningLogger(log.KubeAPIWarningLoggerOptions{Deduplicate: true})
+	}
 	options := manager.Options{
 		Scheme:                 scheme,
 		Cache:                  cached,

@@ -30,7 +30,7 @@ import (
 )
 
 const (
-	patience = 20 * time.Second
+	patience = 2 * time.Minute
 	step     = 20 * time.Millisecond
 )
 

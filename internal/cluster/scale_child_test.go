@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,7 +44,11 @@ const childVariable = "LANYARD_TEST_MIC"
 // childSettings are what a mic in a process of its own needs.
 type childSettings struct {
 	Kubeconfig, ARM, Certificate, Probes, Metrics string
+	// Profile is where its use of the processor is recorded; empty: it isn't.
+	Profile string
 }
+
+var profiles = flag.String("mic-profiles", "", "existing folder in which benchmarks leave processor profiles of mic")
 
 func runChild(settings string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -51,6 +57,11 @@ func runChild(settings string) error {
 	if err := json.Unmarshal([]byte(settings), &s); err != nil {
 		return err
 	}
+	stopProfile, err := profile(s.Profile)
+	if err != nil {
+		return err
+	}
+	defer stopProfile()
 	config, err := clientcmd.BuildConfigFromFlags("", s.Kubeconfig)
 	if err != nil {
 		return err
@@ -69,12 +80,29 @@ func runChild(settings string) error {
 		Azure: azure, Spacing: 500 * time.Millisecond, DriftInterval: 3 * time.Minute, Backoff: time.Second, MostBackoff: 2 * time.Minute,
 		Resync: time.Hour, Writers: 20, ProbeAddress: s.Probes, MetricsAddress: s.Metrics, Metrics: metrics.Registry,
 		Election: cluster.Election{Name: "aad-pod-identity-mic", Namespace: "kube-system", Duration: 15 * time.Second},
-		Log:      slog.New(slog.DiscardHandler), Clock: c,
+		Log:      slog.New(slog.NewTextHandler(os.Stderr, nil)), Clock: c,
 	})
 	if err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
+}
+
+func profile(name string) (stop func(), err error) {
+	if name == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
 }
 
 type fakeToken struct{}
@@ -87,7 +115,7 @@ func (fakeToken) GetToken(context.Context, policy.TokenRequestOptions) (azcore.A
 type micProcess struct {
 	b       testing.TB
 	cmd     *exec.Cmd
-	output  bytes.Buffer
+	log     string
 	metrics string
 }
 
@@ -97,10 +125,11 @@ func startMic(b testing.TB, azure *armtest.Server) *micProcess {
 	if err := os.WriteFile(kubeconfig, micKubeconfig, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	p := &micProcess{b: b, metrics: freePort(b)}
+	p := &micProcess{b: b, metrics: freePort(b), log: filepath.Join(b.TempDir(), "log")}
 	settings, err := json.Marshal(childSettings{
 		Kubeconfig: kubeconfig, ARM: azure.URL(), Probes: freePort(b), Metrics: p.metrics,
 		Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: azure.Certificate().Raw})),
+		Profile:     profileFile(),
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -111,7 +140,12 @@ func startMic(b testing.TB, azure *armtest.Server) *micProcess {
 	}
 	p.cmd = exec.CommandContext(context.WithoutCancel(b.Context()), self)
 	p.cmd.Env = append(os.Environ(), childVariable+"="+string(settings))
-	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	log, err := os.Create(p.log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer log.Close()
+	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		b.Fatal(err)
@@ -126,9 +160,18 @@ func (p *micProcess) stop() {
 		return
 	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	if err := p.cmd.Wait(); err != nil {
-		p.b.Errorf("mic ended with %v: %s", err, p.output.String())
+	err := p.cmd.Wait()
+	if err != nil || p.b.Failed() {
+		said, _ := os.ReadFile(p.log)
+		p.b.Errorf("mic ended with %v: %s", err, said[max(0, len(said)-20000):])
 	}
+}
+
+func profileFile() string {
+	if *profiles == "" {
+		return ""
+	}
+	return filepath.Join(*profiles, fmt.Sprintf("mic-%d.pprof", time.Now().UnixMilli()))
 }
 
 // cpu is what it has used so far.
@@ -148,6 +191,17 @@ func (p *micProcess) cpu() time.Duration {
 		ticks += n
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// usage is processor time and the time that it was used in.
+type usage struct{ cpu, time time.Duration }
+
+// use measures what it uses while something happens.
+func (p *micProcess) use(happens func()) usage {
+	p.b.Helper()
+	start, before := time.Now(), p.cpu()
+	happens()
+	return usage{cpu: p.cpu() - before, time: time.Since(start)}
 }
 
 // peak is the most memory that it had, in MiB.
@@ -177,7 +231,7 @@ func (p *micProcess) metric(name string, labels map[string]string) float64 {
 	if err != nil {
 		p.b.Fatal(err)
 	}
-	resp, err := new(http.Client).Do(req)
+	resp, err := (&http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}).Do(req)
 	if err != nil {
 		return 0
 	}

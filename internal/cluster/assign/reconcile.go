@@ -29,6 +29,8 @@ type Reconciler struct {
 	Clock    clock.PassiveClock
 	// Instance tells this process from earlier ones.
 	Instance string
+
+	fresh fresh
 }
 
 // Reconcile makes one pass over a pod, which need not exist any more.
@@ -49,6 +51,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+
+	r.fresh.shown(req.NamespacedName, existing, len(wanted))
 
 	// Take away before giving: an entitlement that ended must end whatever
 	// becomes of the rest of the pass.
@@ -192,22 +196,27 @@ func (r *Reconciler) create(ctx context.Context, want *aadpodid.AzureAssignedIde
 	// Each turn finds one more object in the way, at most all that exist; more
 	// than a few is a race, and the queue tries again.
 	for range len(existing) + 3 {
-		created := want.DeepCopy()
-		created.Name = name
-		err := r.Kube.Create(ctx, created)
-		if err == nil {
-			return created, nil
-		}
-		if !apierrors.IsAlreadyExists(err) {
-			return want, fmt.Errorf("creating assigned identity %s/%s: %w", want.Namespace, name, err)
+		key := types.NamespacedName{Namespace: want.Namespace, Name: name}
+		if !r.fresh.has(pod, key) {
+			created := want.DeepCopy()
+			created.Name = name
+			err := r.Kube.Create(ctx, created)
+			if err == nil {
+				r.fresh.add(pod, key)
+				return created, nil
+			}
+			if !apierrors.IsAlreadyExists(err) {
+				return want, fmt.Errorf("creating assigned identity %s: %w", key, err)
+			}
 		}
 		var taker aadpodid.AzureAssignedIdentity
-		err = r.Live.Get(ctx, types.NamespacedName{Namespace: want.Namespace, Name: name}, &taker)
+		err := r.Live.Get(ctx, key, &taker)
 		if apierrors.IsNotFound(err) {
+			r.fresh.remove(pod, key)
 			continue // it has just gone: the name is free
 		}
 		if err != nil {
-			return want, fmt.Errorf("reading who has the name %s/%s: %w", want.Namespace, name, err)
+			return want, fmt.Errorf("reading who has the name %s: %w", key, err)
 		}
 		if taker.DeletionTimestamp.IsZero() && PodIndexKey(&taker)[0] == PodIndexKey(want)[0] && sameAssignment(&taker, want, at) {
 			return &taker, nil // ours already; the cache will show it

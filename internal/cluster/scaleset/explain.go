@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	aadpodid "github.com/lanyard-project/lanyard/api/v1"
 )
@@ -112,23 +111,9 @@ func (r *Reconciler) tell(m *memory, a *aadpodid.AzureAssignedIdentity, text str
 		return
 	}
 	m.told[a.UID] = telling{text: text, at: now}
-	r.event(a, corev1.EventTypeWarning, applyError, text, bindingAndAssigned)
-}
-
-type audience int
-
-const (
-	bindingOnly audience = iota
-	bindingAndAssigned
-)
-
-// event records an event on the binding, where its author looks, and for
-// warnings on the assigned identity as well.
-func (r *Reconciler) event(a *aadpodid.AzureAssignedIdentity, kind, reason, text string, to audience) {
-	if b := a.Spec.AzureBindingRef; b != nil && b.UID != types.UID("") {
-		r.Recorder.Event(b, kind, reason, fmt.Sprintf("pod %s/%s: %s", a.Spec.PodNamespace, a.Spec.Pod, text))
+	// On the binding, where its author looks, and on the assigned identity as well.
+	if b := a.Spec.AzureBindingRef; b != nil && b.UID != "" {
+		r.Recorder.Event(b, corev1.EventTypeWarning, applyError, fmt.Sprintf("pod %s/%s: %s", a.Spec.PodNamespace, a.Spec.Pod, text))
 	}
-	if to == bindingAndAssigned {
-		r.Recorder.Event(a, kind, reason, text)
-	}
+	r.Recorder.Event(a, corev1.EventTypeWarning, applyError, text)
 }

@@ -161,6 +161,9 @@ func (r *Reconciler) bring(ctx context.Context, id ID, d demand, state State, m 
 		}
 		state, err = r.change(ctx, id, state, changes, m)
 	}
+	if state.ETag != m.known.ETag {
+		m.looked = r.Clock.Now() // the answer to a change tells everything too
+	}
 	m.known = state
 	if err != nil {
 		m.known.ETag = "" // who knows what became of it

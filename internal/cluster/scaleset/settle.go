@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,6 +18,7 @@ import (
 // carriers last, when everything that they announce is marked.
 func (r *Reconciler) settle(ctx context.Context, id ID, d demand, state State, m *memory) error {
 	s := settlement{Reconciler: r, id: id, state: state, memory: m}
+	defer s.applied.tell(r)
 	if err := s.turn(ctx, d, false); err != nil {
 		return err // nothing counts as concluded that may not have been written
 	}
@@ -43,6 +43,7 @@ type settlement struct {
 	state     State
 	memory    *memory
 	concluded []*conclusion
+	applied   applied
 	// overtaken: an object has changed since it was read; its event brings the next pass.
 	overtaken atomic.Bool
 }
@@ -140,8 +141,7 @@ func (s *settlement) mark(ctx context.Context, a *aadpodid.AzureAssignedIdentity
 	}
 	if v.verified && a.Status.Status != state {
 		s.Metrics.assigned(s.Clock.Now().Sub(a.CreationTimestamp.Time))
-		s.event(a, corev1.EventTypeNormal, "binding applied",
-			fmt.Sprintf("Pod %s/%s has identity %s.", a.Spec.PodNamespace, a.Spec.Pod, a.Spec.AzureIdentityRef.Name), bindingOnly)
+		s.applied.add(a)
 	}
 	return changed, nil
 }

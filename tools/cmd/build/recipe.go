@@ -199,6 +199,10 @@ func recipes() []recipe {
 			dir: "tools/golangci-lint", module: "github.com/golangci/golangci-lint/v2", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
 			symbols: golangciLint,
 		},
+		recipe{ // in no group of others': benchmarks and simulated pools have a use for it
+			name: "kwok", group: "bench", about: "simulates nodes", out: "tools/kwok",
+			dir: "tools/kwok", module: "sigs.k8s.io/kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok",
+		},
 		recipe{ // in no group: one end-to-end test builds it
 			name: "gatekeeper", group: "gatekeeper", about: "an admission webhook, for an end-to-end test", out: "e2e/gatekeeper",
 			dir: "tools/gatekeeper", module: gatekeeperModule, pkg: gatekeeperModule, symbols: gatekeeper,
