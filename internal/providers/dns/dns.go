@@ -4,6 +4,9 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"time"
+
+	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
@@ -27,6 +30,14 @@ type Config struct {
 	Resources providers.Resources
 	// Committed, which may be nil, is told of every write of a zone, record set or link.
 	Committed func(ctx context.Context, id armid.ID, next *resource.Resource)
+	Clock     clock.PassiveClock // nil means the real one
+}
+
+func (c Config) now() time.Time {
+	if c.Clock == nil {
+		return time.Now()
+	}
+	return c.Clock.Now()
 }
 
 // Provider serves zones and record sets. It keeps no state of its own.
@@ -85,6 +96,11 @@ func (p *Provider) Types() []*providers.Type {
 		t.Committed = p.cfg.Committed
 	}
 	return out
+}
+
+// Ensure makes a zone, a record set or a link in the name of a service, unless it is there. See shape.Ensure.
+func (p *Provider) Ensure(ctx context.Context, by providers.Caller, next *resource.Resource) (*resource.Resource, error) {
+	return shape.Ensure(ctx, p.cfg.Resources, p.Types(), &providers.Request{Caller: by, ID: next.ID, Next: next, Now: p.cfg.now()})
 }
 
 const label = `[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`

@@ -103,14 +103,16 @@ func blocked(group armid.ID, r *resource.Resource) *rest.Error {
 	return rest.NewError(http.StatusConflict, "ResourceGroupDeletionBlocked", message)
 }
 
-// contained picks the resources that are directly in a group: children go with
-// their parents, and extensions such as role assignments with what they extend.
+// contained picks the resources that are directly in a group, and children that
+// are resources in their own right (a link of a private DNS zone, which keeps its
+// zone): other children go with their parents, and extensions such as role
+// assignments with what they extend.
 func (p *Provider) contained(all []*resource.Resource) []*resource.Resource {
 	var out []*resource.Resource
 	for _, r := range all {
 		t := p.registry.Find(r.ID.Type())
 		extension := t != nil && t.Levels&providers.AtResource != 0
-		if r.ID.Parent().Is(armid.ResourceGroupType) && !extension {
+		if own := r.ID.Parent().Is(armid.ResourceGroupType) || t != nil && t.Tracked; own && !extension {
 			out = append(out, r)
 		}
 	}
