@@ -31,8 +31,9 @@ func openClock(c config) (clk clock.WithTicker, moved *movable.Clock, err error)
 }
 
 // local serves what Azure has no counterpart of, below /lanyard.
-func local(moved *movable.Clock, verifier *tokens.Verifier, people *directory.Directory, origins []string, log *slog.Logger) http.Handler {
+func local(moved *movable.Clock, verifier *tokens.Verifier, people *directory.Directory, origins []string, clusters machinery, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("/lanyard/connected/", func(w http.ResponseWriter, r *http.Request) { clusters.connected().ServeHTTP(w, r) })
 	if moved != nil {
 		audiences := pipeline.Audiences(origins...)
 		mux.Handle("/lanyard/clock", &movable.Handler{

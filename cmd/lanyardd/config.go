@@ -33,6 +33,8 @@ type config struct {
 	cloudProvider            string
 	aks                      aksRules
 	clusters                 string
+	connectable              []string
+	tlsNames                 []string
 	clock                    string
 	registrationTakes        time.Duration
 	trustedIssuers           []string
@@ -54,7 +56,9 @@ func (c *config) folders(flags *pflag.FlagSet) {
 }
 
 func (c *config) service(flags *pflag.FlagSet) {
-	flags.StringVar(&c.clusters, "clusters", clustersLocal, "local (clusters run on this machine, which needs root and Linux) or none")
+	flags.StringVar(&c.clusters, "clusters", clustersLocal, "local (clusters run on this machine, which needs root and Linux), attach (those that run elsewhere are connected, on Linux) or none")
+	flags.StringArrayVar(&c.connectable, "connectable", nil, "API server, as host or host:port, of a cluster run elsewhere that may be connected by its kubeconfig; \"*\" is any (repeatable)")
+	flags.StringArrayVar(&c.tlsNames, "tls-name", nil, "further host name or address by which clients know this service, for its certificate (repeatable)")
 	flags.StringVar(&c.clock, "clock", clockReal, "real, or movable: administrators can move it forward by POST /lanyard/clock, and tokens, secrets and certificates follow")
 	flags.StringVar(&c.listen, "listen", "127.0.0.1:8443", "address of ARM and the token service")
 	flags.BoolVar(&c.allowRemote, "allow-remote", false, "allow a --listen address that other machines reach")
@@ -92,8 +96,14 @@ func (c *config) check() error {
 		return fmt.Errorf("--origin %q isn't a URL of the form https://host:port: clients accept no other authority", c.origin)
 	}
 	c.origin = strings.TrimSuffix(c.origin, "/")
-	if c.clusters != "" && c.clusters != clustersLocal && c.clusters != clustersNone {
-		return fmt.Errorf("--clusters %q is neither %s nor %s", c.clusters, clustersLocal, clustersNone)
+	switch c.clusters {
+	case "", clustersLocal, clustersNone:
+	case clustersAttach:
+		if len(c.connectable) == 0 {
+			return errors.New("--clusters=attach has nothing to attach: name the API servers that may be connected, with --connectable HOST[:PORT]")
+		}
+	default:
+		return fmt.Errorf("--clusters %q is neither %s, %s nor %s", c.clusters, clustersLocal, clustersAttach, clustersNone)
 	}
 	if err := c.etcd.check(c.clusters); err != nil {
 		return err

@@ -25,8 +25,9 @@ import (
 
 // What --clusters says.
 const (
-	clustersLocal = "local"
-	clustersNone  = "none"
+	clustersLocal  = "local"
+	clustersAttach = "attach"
+	clustersNone   = "none"
 )
 
 // platformOrigin is Azure's address of the platform inside every VNet; ours serves
@@ -50,6 +51,10 @@ type machinery interface {
 	run(ctx context.Context) error
 	// unavailable reports whether a principal's tokens can't be had because its cluster is being upgraded.
 	unavailable(principal string) bool
+	// connected answers the nodes of clusters that are run elsewhere.
+	connected() http.Handler
+	// issuerAlias is entra.Options.IssuerAlias.
+	issuerAlias(ctx context.Context, published string) (issuer string, known bool)
 	close()
 }
 
@@ -84,7 +89,10 @@ func (noMachinery) issuers() http.Handler                      { return http.Not
 func (noMachinery) resume(context.Context, *slog.Logger)       {}
 func (noMachinery) run(context.Context) error                  { return nil }
 func (noMachinery) unavailable(string) bool                    { return false }
+func (noMachinery) connected() http.Handler                    { return http.NotFoundHandler() }
 func (noMachinery) close()                                     {}
+
+func (noMachinery) issuerAlias(context.Context, string) (string, bool) { return "", false }
 
 // aksRules are containerservice.Rules, which exist where clusters do.
 type aksRules struct {

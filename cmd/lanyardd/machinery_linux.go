@@ -16,15 +16,18 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/clusters/connected"
 	"github.com/lanyard-project/lanyard/internal/clusters/node"
 	"github.com/lanyard-project/lanyard/internal/diskplane"
 	"github.com/lanyard-project/lanyard/internal/kubeguard"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
+	"github.com/lanyard-project/lanyard/internal/providers/dns"
 	"github.com/lanyard-project/lanyard/internal/traffic"
 )
 
-// localMachinery runs clusters on this machine.
+// localMachinery runs clusters on this machine, and speaks to those that are run
+// elsewhere. With --clusters=attach it has no engine and runs none.
 type localMachinery struct {
 	others  []string // further Kubernetes versions
 	log     *slog.Logger
@@ -34,6 +37,7 @@ type localMachinery struct {
 	aks     *containerservice.Provider
 	traffic *traffic.Carrier
 	disks   diskplane.Options
+	nodes   http.Handler // of connected clusters
 }
 
 // initMachinery answers a re-execution of the program as the first process of a
@@ -44,6 +48,9 @@ func initMachinery() { clusters.Init() }
 func openMachinery(ctx context.Context, c config, log *slog.Logger) (machinery, error) {
 	if c.clusters == clustersNone {
 		return noMachinery{}, nil
+	}
+	if c.clusters == clustersAttach {
+		return &localMachinery{}, nil
 	}
 	version, err := kubernetesVersion(ctx, c.kubeDir)
 	if err != nil {
@@ -73,15 +80,23 @@ func openMachinery(ctx context.Context, c config, log *slog.Logger) (machinery, 
 func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 	m.log = f.log
 	m.inside = &platform{engine: m.engine, metadata: f.metadata, front: f.front, names: f.names, tls: f.tls, log: f.log, ctx: ctx}
-	m.aks = containerservice.New(ctx, containerservice.Options{
-		Resources: f.engine, Engine: m.engine, Etcd: etcdUsers{f.etcd}, Platform: m.inside, Directory: f.people,
-		Identities: f.identities, Roles: f.roles, Addresses: f.networks, Instances: f.computing, Features: f.features, Locks: f.locks, Box: f.box,
+	options := containerservice.Options{
+		Resources: f.engine, Connected: connected.Clusters{}, Connectable: f.config.connectable, Etcd: etcdUsers{f.etcd}, Platform: m.inside, Directory: f.people,
+		Identities: f.identities, Roles: f.roles, Addresses: f.networks, Zones: dns.New(dns.Config{Store: f.store, Resources: f.engine}), Instances: f.computing, Features: f.features, Locks: f.locks, Box: f.box,
 		Rules: containerservice.Rules(f.config.aks), Log: f.log,
 		Begin:             func(ctx context.Context, r *providers.Request) error { _, err := f.engine.Commit(ctx, r); return err },
 		KubernetesVersion: m.version, OtherVersions: m.others, IssuerBase: f.config.origin + "/oidc",
 		Origin: f.config.origin, GuardOrigin: platformOrigin,
-		CACertificates: f.authority, Images: f.config.nodeImages, PauseImage: f.config.pauseImage, DNSImage: f.config.dnsImage, CgroupFolder: m.engine.CgroupFolder(),
-	})
+		CACertificates: f.authority, Images: f.config.nodeImages, PauseImage: f.config.pauseImage, DNSImage: f.config.dnsImage,
+	}
+	if m.engine != nil {
+		options.Engine, options.CgroupFolder = m.engine, m.engine.CgroupFolder()
+	}
+	m.aks = containerservice.New(ctx, options)
+	m.nodes = connectedNodes(m.aks, f.metadata, f.log)
+	if m.engine == nil {
+		return []typed{m.aks}
+	}
 	m.traffic = traffic.New(traffic.Options{
 		Store: f.store, Resources: f.engine, Machines: f.computing, Engine: m.engine, NetworkKey: containerservice.VNetKey, Log: f.log,
 		Clock: clock.RealClock{}, // probes are about the machine's time
@@ -93,6 +108,9 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 
 // run mends what ended by itself, renews certificates and carries traffic, until the context ends.
 func (m *localMachinery) run(ctx context.Context) error {
+	if m.engine == nil {
+		return m.aks.Run(ctx)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		// One cluster that can't be adopted holds up nobody but who works on it.
@@ -110,13 +128,21 @@ func (m *localMachinery) run(ctx context.Context) error {
 
 func (m *localMachinery) unavailable(principal string) bool { return m.aks.Unavailable(principal) }
 
+func (m *localMachinery) connected() http.Handler { return m.nodes }
+
+func (m *localMachinery) issuerAlias(ctx context.Context, published string) (string, bool) {
+	return m.aks.IssuerAlias(ctx, published)
+}
+
 func (m *localMachinery) issuers() http.Handler { return m.aks.Issuers() }
 
 // resume takes up what ended with an earlier process: networks, if the machine
 // has restarted, and their listeners and relays. The front answers meanwhile.
 func (m *localMachinery) resume(ctx context.Context, log *slog.Logger) {
-	if err := m.engine.AdoptNetworks(); err != nil && ctx.Err() == nil {
-		log.Error("some networks can't be adopted", "error", err)
+	if m.engine != nil {
+		if err := m.engine.AdoptNetworks(); err != nil && ctx.Err() == nil {
+			log.Error("some networks can't be adopted", "error", err)
+		}
 	}
 	if err := m.aks.Resume(ctx); err != nil && ctx.Err() == nil {
 		log.Error("some clusters can't be resumed", "error", err)

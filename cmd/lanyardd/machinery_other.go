@@ -12,7 +12,7 @@ func initMachinery() {}
 
 func openMachinery(_ context.Context, c config, _ *slog.Logger) (machinery, error) {
 	if c.clusters != clustersNone {
-		return nil, errors.New("clusters need Linux: start lanyardd with --clusters=none")
+		return nil, errors.New("clusters need Linux, those that run elsewhere too: start lanyardd with --clusters=none")
 	}
 	return noMachinery{}, nil
 }

@@ -176,6 +176,9 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	}
 	signIn, err := entra.New(entra.Options{
 		Origin: c.origin, Aliases: []string{platformOrigin}, Directory: people, Keys: ring, Issuer: tokens.NewIssuer(c.origin, ring, clk),
+		IssuerAlias: func(ctx context.Context, published string) (string, bool) {
+			return machines.issuerAlias(ctx, published)
+		},
 		Federation: issuers, Box: box, Clock: clk, Log: log, Record: recorder,
 	})
 	if err != nil {
@@ -217,11 +220,11 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	front = edge.New(edge.Options{
 		Hosts: hosts, ARM: arm, Entra: signIn.Handler(), Origins: append(origins, publicOrigin), TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log, Access: recordRequest(recorder),
 		Extensions: extensions, Charts: charts,
-		Local:   local(moved, verifier, people, origins, log),
+		Local:   local(moved, verifier, people, origins, machines, log),
 		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { machines.issuers().ServeHTTP(w, r) }),
 		Graph:   graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
 	})
-	tlsConfig := authority.ServerConfig("localhost", "127.0.0.1", "::1", "168.63.129.16", "management.azure.com", "*"+images.LoginServerSuffix(), "*.blob.core.windows.net", "*.servicebus.windows.net")
+	tlsConfig := authority.ServerConfig(append(c.tlsNames, "localhost", "127.0.0.1", "::1", "168.63.129.16", "management.azure.com", "*"+images.LoginServerSuffix(), "*.blob.core.windows.net", "*.servicebus.windows.net")...)
 
 	// The clusters.
 	cloud := imdsserver.Cloud{Compute: computing, Tokens: signIn, Directory: people}
@@ -253,7 +256,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		}
 	}
 	if _, served := registry.Namespace(aksNamespace); !served {
-		registry.Withhold(aksNamespace, "This lanyardd makes no clusters: it was started with --clusters=none. Start it with --clusters=local, on Linux and as root, to have them.")
+		registry.Withhold(aksNamespace, "This lanyardd makes no clusters: it was started with --clusters=none. Start it with --clusters=local, on Linux and as root, to have them, or with --clusters=attach to connect those that run elsewhere.")
 	}
 
 	server := edge.Server(front, log)

@@ -107,6 +107,8 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.StringVar(&n.metricsAddress, "prometheus-address", "127.0.0.1", "address of /metrics; empty for all")
 	set.StringVar(&c.RuntimeSocket, "runtime-endpoint", "unix:///run/containerd/containerd.sock", "the container runtime's CRI socket")
 	set.StringVar(&c.Upstream, "metadata-endpoint", "", "URL of the node's metadata service, if not at the metadata address")
+	set.StringVar(&c.UpstreamTokenFile, "metadata-token-file", "", "file of the token that is shown to --metadata-endpoint, if it isn't the node's own; empty shows none")
+	set.StringVar(&c.UpstreamCAFile, "metadata-ca-file", "", "file of the certificate authority of --metadata-endpoint, with --metadata-token-file")
 	set.StringVar(&c.Kube.Server, "kube-api", "", "URL of the API server; empty for the cluster's own")
 	set.StringVar(&c.Kube.TokenFile, "kube-token-file", "", "file of the service account's token; empty for the pod's own")
 	set.StringVar(&c.Kube.CAFile, "kube-ca-file", "", "file of the API server's certificate authority; empty for the pod's own")

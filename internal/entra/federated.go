@@ -21,7 +21,8 @@ import (
 // until it expires: a pod's is kept in a file and read for every renewal.
 func (s *Service) checkFederated(ctx context.Context, parsed assertion, p directory.ServicePrincipal) *Error {
 	claims := parsed.claims
-	if refused := matchFederated(s.options.Directory.FederatedCredentials(p.FederationOwner()), claims); refused != nil {
+	issuers, refused := matchFederated(s.named(ctx, s.options.Directory.FederatedCredentials(p.FederationOwner()), claims.Issuer), claims)
+	if refused != nil {
 		return refused
 	}
 	keyID := parsed.signed.Signatures[0].Protected.KeyID
@@ -31,26 +32,54 @@ func (s *Service) checkFederated(ctx context.Context, parsed assertion, p direct
 	if s.options.Federation == nil {
 		return issuerFailed()
 	}
-	key, err := s.options.Federation.Key(ctx, claims.Issuer, keyID)
-	switch {
-	case errors.Is(err, federation.ErrNoKey):
-		return federatedKeyUnknown(keyID, claims.Issuer)
-	case err != nil:
-		return issuerFailed()
+	for _, issuer := range issuers {
+		key, err := s.options.Federation.Key(ctx, issuer, keyID)
+		switch {
+		case errors.Is(err, federation.ErrNoKey):
+			refused = federatedKeyUnknown(keyID, claims.Issuer)
+			continue
+		case err != nil:
+			refused = issuerFailed()
+			continue
+		}
+		if _, err := parsed.signed.Verify(key); err != nil {
+			return federatedForged(keyID)
+		}
+		return s.checkTime(claims)
 	}
-	if _, err := parsed.signed.Verify(key); err != nil {
-		return federatedForged(keyID)
-	}
-	return s.checkTime(claims)
+	return refused
 }
 
-// matchFederated finds a credential for the assertion, or says which part of the
-// nearest one differs.
-func matchFederated(credentials []directory.FederatedCredential, claims assertionClaims) *Error {
+// named is a credential with the name in which the tokens that it trusts are issued.
+type named struct {
+	directory.FederatedCredential
+	issuer string
+}
+
+// named looks behind published issuers. Two of them may issue in the same name; it is the credential that says whose keys
+// are believed.
+func (s *Service) named(ctx context.Context, credentials []directory.FederatedCredential, issuer string) []named {
+	all := make([]named, 0, len(credentials))
+	for _, c := range credentials {
+		n := named{c, c.Issuer}
+		if c.Issuer != issuer && s.options.IssuerAlias != nil {
+			if alias, ok := s.options.IssuerAlias(ctx, c.Issuer); ok {
+				n.issuer = alias
+			}
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// matchFederated finds the issuers by whose keys the assertion may be signed, or says which part of the nearest credential
+// differs.
+func matchFederated(credentials []named, claims assertionClaims) ([]string, *Error) {
+	var issuers []string
 	refused := federatedIssuer(claims.Issuer)
 	for _, c := range credentials {
 		switch {
-		case c.Issuer != claims.Issuer:
+		case c.issuer != claims.Issuer:
 		case c.Subject != claims.Subject:
 			if refused.Code == codeFederatedIssuer {
 				refused = federatedSubject(claims.Subject)
@@ -58,8 +87,11 @@ func matchFederated(credentials []directory.FederatedCredential, claims assertio
 		case !slices.ContainsFunc(c.Audiences, func(a string) bool { return slices.Contains(claims.Audience, a) }):
 			refused = federatedAudience(strings.Join(claims.Audience, " "))
 		default:
-			return nil
+			issuers = append(issuers, c.Issuer)
 		}
 	}
-	return refused
+	if issuers != nil {
+		return issuers, nil
+	}
+	return nil, refused
 }

@@ -29,7 +29,10 @@ type Options struct {
 	Keys      *keys.Ring
 	// Federation finds foreign issuers' keys; nil accepts no federated assertion.
 	Federation IssuerKeys
-	Issuer     *tokens.Issuer
+	// IssuerAlias gives the name in which the tokens behind a published issuer are issued, where that is another one; nil
+	// knows none.
+	IssuerAlias func(ctx context.Context, published string) (issuer string, known bool)
+	Issuer      *tokens.Issuer
 	// Box seals refresh tokens and codes.
 	Box    *seal.Box
 	Record *record.Log

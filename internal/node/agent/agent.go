@@ -152,9 +152,9 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	} else {
 		exceptions.Replace(nil) // none counts, so none is read
 	}
-	upstream := c.Upstream
-	if upstream == "" {
-		upstream = "http://" + c.Metadata.String()
+	upstream, err := c.source(clk, meters.sourceStatus)
+	if err != nil {
+		return nil, err
 	}
 	prover := &attest.Prover{
 		Sandboxes: sandboxes, Refresh: runtime.Refresh, Clock: clk, Patience: time.Second,
@@ -166,7 +166,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	p.proven = serve.NewProven(serve.Options{
 		Prover: prover, Facts: facts, Assignments: entitlements, Exceptions: exceptions, Cache: cache, Metrics: p.metrics, Audit: audit, Clock: clk,
 		Broker: broker, Fresh: p.snapshot.Fresh, Tell: notices.Tell,
-		Source: source.NewIMDS(upstream, clk, meters.sourceStatus),
+		Source: upstream,
 		Policy: grant.Policy{
 			ForceNamespaced: c.ForceNamespaced, NodeAccounts: setOf(c.NodeAccounts), NodeClientID: nodeClientID, Young: c.young(),
 			Broker:     c.BrokerConfigMap != "",
@@ -190,6 +190,17 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 }
 
 const strangersPerSecond = 50
+
+// source is the metadata service behind the agent.
+func (c Config) source(clk clock.Clock, observe func(status int)) (*source.IMDS, error) {
+	switch {
+	case c.UpstreamTokenFile != "":
+		return source.NewRemote(source.Remote{Endpoint: c.Upstream, CAFile: c.UpstreamCAFile, TokenFile: c.UpstreamTokenFile}, clk, observe)
+	case c.Upstream != "":
+		return source.NewIMDS(c.Upstream, clk, observe), nil
+	}
+	return source.NewIMDS("http://"+c.Metadata.String(), clk, observe), nil
+}
 
 // entitlements is what pods may have: one interface, a source for each mode.
 type entitlements interface {

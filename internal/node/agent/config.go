@@ -59,6 +59,9 @@ type Config struct {
 	Metrics       string
 	// Upstream is the node's metadata service; empty is the metadata address.
 	Upstream string
+	// UpstreamTokenFile holds the agent's token for a metadata service that isn't the node's own, and UpstreamCAFile that
+	// service's authority; empty for the node's.
+	UpstreamTokenFile, UpstreamCAFile string
 	// NodeAccounts are "namespace/name" of service accounts whose pods may use the node's own identities.
 	NodeAccounts []string
 	// ExceptionNamespaces are those whose AzurePodIdentityExceptions count; "*" is every one.

@@ -40,6 +40,8 @@ type IMDS struct {
 	slots    chan struct{} // of the identity category
 	others   chan struct{}
 	observe  func(status int)
+	// tokenFile is for a service that wants to know who asks; "" for the node's own.
+	tokenFile string
 }
 
 // NewIMDS prepares a client for the service at an endpoint ("http://169.254.169.254:80"). observe, if not nil, is told
@@ -175,6 +177,9 @@ func (s *IMDS) once(ctx context.Context, path string, query url.Values) (answer,
 	}
 	request.Header.Set("Metadata", "true")
 	request.Header.Set("User-Agent", "lanyard-nmi")
+	if err := s.prove(request); err != nil {
+		return answer{}, err
+	}
 	response, err := s.client.Do(request)
 	if err != nil {
 		s.observe(0)

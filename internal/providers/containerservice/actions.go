@@ -15,12 +15,12 @@ func (p *Provider) actions() []providers.Action {
 		{Name: "listClusterAdminCredential", Run: p.handOut(clusterAdmin)},
 		{Name: "listClusterMonitoringUserCredential", Run: p.handOut(clusterMonitoring)},
 		{Name: "resetAADProfile", Run: p.resetEntra},
-		{Name: "resetServicePrincipalProfile", Run: p.resetServicePrincipal},
-		{Name: "availableAgentPoolVersions", Method: http.MethodGet, Permission: clusterType + "/availableAgentPoolVersions/read", Run: p.availableVersions},
-		{Name: "stop", Run: p.stop},
-		{Name: "start", Run: p.start},
-		{Name: "rotateClusterCertificates", Run: p.rotateCertificates},
-		{Name: "rotateServiceAccountSigningKeys", Run: p.rotateTokenKeys},
+		{Name: "resetServicePrincipalProfile", Run: p.forOurs("Giving it a service principal", p.resetServicePrincipal)},
+		{Name: "availableAgentPoolVersions", Method: http.MethodGet, Permission: clusterType + "/availableAgentPoolVersions/read", Run: p.forOurs("Adding node pools", p.availableVersions)},
+		{Name: "stop", Run: p.forOurs("Stopping it", p.stop)},
+		{Name: "start", Run: p.forOurs("Starting it", p.start)},
+		{Name: "rotateClusterCertificates", Run: p.forOurs("Rotating its certificates", p.rotateCertificates)},
+		{Name: "rotateServiceAccountSigningKeys", Run: p.forOurs("Rotating the keys of its service accounts", p.rotateTokenKeys)},
 		{Name: "runCommand", Run: p.runCommand},
 	}
 }

@@ -24,6 +24,9 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 	if err != nil {
 		return err
 	}
+	if wanted.connected() {
+		return p.admitConnected(ctx, r, wanted)
+	}
 	if r.Old != nil {
 		if e := running(r.Old); e != nil {
 			return e

@@ -83,6 +83,13 @@ func (p *Provider) kubeconfig(ctx context.Context, r *providers.Request, name st
 	if err != nil {
 		return nil, err
 	}
+	if is.connected() {
+		content, err := p.connectedKubeconfig(r, s, name)
+		return []byte(content.Reveal()), err
+	}
+	if p.Engine == nil {
+		return nil, noEngine()
+	}
 	entra := is.AADProfile != nil && name == clusterUser
 	if is.DisableLocalAccounts && !entra {
 		return nil, refused("BadRequest", "Getting static credential is not allowed because this cluster is set to disable local accounts.", "")

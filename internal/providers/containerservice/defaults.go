@@ -24,8 +24,12 @@ func complete(d document, f facts) {
 	}
 	d["fqdn"] = prefix + "-" + f.unique + ".hcp." + f.location + ".azmk8s.io"
 	d["azurePortalFQDN"] = prefix + "-" + f.unique + ".portal.hcp." + f.location + ".azmk8s.io"
-	if private, _ := asObject(d["apiServerAccessProfile"])["enablePrivateCluster"].(bool); private {
-		d["privateFQDN"] = prefix + "-" + f.unique + "." + derivedGUID(f.resourceUID, "private") + ".privatelink." + f.location + ".azmk8s.io"
+	if access := asObject(d["apiServerAccessProfile"]); access["enablePrivateCluster"] == true {
+		zone := derivedGUID(f.resourceUID, "private") + ".privatelink." + f.location + ".azmk8s.io"
+		if brought, ok := broughtZone(access.text("privateDNSZone")); ok {
+			zone = strings.ToLower(brought.Name())
+		}
+		d["privateFQDN"] = prefix + "-" + f.unique + "." + zone
 	}
 	d.fill("nodeResourceGroup", f.nodeResourceGroup)
 	// A minor version alone ("1.34") stays as it was sent; what runs is in currentKubernetesVersion.

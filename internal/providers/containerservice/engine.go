@@ -80,6 +80,7 @@ type Platform interface {
 // Principal is whom a control plane acts as by a managed identity.
 type Principal struct {
 	ResourceID string
+	ClientID   string
 	ObjectID   string
 	TenantID   string
 }
@@ -121,6 +122,11 @@ type Addresses interface {
 	// Ensure makes a document of Microsoft.Network unless it is there.
 	Ensure(ctx context.Context, by providers.Caller, next *resource.Resource) (*resource.Resource, error)
 	Release(ctx context.Context, subnet armid.ID, owner string) error
+}
+
+// Zones makes private DNS zones and what is in them, unless it is there. *dns.Provider is one.
+type Zones interface {
+	Ensure(ctx context.Context, by providers.Caller, next *resource.Resource) (*resource.Resource, error)
 }
 
 // Instances makes the virtual machines of a scale set. *compute.Provider is one.

@@ -118,32 +118,26 @@ func (p *Provider) guardSecret(s state) (secret.String, error) {
 
 // Guarded implements kubeguard.Clusters.
 func (p *Provider) Guarded(ctx context.Context, key string, presented secret.String) (kubeguard.Cluster, error) {
-	all, err := p.Resources.List(ctx, armid.Root(), clusterType)
-	if err != nil {
-		return kubeguard.Cluster{}, fmt.Errorf("reading the clusters: %w", err)
+	cluster, s, err := p.keyed(ctx, key)
+	if err != nil || cluster == nil || len(s.GuardSecret) == 0 {
+		return kubeguard.Cluster{}, orUnknown(err)
 	}
-	for _, cluster := range all {
-		s, err := readState(cluster)
-		if err != nil {
-			return kubeguard.Cluster{}, err
-		}
-		if s.Key != key || len(s.GuardSecret) == 0 {
-			continue
-		}
-		known, err := p.guardSecret(s)
-		if err != nil {
-			return kubeguard.Cluster{}, err
-		}
-		is, err := resource.Read[properties](cluster)
-		if err != nil {
-			return kubeguard.Cluster{}, err
-		}
-		if !known.Equal(presented) || is.AADProfile == nil {
-			break
-		}
-		return kubeguard.Cluster{ID: cluster.ID, TenantID: is.AADProfile.TenantID, AzureRBAC: is.AADProfile.EnableAzureRBAC}, nil
+	known, err := p.guardSecret(s)
+	if err != nil || !known.Equal(presented) {
+		return kubeguard.Cluster{}, orUnknown(err)
 	}
-	return kubeguard.Cluster{}, kubeguard.ErrUnknown
+	is, err := resource.Read[properties](cluster)
+	if err != nil || is.AADProfile == nil {
+		return kubeguard.Cluster{}, orUnknown(err)
+	}
+	return kubeguard.Cluster{ID: cluster.ID, TenantID: is.AADProfile.TenantID, AzureRBAC: is.AADProfile.EnableAzureRBAC}, nil
+}
+
+func orUnknown(err error) error {
+	if err == nil {
+		return kubeguard.ErrUnknown
+	}
+	return err
 }
 
 // namespaces are scopes below a cluster, at which roles for Kubernetes can be assigned before there is such a namespace.

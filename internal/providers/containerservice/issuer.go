@@ -3,7 +3,6 @@ package containerservice
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -117,23 +116,13 @@ type discovery struct {
 
 // issuing finds the cluster behind an issuer, nil if there is none that publishes.
 func (p *Provider) issuing(ctx context.Context, tenant, key string) (armid.ID, *state, error) {
-	all, err := p.Resources.List(ctx, armid.Root(), clusterType)
-	if err != nil {
-		return armid.ID{}, nil, fmt.Errorf("reading the clusters: %w", err)
+	cluster, s, err := p.keyed(ctx, key)
+	if err != nil || cluster == nil || tenant != p.tenant(cluster.ID) {
+		return armid.ID{}, nil, err
 	}
-	for _, cluster := range all {
-		s, err := readState(cluster)
-		if err != nil {
-			return armid.ID{}, nil, err
-		}
-		if s.Key != key || tenant != p.tenant(cluster.ID) {
-			continue
-		}
-		is, err := resource.Read[properties](cluster)
-		if err != nil || !is.OIDCIssuerProfile.on() || len(s.IssuerKeys) == 0 {
-			return armid.ID{}, nil, err
-		}
-		return cluster.ID, &s, nil
+	is, err := resource.Read[properties](cluster)
+	if err != nil || !is.OIDCIssuerProfile.on() || len(s.IssuerKeys) == 0 {
+		return armid.ID{}, nil, err
 	}
-	return armid.ID{}, nil, nil
+	return cluster.ID, &s, nil
 }

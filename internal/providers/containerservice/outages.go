@@ -18,6 +18,11 @@ type outages struct {
 
 // committed hears of each write of a cluster.
 func (p *Provider) committed(_ context.Context, id armid.ID, next *resource.Resource) {
+	if next == nil {
+		p.keys.remove(id)
+	} else if s, err := readState(next); err == nil {
+		p.keys.put(s.Key, id)
+	}
 	p.outages.mu.Lock()
 	defer p.outages.mu.Unlock()
 	delete(p.outages.upgraded, id.Key())

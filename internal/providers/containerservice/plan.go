@@ -41,6 +41,7 @@ func (p *Provider) reconcilePlan() providers.Plan {
 			{Name: "instances", Run: p.step("ReconcileAgentPoolError", short, p.ensureInstances)},
 			{Name: "network", Run: p.step("ReconcileNetworkError", short, p.ensureNetwork)},
 			{Name: "control-plane", Run: p.step("ReconcileControlPlaneError", long, p.ensureControlPlane)},
+			{Name: "private-dns", Run: p.step("ReconcilePrivateDNSError", short, p.ensurePrivateDNS)},
 			{Name: "administrators", Run: p.step("ReconcileAADError", short, p.ensureAdministrators)},
 			{Name: "issuer", Run: p.step("ReconcileOIDCIssuerError", short, p.publishKeys)},
 			{Name: "dns", Run: p.step("ReconcileDNSError", short, p.ensureDNS)},
@@ -68,6 +69,7 @@ func (p *Provider) deletePlan() providers.Plan {
 			{Name: "network", Run: p.step("DeleteNetworkError", short, p.deleteNetwork)},
 			{Name: "control-plane-role", Run: p.step("DeleteRoleAssignmentError", short, p.revokeRole)},
 			{Name: "addons", Run: p.step("DeleteRoleAssignmentError", short, p.revokeAddons)},
+			{Name: "private-dns", Run: p.step("DeletePrivateDNSError", short, p.removePrivateDNS)},
 			{Name: "node-resource-group", Run: p.step("DeleteResourceGroupError", long, p.deleteNodeResourceGroup)},
 			{Name: "identity", Run: p.step("DeleteIdentityError", short, p.deleteIdentity)},
 		},
@@ -88,6 +90,12 @@ func (p *Provider) remove(_ context.Context, r *providers.Request) error {
 	}
 	if e := p.unlocked(r.ID, is, "delete"); e != nil {
 		return e
+	}
+	if is.connected() {
+		return r.Start(planDisconnect, nil)
+	}
+	if p.Engine == nil {
+		return noEngine()
 	}
 	return r.Start(planDelete, nil)
 }

@@ -24,7 +24,8 @@ const (
 
 // podIdentityObjects are nmi from the chart, the exceptions, and an AzureIdentity with its binding for each entry that is
 // in force. Namespaces are made where they are missing, since AKS does.
-func (p *Provider) podIdentityObjects(n networkProfile, profile *podIdentityProfile, inForce func(podIdentity) bool) ([]*unstructured.Unstructured, error) {
+func (p *Provider) podIdentityObjects(w *work, inForce func(podIdentity) bool) ([]*unstructured.Unstructured, error) {
+	profile := w.is.PodIdentityProfile
 	exceptions := append([]podIdentityException{{
 		Name: addonException, Namespace: addonExceptionNamespace, PodLabels: map[string]string{managedByLabel: managedByAKS},
 	}}, profile.Exceptions...)
@@ -39,7 +40,7 @@ func (p *Provider) podIdentityObjects(n networkProfile, profile *podIdentityProf
 		own = append(own, kubernetesObject(aadPodIdentity, "AzurePodIdentityException", e.Namespace, e.Name, map[string]any{"podLabels": labels}))
 	}
 	excepted := slices.Sorted(maps.Keys(namespaces))
-	all, err := p.nmiObjects(n, excepted)
+	all, err := p.nmiObjects(w, excepted)
 	if err != nil {
 		return nil, err
 	}
@@ -64,27 +65,30 @@ func (p *Provider) podIdentityObjects(n networkProfile, profile *podIdentityProf
 
 // nmiObjects are the chart's in managed mode, with the CRDs first. Exceptions count in the namespaces that the profile
 // names one for, and in kube-system: who may label pods elsewhere shall not be able to get the node's own identities.
-func (p *Provider) nmiObjects(n networkProfile, exceptionNamespaces []string) ([]*unstructured.Unstructured, error) {
+func (p *Provider) nmiObjects(w *work, exceptionNamespaces []string) ([]*unstructured.Unstructured, error) {
 	nmi := map[string]any{"podLabels": map[string]any{managedByLabel: managedByAKS}, "podNetwork": "routed"}
 	var excepted []any
 	for _, name := range exceptionNamespaces {
 		excepted = append(excepted, name)
 	}
 	nmi["exceptionNamespaces"] = excepted
-	if n.NetworkPlugin == pluginKubenet {
+	if w.is.NetworkProfile.NetworkPlugin == pluginKubenet {
 		nmi["podNetwork"] = "bridge"
 	}
-	if p.CgroupFolder != "" {
+	values, version := map[string]any{}, p.KubernetesVersion
+	if w.is.connected() {
+		values, version = p.connectedValues(w, nmi), w.state.Connected.Version
+	} else if p.CgroupFolder != "" {
 		// the nodes have version 1 as well, where containers see the node's groups without more rights
 		nmi["cgroupFolder"], nmi["rulesPrivileged"] = p.CgroupFolder, false
 	}
+	maps.Copy(values, map[string]any{
+		"operationMode": "managed", "fullnameOverride": podIdentityRelease, "nmi": nmi, "installMICException": "false",
+		// AKS leaves policies against NET_RAW to those who set the cluster up; the rules hold spoofers off either way.
+		"requireDropNetRaw": map[string]any{"enabled": "false"},
+	})
 	rendered, err := helmchart.Render(charts.Lanyard, "lanyard", helmchart.Release{
-		Name: podIdentityRelease, Namespace: addonExceptionNamespace, KubernetesVersion: p.KubernetesVersion,
-		Values: map[string]any{
-			"operationMode": "managed", "fullnameOverride": podIdentityRelease, "nmi": nmi, "installMICException": "false",
-			// AKS leaves policies against NET_RAW to those who set the cluster up; the rules hold spoofers off either way.
-			"requireDropNetRaw": map[string]any{"enabled": "false"},
-		},
+		Name: podIdentityRelease, Namespace: addonExceptionNamespace, KubernetesVersion: version, Values: values,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("rendering nmi: %w", err)
@@ -94,8 +98,8 @@ func (p *Provider) nmiObjects(n networkProfile, exceptionNamespaces []string) ([
 
 // nmiRemovalObjects take nmi's rules off the nodes: they stay when nmi ends, and a node without nmi would refuse instance
 // metadata to every pod for ever.
-func (p *Provider) nmiRemovalObjects(n networkProfile) ([]*unstructured.Unstructured, error) {
-	all, err := p.nmiObjects(n, []string{addonExceptionNamespace})
+func (p *Provider) nmiRemovalObjects(w *work) ([]*unstructured.Unstructured, error) {
+	all, err := p.nmiObjects(w, []string{addonExceptionNamespace})
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +120,7 @@ func (p *Provider) nmiRemovalObjects(n networkProfile) ([]*unstructured.Unstruct
 					"terminationGracePeriodSeconds": int64(0), "automountServiceAccountToken": false,
 					"initContainers": []any{map[string]any(rules)},
 					"containers":     []any{map[string]any{"name": "done", "image": p.PauseImage, "imagePullPolicy": "IfNotPresent"}},
-					"volumes":        volumesOf(o),
+					"volumes":        volumesOf(o, rules),
 				},
 			},
 		})}, nil
@@ -139,9 +143,14 @@ func rulesContainer(o *unstructured.Unstructured) document {
 	return nil
 }
 
-func volumesOf(daemonSet *unstructured.Unstructured) []any {
+// volumesOf are those that a container of the DaemonSet has. Others may need what is gone already.
+func volumesOf(daemonSet *unstructured.Unstructured, container document) []any {
 	volumes, _, _ := unstructured.NestedSlice(daemonSet.Object, "spec", "template", "spec", "volumes")
-	return volumes
+	mounted := map[string]bool{}
+	for _, mount := range container.objects("volumeMounts") {
+		mounted[mount.text("name")] = true
+	}
+	return slices.DeleteFunc(volumes, func(v any) bool { return !mounted[asObject(v).text("name")] })
 }
 
 func kubernetesObject(version, kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {

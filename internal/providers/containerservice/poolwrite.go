@@ -28,6 +28,9 @@ func (p *Provider) writePool(ctx context.Context, r *providers.Request) (*provid
 	if err != nil {
 		return nil, err
 	}
+	if e := p.ours(cluster, "Changing its node pools"); e != nil {
+		return nil, e
+	}
 	if e := running(cluster); e != nil {
 		return nil, e
 	}
@@ -204,6 +207,9 @@ func (p *Provider) upgradeNodeImage(ctx context.Context, r *providers.Request) (
 	cluster, err := p.Resources.Get(ctx, r.ID.Parent())
 	if err != nil {
 		return rest.Response{}, err
+	}
+	if e := p.ours(cluster, "Changing its node pools"); e != nil {
+		return rest.Response{}, e
 	}
 	if e := running(cluster); e != nil {
 		return rest.Response{}, e

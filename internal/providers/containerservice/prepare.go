@@ -32,6 +32,15 @@ func (p *Provider) prepare(_ context.Context, r *providers.Request) error {
 			return err
 		}
 	}
+	if e := p.takeKubeconfig(d, &s, before); e != nil {
+		return e
+	}
+	if d["connectedProfile"] != nil {
+		return p.prepareConnected(r, d, s, before)
+	}
+	if p.Engine == nil {
+		return noEngine()
+	}
 	if e := p.takeSecret(d, &s, before); e != nil {
 		return e
 	}
@@ -236,6 +245,7 @@ func unchanged(before, after properties) *rest.Error {
 		{"networkProfile.podCidr", before.NetworkProfile.PodCIDR, after.NetworkProfile.PodCIDR},
 		{"networkProfile.serviceCidr", before.NetworkProfile.ServiceCIDR, after.NetworkProfile.ServiceCIDR},
 		{"networkProfile.outboundType", before.NetworkProfile.OutboundType, after.NetworkProfile.OutboundType},
+		{"apiServerAccessProfile.privateDNSZone", before.APIServerAccessProfile.PrivateDNSZone, after.APIServerAccessProfile.PrivateDNSZone},
 		{"networkProfile.dnsServiceIP", before.NetworkProfile.DNSServiceIP, after.NetworkProfile.DNSServiceIP},
 	}
 	if before.APIServerAccessProfile.EnablePrivateCluster != after.APIServerAccessProfile.EnablePrivateCluster {

@@ -50,6 +50,9 @@ func (p *Provider) upgradeProfiles() *providers.Type {
 		if err != nil {
 			return nil, err
 		}
+		if is.connected() { // whoever runs it upgrades it
+			return object{"controlPlaneProfile": object{"kubernetesVersion": is.CurrentVersion, "osType": "Linux"}, "agentPoolProfiles": []object{}}, nil
+		}
 		var pools []object
 		for _, pool := range is.AgentPools {
 			pools = append(pools, object{"name": pool.Name, "kubernetesVersion": pool.CurrentVersion, "osType": pool.OSType, "upgrades": p.upgradesOf(pool.CurrentVersion)})

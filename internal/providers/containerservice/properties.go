@@ -17,6 +17,7 @@ type properties struct {
 	OIDCIssuerProfile       *enabled                `json:"oidcIssuerProfile"`
 	AADProfile              *aadProfile             `json:"aadProfile"`
 	AddonProfiles           map[string]addonProfile `json:"addonProfiles"`
+	ConnectedProfile        *connectedProfile       `json:"connectedProfile"`
 	DisableLocalAccounts    bool                    `json:"disableLocalAccounts"`
 	EnableRBAC              *bool                   `json:"enableRBAC"`
 	APIServerAccessProfile  struct {

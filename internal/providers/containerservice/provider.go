@@ -3,6 +3,7 @@ package containerservice
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"k8s.io/utils/clock"
@@ -14,18 +15,23 @@ import (
 // Options are what the provider is made of. All are required unless they say otherwise.
 type Options struct {
 	Resources  providers.Resources
-	Engine     Engine
+	Engine     Engine // nil runs no clusters
 	Etcd       EtcdUsers
 	Platform   Platform
 	Directory  Directory
 	Identities Identities
 	Roles      Roles
 	Addresses  Addresses
+	Zones      Zones
 	Instances  Instances
 	Features   Features
-	Locks      Locks // nil: there are none
-	Log        *slog.Logger
-	Clock      clock.Clock // nil means the real one
+	// Connected speaks to clusters that are run elsewhere; nil offers none. Connectable are their API servers, as
+	// host or host:port, "*" for any.
+	Connected   Connected
+	Connectable []string
+	Locks       Locks // nil: there are none
+	Log         *slog.Logger
+	Clock       clock.Clock // nil means the real one
 
 	// Begin starts an operation that the service itself wants.
 	Begin func(ctx context.Context, r *providers.Request) error
@@ -58,6 +64,8 @@ type Provider struct {
 	Options
 	relays  relays
 	outages outages
+	keys    byKey
+	proving chan struct{} // callers that a connected cluster is asked about
 	// places is held while what this process has for a network or a cluster is made or taken away: listeners and relays.
 	places sync.Mutex
 	whole  *providers.Type // managedClusters
@@ -68,7 +76,7 @@ func New(ctx context.Context, o Options) *Provider {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	p := &Provider{Options: o}
+	p := &Provider{Options: o, proving: make(chan struct{}, provingAtOnce)}
 	p.relays = relays{ctx: ctx, engine: o.Engine, log: o.Log, running: map[string]*relay{}}
 	p.whole = p.clusters()
 	return p
@@ -115,7 +123,7 @@ func (p *Provider) clusters() *providers.Type {
 		Busy:               busy,
 		Mismatch:           etagMismatch,
 		Actions:            p.actions(),
-		Plans:              append(p.rotationPlans(), p.reconcilePlan(), p.deletePlan(), p.stopPlan()),
+		Plans:              slices.Concat(p.rotationPlans(), p.connectedPlans(), []providers.Plan{p.reconcilePlan(), p.deletePlan(), p.stopPlan()}),
 	}
 }
 

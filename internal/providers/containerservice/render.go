@@ -62,7 +62,7 @@ func renderGoing(r *resource.Resource) error {
 // renderTroubles says in properties.status which programs of the cluster ended lately though nobody stopped them.
 func (p *Provider) renderTroubles(ctx context.Context, r *resource.Resource) error {
 	s, err := readState(r)
-	if err != nil || s.Port == 0 || r.Busy() || isStopped(r) {
+	if err != nil || s.Port == 0 || p.Engine == nil || r.Busy() || isStopped(r) {
 		return err
 	}
 	troubles, err := p.Engine.Troubles(ctx, s.Key, p.Clock.Now().Add(-troubleShown))

@@ -22,6 +22,9 @@ func (p *Provider) Resume(ctx context.Context) error {
 	var failures []error
 	for _, cluster := range all {
 		p.committed(ctx, cluster.ID, cluster)
+		if p.Engine == nil || isConnected(cluster) {
+			continue // nothing of it is in this process
+		}
 		if err := p.resume(ctx, cluster); err != nil {
 			failures = append(failures, fmt.Errorf("resuming %s: %w", cluster.ID, err))
 		}

@@ -18,6 +18,8 @@ type state struct {
 	Digits string `json:"digits"` // in the names of scale sets and networks
 	// Port is the loopback port that is relayed to the API server. It is kept: kubeconfigs name it.
 	Port int `json:"port,omitempty"`
+	// Address is the API server's in the virtual network.
+	Address string `json:"address,omitempty"`
 	// Pools are the instances that there are, or were and aren't cleaned away yet, by pool.
 	Pools map[string]poolState `json:"pools,omitempty"`
 	// Going are the profiles of pools that are being deleted: they are shown until nothing of them is left.
@@ -40,6 +42,8 @@ type state struct {
 	Addons []string `json:"addons,omitempty"`
 
 	PodIdentity podIdentityState `json:"podIdentity,omitzero"`
+
+	Connected connectedState `json:"connected,omitzero"`
 }
 
 type poolState struct {

@@ -103,7 +103,7 @@ func (p *Provider) ensureControlPlane(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.Engine.EnsureControlPlane(ctx, clusters.ControlPlane{
+	runs, err := p.Engine.EnsureControlPlane(ctx, clusters.ControlPlane{
 		Cloud:                &clusters.Cloud{Config: config, CACertificates: p.CACertificates},
 		ID:                   w.state.Key,
 		VNetID:               VNetKey(w.vnet()),
@@ -115,8 +115,14 @@ func (p *Provider) ensureControlPlane(ctx context.Context, w *work) error {
 		Etcd:                 etcd,
 		ServiceAccountIssuer: p.issuerURL(w.cluster.ID, w.state.Key), ServiceAccountKeysURL: p.issuerURL(w.cluster.ID, w.state.Key) + keysPath,
 		Hostnames: w.hostnames(), Guard: guard,
-	}); err != nil {
+	})
+	if err != nil {
 		return err
+	}
+	if at := runs.APIServerAddress.Addr().String(); at != w.state.Address {
+		if err := w.updateState(ctx, func(s *state) { s.Address = at }); err != nil {
+			return err
+		}
 	}
 	return p.ensureRelay(ctx, w)
 }

@@ -3,6 +3,7 @@ package containerservice
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,9 @@ func (p *Provider) ensurePodIdentity(ctx context.Context, w *work) error {
 // entry; one bad identity spoils no other.
 func (p *Provider) placePodIdentities(ctx context.Context, w *work) (map[string]*rest.Error, error) {
 	failures := map[string]*rest.Error{}
+	if w.is.connected() {
+		return failures, p.lendPodIdentities(ctx, w, failures)
+	}
 	for _, pool := range w.is.AgentPools {
 		id := w.scaleSet(pool.Name)
 		set, err := w.run.Resources.Get(ctx, id)
@@ -61,16 +65,15 @@ func (p *Provider) placePodIdentities(ctx context.Context, w *work) (map[string]
 			if found, _ := set.Identity.Find(wanted); found != "" || failures[entry.key()] != nil {
 				continue
 			}
-			found, err := p.mayPlace(ctx, w, entry)
-			if err != nil {
-				failure := rest.AsError(err)
-				if failure.Status >= 500 {
-					return nil, err
-				}
+			found, failure, err := p.mayPlace(ctx, w, entry)
+			switch {
+			case err != nil:
+				return nil, err
+			case failure != nil:
 				failures[entry.key()] = failure
-				continue
+			default:
+				missing = append(missing, found)
 			}
-			missing = append(missing, found)
 		}
 		if err := p.place(ctx, w, id, missing); err != nil {
 			return nil, fmt.Errorf("assigning pod identities to pool %s: %w", pool.Name, err)
@@ -79,24 +82,44 @@ func (p *Provider) placePodIdentities(ctx context.Context, w *work) (map[string]
 	return failures, nil
 }
 
-// mayPlace looks the identity up, and whether the control plane may assign it.
-func (p *Provider) mayPlace(ctx context.Context, w *work, entry podIdentity) (identity, error) {
-	found, err := p.userAssigned(ctx, entry.Identity.ResourceID)
+// lendPodIdentities does the same for a cluster without scale sets: its nodes get those that its document says are assigned.
+func (p *Provider) lendPodIdentities(ctx context.Context, w *work, failures map[string]*rest.Error) error {
+	for _, entry := range w.is.PodIdentityProfile.identities() {
+		if entry.ProvisioningState == podIdentityAssigned {
+			continue // as a scale set keeps it
+		}
+		_, failure, err := p.mayPlace(ctx, w, entry)
+		if err != nil {
+			return err
+		}
+		if failure != nil {
+			failures[entry.key()] = failure
+		}
+	}
+	return nil
+}
+
+// mayPlace looks the identity up, and whether the control plane may assign it. What a user has to see to is the failure.
+func (p *Provider) mayPlace(ctx context.Context, w *work, entry podIdentity) (found identity, failure *rest.Error, err error) {
+	found, err = p.userAssigned(ctx, entry.Identity.ResourceID)
 	if err != nil {
-		return identity{}, err
+		if failure = rest.AsError(err); failure.Status < http.StatusInternalServerError {
+			return identity{}, failure, nil
+		}
+		return identity{}, nil, err
 	}
 	id, err := armid.Parse(entry.Identity.ResourceID)
 	if err != nil {
-		return identity{}, err
+		return identity{}, nil, err
 	}
 	principal, err := p.controlPlanePrincipal(ctx, w.cluster)
 	if err != nil {
-		return identity{}, err
+		return identity{}, nil, err
 	}
 	if !p.may(ctx, principal, assignAction, id) {
-		return identity{}, podIdentityMissingPermission(principal, entry)
+		return identity{}, podIdentityMissingPermission(principal, entry), nil
 	}
-	return found, nil
+	return found, nil, nil
 }
 
 // place records that the identities are the add-on's, and then puts them on the scale set.
@@ -148,26 +171,24 @@ func (p *Provider) installPodIdentity(ctx context.Context, w *work, failures map
 	if err := w.updateState(ctx, func(s *state) { s.PodIdentity.Installed = true }); err != nil {
 		return err
 	}
-	wanted, err := p.podIdentityObjects(w.is.NetworkProfile, profile, func(i podIdentity) bool { return failures[i.key()] == nil })
+	wanted, err := p.podIdentityObjects(w, func(i podIdentity) bool { return failures[i.key()] == nil })
 	if err != nil {
 		return err
 	}
-	return p.Engine.Apply(ctx, w.state.Key, objects.Set{Name: podIdentitySet, Objects: wanted, Await: true})
+	return p.apply(ctx, w, objects.Set{Name: podIdentitySet, Objects: wanted, Await: true})
 }
 
 func (p *Provider) uninstallPodIdentity(ctx context.Context, w *work) error {
-	removal, err := p.nmiRemovalObjects(w.is.NetworkProfile)
+	removal, err := p.nmiRemovalObjects(w)
 	if err != nil {
 		return err
 	}
-	for _, set := range []objects.Set{
-		{Name: podIdentitySet, Await: true},
-		{Name: podIdentityRemoval, Objects: removal, Await: true},
-		{Name: podIdentityRemoval, Await: true},
-	} {
-		if err := p.Engine.Apply(ctx, w.state.Key, set); err != nil {
-			return err
-		}
+	if err := p.applyAll(ctx, w,
+		objects.Set{Name: podIdentitySet, Await: true},
+		objects.Set{Name: podIdentityRemoval, Objects: removal, Await: true},
+		objects.Set{Name: podIdentityRemoval, Await: true},
+	); err != nil {
+		return err
 	}
 	return w.updateState(ctx, func(s *state) { s.PodIdentity.Installed = false })
 }

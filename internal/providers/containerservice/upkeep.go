@@ -44,14 +44,14 @@ func (p *Provider) Run(ctx context.Context) error {
 // Restore starts an operation for each cluster in which an object of the service's is missing. A cluster that can't be
 // asked now is asked again later.
 func (p *Provider) Restore(ctx context.Context) error {
-	return p.upkeep(ctx, resource.Updating, func(key string) (bool, error) {
-		gone, err := p.Engine.Missing(ctx, key)
+	return p.upkeep(ctx, resource.Updating, func(cluster *resource.Resource, s state) (bool, error) {
+		gone, err := p.missing(ctx, cluster, s)
 		if err != nil {
-			p.Log.DebugContext(ctx, "looking for what is missing in a cluster", "cluster", key, "error", err)
+			p.Log.DebugContext(ctx, "looking for what is missing in a cluster", "cluster", s.Key, "error", err)
 			return false, nil
 		}
 		if len(gone) > 0 {
-			p.Log.InfoContext(ctx, "restoring what was deleted in a cluster", "cluster", key, "objects", gone)
+			p.Log.InfoContext(ctx, "restoring what was deleted in a cluster", "cluster", s.Key, "objects", gone)
 		}
 		return len(gone) > 0, nil
 	})
@@ -59,12 +59,17 @@ func (p *Provider) Restore(ctx context.Context) error {
 
 // Renew starts one for each cluster that has a certificate to renew. It is seen as AKS's own one for this.
 func (p *Provider) Renew(ctx context.Context) error {
-	return p.upkeep(ctx, "ReconcilingClusterETCDCertificates", func(key string) (bool, error) { return p.Engine.RenewalDue(ctx, key) })
+	return p.upkeep(ctx, "ReconcilingClusterETCDCertificates", func(cluster *resource.Resource, s state) (bool, error) {
+		if isConnected(cluster) {
+			return false, nil // whoever runs it renews its certificates
+		}
+		return p.Engine.RenewalDue(ctx, s.Key)
+	})
 }
 
 // upkeep reconciles clusters that need it and have nothing else going on: by an operation, so that no other one runs
 // beside it.
-func (p *Provider) upkeep(ctx context.Context, state string, due func(key string) (bool, error)) error {
+func (p *Provider) upkeep(ctx context.Context, shown string, due func(*resource.Resource, state) (bool, error)) error {
 	all, err := p.Resources.List(ctx, armid.Root(), clusterType)
 	if err != nil {
 		return fmt.Errorf("reading the clusters: %w", err)
@@ -74,10 +79,10 @@ func (p *Provider) upkeep(ctx context.Context, state string, due func(key string
 		if err != nil {
 			return err
 		}
-		if cluster.Busy() || cluster.ProvisioningState != resource.Succeeded || isStopped(cluster) {
+		if cluster.Busy() || cluster.ProvisioningState != resource.Succeeded || isStopped(cluster) || p.Engine == nil && !isConnected(cluster) {
 			continue
 		}
-		needed, err := due(s.Key)
+		needed, err := due(cluster, s)
 		if err != nil {
 			return err
 		}
@@ -88,7 +93,11 @@ func (p *Provider) upkeep(ctx context.Context, state string, due func(key string
 			Caller: providers.Caller{TenantID: p.tenant(cluster.ID), Name: "lanyardd", Type: "Application"}, Method: providers.Do,
 			Type: p.whole, Now: p.Clock.Now(), ID: cluster.ID, Old: cluster,
 		}
-		if _, err := begin(r, planReconcile, state); err != nil {
+		plan := planReconcile
+		if isConnected(cluster) {
+			plan = planConnect
+		}
+		if _, err := begin(r, plan, shown); err != nil {
 			return err
 		}
 		if err := p.Begin(ctx, r); err != nil {

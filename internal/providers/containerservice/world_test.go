@@ -65,6 +65,8 @@ type world struct {
 	versions []string        // besides the default one
 	features map[string]bool // those that are registered
 	locks    map[string]bool // resource groups under a ReadOnly lock, by name
+	attach   bool            // the process runs no clusters of its own
+	far      *farCluster     // the cluster that can be connected
 
 	clock  clock.Clock // the provider's; nil: the real one
 	points int         // passed so far
@@ -202,16 +204,21 @@ func (w *world) start() *process {
 	}
 	groups := resources.New(p.engine, p.registry, clock.RealClock{})
 	networks := network.New(network.Config{Store: w.store, Resources: p.engine, Clock: clock.RealClock{}})
+	zones := dns.New(dns.Config{Store: w.store, Resources: p.engine})
 	p.identities = managedidentity.New(managedidentity.Config{Directory: people, Resources: p.engine})
 	p.machines = compute.New(compute.Config{Store: w.store, Resources: p.engine, Directory: people, Log: log, Clock: clock.RealClock{}})
-	p.provider = containerservice.New(ctx, containerservice.Options{
-		Resources: p.engine, Engine: fakeEngine{w}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
-		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w},
+	options := containerservice.Options{
+		Resources: p.engine, Connected: fakeConnected{w}, Connectable: []string{"kind.example:6443"}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
+		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w}, Zones: zonesWithPoints{zones, w},
 		Instances: instancesWithPoints{p.machines, w}, Features: w, Locks: w, Box: box, Begin: p.begin, Rules: w.rules, Log: log, Clock: w.clock,
 		KubernetesVersion: "1.34.2", OtherVersions: w.versions, IssuerBase: "https://localhost:8443/oidc", Origin: "https://localhost:8443", GuardOrigin: "https://168.63.129.16",
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
-	})
-	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), dns.New(dns.Config{Store: w.store, Resources: p.engine}).Types(), p.identities.Types(), p.machines.Types(), p.provider.Types()} {
+	}
+	if !w.attach {
+		options.Engine = fakeEngine{w}
+	}
+	p.provider = containerservice.New(ctx, options)
+	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), zones.Types(), p.identities.Types(), p.machines.Types(), p.provider.Types()} {
 		if err := p.registry.Register(types...); err != nil {
 			w.t.Fatal(err)
 		}
@@ -278,7 +285,7 @@ func (f fakeEngine) DeleteVNet(ctx context.Context, id string) error {
 }
 
 func (f fakeEngine) EnsureControlPlane(ctx context.Context, c clusters.ControlPlane) (clusters.ControlPlaneStatus, error) {
-	return clusters.ControlPlaneStatus{}, f.change(ctx, "EnsureControlPlane", func() error {
+	return clusters.ControlPlaneStatus{APIServerAddress: netip.MustParseAddrPort("168.63.129.17:443")}, f.change(ctx, "EnsureControlPlane", func() error {
 		if _, ok := f.vnets[c.VNetID]; !ok || !f.served[c.VNetID] || !f.etcd[c.ID] {
 			return errors.New("the network, its listeners or the etcd user is missing")
 		}
@@ -477,6 +484,16 @@ func (a addressesWithPoints) Ensure(ctx context.Context, by providers.Caller, ne
 
 func (a addressesWithPoints) Release(ctx context.Context, subnet armid.ID, owner string) error {
 	return a.do(ctx, "Release", func() error { return a.Provider.Release(ctx, subnet, owner) })
+}
+
+type zonesWithPoints struct {
+	*dns.Provider
+	*world
+}
+
+func (z zonesWithPoints) Ensure(ctx context.Context, by providers.Caller, next *resource.Resource) (made *resource.Resource, err error) {
+	err = z.do(ctx, "Ensure "+next.ID.Name(), func() (err error) { made, err = z.Provider.Ensure(ctx, by, next); return err })
+	return made, err
 }
 
 type instancesWithPoints struct {
