@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -17,11 +18,12 @@ type armHandler struct {
 	arm     ARM
 	origins *origins
 	fixed   http.Header // of every answer
+	kind    []string    // Content-Type of those with a body
 	log     *slog.Logger
 }
 
 func newARMHandler(arm ARM, origins *origins, log *slog.Logger) *armHandler {
-	return &armHandler{arm: arm, origins: origins, log: log, fixed: http.Header{
+	return &armHandler{arm: arm, origins: origins, log: log, kind: []string{"application/json; charset=utf-8"}, fixed: http.Header{
 		"Strict-Transport-Security": {"max-age=31536000; includeSubDomains"},
 		"X-Content-Type-Options":    {"nosniff"},
 		"Cache-Control":             {"no-cache"},
@@ -31,7 +33,7 @@ func newARMHandler(arm ARM, origins *origins, log *slog.Logger) *armHandler {
 }
 
 func (h *armHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.Contains(strings.ToLower(r.URL.EscapedPath()), "%2f") {
+	if encodesSlash(r.URL) {
 		// An encoded slash would be one name to us and two to somebody else.
 		h.write(w, r, rest.Response{Status: http.StatusBadRequest,
 			Body: rest.NewError(http.StatusBadRequest, "InvalidResourceId", "The path of the request holds an encoded slash.")})
@@ -39,7 +41,8 @@ func (h *armHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ids := idsOf(r)
 	handle := h.arm.Handle
-	if strings.HasPrefix(strings.ToLower(r.URL.Path), "/debug/") {
+	const debug = "/debug/"
+	if len(r.URL.Path) >= len(debug) && strings.EqualFold(r.URL.Path[:len(debug)], debug) {
 		handle = h.arm.Gaps
 	}
 	h.write(w, r, handle(r.Context(), pipeline.Call{
@@ -47,6 +50,16 @@ func (h *armHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Origin: h.origins.of(r), RequestID: ids.request, CorrelationID: ids.correlation,
 	}))
 }
+
+// encodesSlash reports whether the path was sent with an encoded slash. net/url
+// keeps the path as it was sent where it isn't what the decoded one would be sent as.
+func encodesSlash(u *url.URL) bool {
+	return u.RawPath != "" && strings.Contains(strings.ToLower(u.EscapedPath()), "%2f")
+}
+
+// oneWrite is what net/http holds back until a handler returns; up to it, it counts
+// the bytes of an answer itself.
+const oneWrite = 2048
 
 func (h *armHandler) write(w http.ResponseWriter, r *http.Request, response rest.Response) {
 	header := w.Header()
@@ -64,8 +77,10 @@ func (h *armHandler) write(w http.ResponseWriter, r *http.Request, response rest
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	header.Set("Content-Type", "application/json; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header["Content-Type"] = h.kind
+	if len(body) >= oneWrite || r.Method == http.MethodHead {
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(response.Status)
 	if r.Method == http.MethodHead {
 		return

@@ -185,9 +185,13 @@ func (a *Authority) certify() (*x509.Certificate, error) {
 func (a *Authority) ServerConfig(names ...string) *tls.Config {
 	leaf := &leaf{authority: a, names: names}
 	current := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return leaf.current() }
-	files := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: current}
+	files := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: current, DynamicRecordSizingDisabled: true}
 	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
+		MinVersion: tls.VersionTLS12,
+		// Answers are small and most connections short: one record an answer, which is
+		// one write to the kernel, rather than records of a packet each to begin with.
+		DynamicRecordSizingDisabled: true,
+
 		NextProtos:     []string{"h2", "http/1.1"},
 		GetCertificate: current,
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {

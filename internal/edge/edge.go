@@ -158,7 +158,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // ("providers/NS//TYPE/NAME"). A path with an encoded slash stays as it is, so
 // that ARM can refuse it.
 func oneSlash(u *url.URL) {
-	if !strings.Contains(u.Path, "//") || strings.Contains(strings.ToLower(u.EscapedPath()), "%2f") {
+	if !strings.Contains(u.Path, "//") || encodesSlash(u) {
 		return
 	}
 	var b strings.Builder

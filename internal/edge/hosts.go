@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"net"
 	"net/http"
 	"strings"
 )
@@ -21,8 +20,9 @@ func byHost(routes []HostRoute, front http.Handler) http.Handler {
 		return front
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := hostName(r.Host)
 		for _, route := range routes {
-			if belongs(r.Host, route.Suffix) {
+			if below(name, route.Suffix) {
 				route.Handler.ServeHTTP(w, r)
 				return
 			}
@@ -32,10 +32,19 @@ func byHost(routes []HostRoute, front http.Handler) http.Handler {
 }
 
 // belongs reports whether a host, with a port or without, is a name below the suffix.
-func belongs(host, suffix string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+func belongs(host, suffix string) bool { return below(hostName(host), suffix) }
+
+// hostName is a host without its port. It allocates nothing, as it is asked for
+// with every request; an IPv6 address keeps its brackets, it is no name.
+func hostName(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
 	}
-	name, ok := strings.CutSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), suffix)
-	return ok && name != ""
+	return strings.TrimSuffix(host, ".")
+}
+
+// below reports whether the name is one below the suffix, in any casing.
+func below(name, suffix string) bool {
+	at := len(name) - len(suffix)
+	return at > 0 && strings.EqualFold(name[at:], suffix)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"k8s.io/utils/clock"
@@ -37,17 +38,24 @@ func idsOf(r *http.Request) ids {
 func requestIDs(clk clock.PassiveClock, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		named := ids{request: uuid.NewString(), correlation: r.Header.Get(correlationHeader)}
-		if _, err := uuid.Parse(named.correlation); err != nil {
+		if uuid.Validate(named.correlation) != nil {
 			named.correlation = named.request
 		}
 		header := w.Header()
-		header.Set(requestHeader, named.request)
-		header.Set(correlationHeader, named.correlation)
-		header.Set(routingHeader, routingRegion+":"+clk.Now().UTC().Format("20060102T150405Z")+":"+named.request)
+		values := []string{named.request, named.correlation, routingID(clk.Now(), named.request)}
+		header[requestHeader], header[correlationHeader], header[routingHeader] = values[0:1:1], values[1:2:2], values[2:3:3]
 		if client := r.Header.Get(clientHeader); client != "" && len(client) <= 128 &&
 			strings.EqualFold(r.Header.Get(returnClientsHeader), "true") {
 			header.Set(clientHeader, client)
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), idsKey{}, named)))
 	})
+}
+
+// routingID names the region, the time and the request.
+func routingID(at time.Time, request string) string {
+	var buf [96]byte
+	out := append(append(buf[:0], routingRegion...), ':')
+	out = at.UTC().AppendFormat(out, "20060102T150405Z")
+	return string(append(append(out, ':'), request...))
 }

@@ -150,7 +150,18 @@ func refuse(c net.Conn, status int, text string) error {
 // begun is a connection of which the beginning was read already.
 type begun struct {
 	net.Conn
-	in *bufio.Reader
+	in *bufio.Reader // nil once it is empty; only readers look at it, one at a time
 }
 
-func (b *begun) Read(p []byte) (int, error) { return b.in.Read(p) }
+// Read hands out what is left of the beginning, then reads from the connection
+// itself.
+func (b *begun) Read(p []byte) (int, error) {
+	if b.in == nil {
+		return b.Conn.Read(p)
+	}
+	if b.in.Buffered() == 0 {
+		b.in = nil
+		return b.Conn.Read(p)
+	}
+	return b.in.Read(p)
+}

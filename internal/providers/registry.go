@@ -37,6 +37,8 @@ func (g *Registry) Register(types ...*Type) error {
 		case t.Levels == 0:
 			return fmt.Errorf("registering %s: it has no level", t.FullName())
 		}
+		t.named.read, t.named.write, t.named.delete = t.permission("read"), t.permission("write"), t.permission("delete")
+		t.named.full = t.FullName()
 		g.types[key] = t
 		g.namespaces[strings.ToLower(t.Namespace)] = t.Namespace
 		g.ordered = append(g.ordered, t)

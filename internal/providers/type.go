@@ -153,13 +153,35 @@ type Type struct {
 	Actions []Action
 	// Plans are the long-running operations that Start may name.
 	Plans []Plan
+
+	// named are the words that every call asks for, put together once, by Register.
+	named struct{ full, read, write, delete string }
 }
 
 // FullName is the type as IDs display it.
-func (t *Type) FullName() string { return t.Namespace + "/" + t.Name }
+func (t *Type) FullName() string {
+	if t.named.full != "" {
+		return t.named.full
+	}
+	return t.Namespace + "/" + t.Name
+}
 
 // Permission names the action that a verb needs: "read", "write" or "delete".
 func (t *Type) Permission(verb string) string {
+	if t.named.full != "" {
+		switch verb {
+		case "read":
+			return t.named.read
+		case "write":
+			return t.named.write
+		case "delete":
+			return t.named.delete
+		}
+	}
+	return t.permission(verb)
+}
+
+func (t *Type) permission(verb string) string {
 	if t.ActionType != "" {
 		return t.ActionType + "/" + verb
 	}

@@ -83,20 +83,30 @@ func (id ID) ResourceGroup() string {
 // ResourceGroupID returns the scope of the resource group that the ID is in, or
 // the zero ID.
 func (id ID) ResourceGroupID() ID {
-	group := id.ResourceGroup()
+	subscription, group := id.Subscription(), id.ResourceGroup()
 	if group == "" {
 		return ID{}
 	}
-	return ResourceGroup(id.Subscription(), group)
+	// What IDs usually look like is a part of the text that is there.
+	const keyword = "/resourceGroups/"
+	above := len(subscriptionPrefix) + len(subscription)
+	if end := above + len(keyword) + len(group); id.text[above:end-len(group)] == keyword && strings.HasPrefix(id.text, subscriptionPrefix) {
+		return ID{text: id.text[:end], key: id.key[:end], typ: ResourceGroupType, name: group, parent: above}
+	}
+	return ResourceGroup(subscription, group)
 }
 
 // SubscriptionID returns the scope of the subscription that the ID is in, or the
 // zero ID.
 func (id ID) SubscriptionID() ID {
-	if s := id.Subscription(); s != "" {
-		return Subscription(s)
+	s := id.Subscription()
+	if s == "" {
+		return ID{}
 	}
-	return ID{}
+	if end := len(subscriptionPrefix) + len(s); strings.HasPrefix(id.text, subscriptionPrefix) {
+		return ID{text: id.text[:end], key: id.key[:end], typ: SubscriptionType, name: s}
+	}
+	return Subscription(s)
 }
 
 // segmentAfter returns the segment that follows the keyword at the offset.

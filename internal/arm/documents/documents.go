@@ -29,8 +29,15 @@ func Key(id armid.ID) string { return resource.StoreKey(id) }
 // below returns the prefix of the keys below a scope.
 func below(scope armid.ID) string { return strings.TrimSuffix(Key(scope), "/") + "/" }
 
-// Get reads a resource; nil when there is none.
+// Get reads a resource; nil when there is none. It is the caller's own.
 func (d *Documents) Get(ctx context.Context, id armid.ID) (*resource.Resource, error) {
+	known, err := d.Look(ctx, id)
+	return own(known), err
+}
+
+// Look is Get for who only looks: what it returns is also others', and nobody may
+// change it.
+func (d *Documents) Look(ctx context.Context, id armid.ID) (*resource.Resource, error) {
 	item, err := d.store.Get(ctx, Key(id))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
@@ -41,21 +48,28 @@ func (d *Documents) Get(ctx context.Context, id armid.ID) (*resource.Resource, e
 	return load(item)
 }
 
-// load decodes an item. One in memory is decoded once: everybody gets a copy.
+// load decodes an item. One in memory is decoded once, for all that look at it.
 func load(item store.Item) (*resource.Resource, error) {
-	known, ok := item.Memo.Load().(*resource.Resource)
-	if !ok {
-		r, err := resource.Load(item.Value, item.Revision)
-		if err != nil || item.Memo == nil {
-			return r, err
-		}
-		r.Shown = &resource.Shown{}
-		item.Memo.Keep(r)
-		known = r
+	if known, ok := item.Memo.Load().(*resource.Resource); ok {
+		return known, nil
+	}
+	r, err := resource.Load(item.Value, item.Revision)
+	if err != nil || item.Memo == nil {
+		return r, err
+	}
+	r.Shown = &resource.Shown{}
+	item.Memo.Keep(r)
+	return r, nil
+}
+
+// own is a copy that its holder may change.
+func own(known *resource.Resource) *resource.Resource {
+	if known == nil {
+		return nil
 	}
 	r := known.Clone()
 	r.Shown = known.Shown
-	return r, nil
+	return r
 }
 
 // Scan describes a range of resources.
@@ -70,8 +84,20 @@ type Scan struct {
 	After string
 }
 
-// Scan reads resources in the order of their keys, a chunk at a time.
+// Scan reads resources in the order of their keys, a chunk at a time. They are the
+// caller's own.
 func (d *Documents) Scan(ctx context.Context, q Scan) iter.Seq2[*resource.Resource, error] {
+	return func(yield func(*resource.Resource, error) bool) {
+		for known, err := range d.LookThrough(ctx, q) {
+			if !yield(own(known), err) {
+				return
+			}
+		}
+	}
+}
+
+// LookThrough is Scan for who only looks: nobody may change what it yields.
+func (d *Documents) LookThrough(ctx context.Context, q Scan) iter.Seq2[*resource.Resource, error] {
 	prefix := below(q.Scope)
 	if q.Direct {
 		prefix += collection(q.Scope, q.Type)

@@ -34,7 +34,7 @@ func (e *Engine) placeConds(ctx context.Context, id armid.ID) ([]store.Cond, err
 		case !e.isStored(scope):
 			continue
 		}
-		at, err := e.documents.Get(ctx, scope)
+		at, err := e.documents.Look(ctx, scope)
 		if err != nil {
 			return nil, err
 		}

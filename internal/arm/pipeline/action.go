@@ -22,6 +22,7 @@ func (p *Pipeline) action(ctx context.Context, c *call) (rest.Response, error) {
 			if r.Old, err = p.load(ctx, c); err != nil {
 				return rest.Response{}, err
 			}
+			r.Old = r.Old.Clone() // the action's own
 			r.ID = r.Old.ID
 		}
 		response, err := c.match.Action.Run(ctx, r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
@@ -111,10 +112,10 @@ func (p *Pipeline) subscription(ctx context.Context, c *call) error {
 
 // tenant returns the tenant of a subscription, or "" when there is no such.
 func (p *Pipeline) tenant(ctx context.Context, subscription armid.ID) (string, error) {
-	if known, ok := p.tenants.Load(subscription.Key()); ok {
-		return known.(string), nil
+	if known, ok := p.tenants.of(subscription); ok {
+		return known, nil
 	}
-	stored, err := p.documents.Get(ctx, subscription)
+	stored, err := p.documents.Look(ctx, subscription)
 	if err != nil || stored == nil {
 		return "", err
 	}
@@ -122,6 +123,28 @@ func (p *Pipeline) tenant(ctx context.Context, subscription armid.ID) (string, e
 	if err != nil {
 		return "", err
 	}
-	p.tenants.Store(subscription.Key(), state.TenantID)
+	p.tenants.keep(subscription, state.TenantID)
 	return state.TenantID, nil
+}
+
+// tenants remembers which tenant a subscription is in: that never changes.
+type tenants struct {
+	mu    sync.RWMutex
+	known map[string]string // by the subscription's key
+}
+
+func (t *tenants) of(subscription armid.ID) (string, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	tenant, ok := t.known[subscription.Key()]
+	return tenant, ok
+}
+
+func (t *tenants) keep(subscription armid.ID, tenant string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known == nil {
+		t.known = map[string]string{}
+	}
+	t.known[strings.Clone(subscription.Key())] = tenant
 }

@@ -80,7 +80,7 @@ func (p *Pipeline) registered(ctx context.Context, id armid.ID) error {
 	if subscription.IsZero() || id.Namespace() == "Microsoft.Resources" || id.Namespace() == "Microsoft.Authorization" {
 		return nil
 	}
-	stored, err := p.documents.Get(ctx, subscription.Provider(id.Namespace()))
+	stored, err := p.documents.Look(ctx, subscription.Provider(id.Namespace()))
 	if err != nil || stored == nil {
 		return err
 	}

@@ -53,15 +53,15 @@ func (p *Pipeline) list(ctx context.Context, c *call) (rest.Response, error) {
 	return rest.OK(page), nil
 }
 
-// members yields the collection in the order of the keys.
+// members yields the collection in the order of the keys, to be looked at.
 func (p *Pipeline) members(ctx context.Context, c *call, after string) iter.Seq2[*resource.Resource, error] {
 	t := c.match.Type
 	if t.ListsAll {
-		return p.documents.Scan(ctx, documents.Scan{Scope: c.match.Scope, After: after})
+		return p.documents.LookThrough(ctx, documents.Scan{Scope: c.match.Scope, After: after})
 	}
 	if t.List == nil {
 		everywhere := t.ListBySubscription && c.match.Scope.Is(armid.SubscriptionType)
-		return p.documents.Scan(ctx, documents.Scan{Scope: c.match.Scope, Type: t.FullName(), Direct: !everywhere, After: after})
+		return p.documents.LookThrough(ctx, documents.Scan{Scope: c.match.Scope, Type: t.FullName(), Direct: !everywhere, After: after})
 	}
 	return func(yield func(*resource.Resource, error) bool) {
 		members, err := t.List(ctx, p.request(c))
@@ -98,7 +98,7 @@ func (p *Pipeline) scopeExists(ctx context.Context, scope armid.ID) error {
 	if t := p.Registry.Find(scope.Type()); t == nil || t.Get != nil {
 		return nil
 	}
-	stored, err := p.documents.Get(ctx, scope)
+	stored, err := p.documents.Look(ctx, scope)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -54,7 +53,7 @@ type Pipeline struct {
 	allowances *allowances
 	gaps       gaps
 	documents  *documents.Documents
-	tenants    sync.Map // subscription key → tenant ID; subscriptions never change tenants
+	tenants    tenants
 }
 
 // New returns the pipeline over the registered types.
@@ -91,7 +90,7 @@ type call struct {
 	caller  providers.Caller
 	match   *route.Match
 	version string
-	entry   *Entry
+	entry   Entry
 	// body reads the request's body, once.
 	body  func() ([]byte, error)
 	start time.Time
@@ -101,21 +100,25 @@ type call struct {
 // Handle answers a call. Errors are answers as well.
 func (p *Pipeline) Handle(ctx context.Context, in Call) rest.Response {
 	start := p.Clock.Now()
-	entry := Entry{Time: start.UTC(), RequestID: in.RequestID, CorrelationID: in.CorrelationID, Method: in.Method, Path: in.Path}
-	c := &call{Call: in, entry: &entry, start: start}
+	c := &call{Call: in, start: start, entry: Entry{Time: start.UTC(), RequestID: in.RequestID, CorrelationID: in.CorrelationID, Method: in.Method, Path: in.Path}}
 	response, err := p.serve(ctx, c)
 	if err != nil {
-		response = p.failure(ctx, err, &entry)
+		response = p.failure(ctx, err, &c.entry)
 		p.gaps.note(c, response.Status, start)
 	}
 	if c.left[0] != "" {
 		response = response.With(c.left[0], c.left[1])
 	}
-	entry.Status = response.Status
-	entry.Duration = p.Clock.Since(start)
-	c.describe()
-	p.Record(entry)
+	p.record(c, response.Status)
 	return response
+}
+
+// record tells how the call ended.
+func (p *Pipeline) record(c *call, status int) {
+	c.entry.Status = status
+	c.entry.Duration = p.Clock.Since(c.start)
+	c.describe()
+	p.Record(c.entry)
 }
 
 // HandleAs answers a call that the cloud makes on behalf of a caller whom an
@@ -123,16 +126,13 @@ func (p *Pipeline) Handle(ctx context.Context, in Call) rest.Response {
 // the proof of who calls is as for any other call.
 func (p *Pipeline) HandleAs(ctx context.Context, caller providers.Caller, in Call) rest.Response {
 	start := p.Clock.Now()
-	entry := Entry{Time: start.UTC(), RequestID: in.RequestID, CorrelationID: in.CorrelationID, Method: in.Method, Path: in.Path, Caller: caller}
-	c := &call{Call: in, entry: &entry, caller: caller, start: start}
+	c := &call{Call: in, caller: caller, start: start,
+		entry: Entry{Time: start.UTC(), RequestID: in.RequestID, CorrelationID: in.CorrelationID, Method: in.Method, Path: in.Path, Caller: caller}}
 	response, err := p.serveAs(ctx, c)
 	if err != nil {
-		response = p.failure(ctx, err, &entry)
+		response = p.failure(ctx, err, &c.entry)
 	}
-	entry.Status = response.Status
-	entry.Duration = p.Clock.Since(start)
-	c.describe()
-	p.Record(entry)
+	p.record(c, response.Status)
 	return response
 }
 
@@ -205,7 +205,7 @@ func (p *Pipeline) checkVersion(ctx context.Context, c *call) error {
 	}
 	location := ""
 	if group := c.match.At().ResourceGroupID(); !group.IsZero() {
-		stored, err := p.documents.Get(ctx, group)
+		stored, err := p.documents.Look(ctx, group)
 		if err != nil {
 			return err
 		}

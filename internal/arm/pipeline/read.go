@@ -26,9 +26,9 @@ func (p *Pipeline) read(ctx context.Context, c *call) (rest.Response, error) {
 	return respond(ctx, c, http.StatusOK, r)
 }
 
-// load reads the call's resource, or fails with the 404 that fits.
+// load reads the call's resource, to look at it, or fails with the 404 that fits.
 func (p *Pipeline) load(ctx context.Context, c *call) (*resource.Resource, error) {
-	r, err := p.find(ctx, c)
+	r, err := p.look(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -54,10 +54,18 @@ func (p *Pipeline) find(ctx context.Context, c *call) (*resource.Resource, error
 	return p.documents.Get(ctx, c.match.ID)
 }
 
+// look is find for who doesn't change what is found.
+func (p *Pipeline) look(ctx context.Context, c *call) (*resource.Resource, error) {
+	if c.match.Type.Get != nil {
+		return p.find(ctx, c)
+	}
+	return p.documents.Look(ctx, c.match.ID)
+}
+
 // missing is the 404 for a resource: its group's when that is missing too.
 func (p *Pipeline) missing(ctx context.Context, id armid.ID) error {
 	if group := id.ResourceGroupID(); !group.IsZero() && !group.Equal(id) {
-		stored, err := p.documents.Get(ctx, group)
+		stored, err := p.documents.Look(ctx, group)
 		if err != nil {
 			return err
 		}

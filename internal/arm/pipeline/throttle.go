@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,7 +29,36 @@ type allowances struct {
 // allowance is what is counted together. Callers are proven and subscriptions
 // exist before anything is counted, so that strangers can't use up what is
 // another's, nor fill the table.
-type allowance struct{ caller, subscription, kind string }
+type allowance struct {
+	caller, subscription string
+	kind                 kind
+}
+
+// kind is what calls are counted as.
+type kind int
+
+const (
+	reads kind = iota
+	writes
+	deletes
+)
+
+// header tells what is left, in net/http's spelling.
+func (k kind) header(inSubscription bool) string {
+	switch {
+	case k == writes && inSubscription:
+		return "X-Ms-Ratelimit-Remaining-Subscription-Writes"
+	case k == writes:
+		return "X-Ms-Ratelimit-Remaining-Tenant-Writes"
+	case k == deletes && inSubscription:
+		return "X-Ms-Ratelimit-Remaining-Subscription-Deletes"
+	case k == deletes:
+		return "X-Ms-Ratelimit-Remaining-Tenant-Deletes"
+	case inSubscription:
+		return "X-Ms-Ratelimit-Remaining-Subscription-Reads"
+	}
+	return "X-Ms-Ratelimit-Remaining-Tenant-Reads"
+}
 
 func newAllowances(limits *Limits) *allowances {
 	a := &allowances{limits: AzureLimits(), refuse: limits != nil, used: map[allowance]int{}}
@@ -40,21 +70,18 @@ func newAllowances(limits *Limits) *allowances {
 
 // spend counts a call. The header tells what is left.
 func (a *allowances) spend(c *call) error {
-	kind, limit := "reads", a.limits.Reads
+	as, limit := reads, a.limits.Reads
 	switch c.match.Method {
 	case providers.Put, providers.Patch:
-		kind, limit = "writes", a.limits.Writes
+		as, limit = writes, a.limits.Writes
 	case providers.Do:
 		if c.Method != "GET" {
-			kind, limit = "writes", a.limits.Writes
+			as, limit = writes, a.limits.Writes
 		}
 	case providers.Delete:
-		kind, limit = "deletes", a.limits.Deletes
+		as, limit = deletes, a.limits.Deletes
 	}
-	scope, subscription := "tenant", c.match.At().Subscription()
-	if subscription != "" {
-		scope = "subscription"
-	}
+	subscription := strings.ToLower(c.match.At().Subscription())
 	now := c.start
 	hour := now.Truncate(time.Hour)
 	a.mu.Lock()
@@ -62,16 +89,14 @@ func (a *allowances) spend(c *call) error {
 		a.hour = hour
 		clear(a.used)
 	}
-	key := allowance{c.caller.ObjectID, subscription, kind}
+	key := allowance{c.caller.ObjectID, subscription, as}
 	a.used[key]++
 	left := limit - a.used[key]
 	a.mu.Unlock()
-	c.left = [2]string{"X-Ms-Ratelimit-Remaining-" + title(scope) + "-" + title(kind), strconv.Itoa(max(0, left))}
+	c.left = [2]string{as.header(subscription != ""), strconv.Itoa(max(0, left))}
 	if left >= 0 || !a.refuse {
 		return nil
 	}
 	wait := hour.Add(time.Hour).Sub(now)
 	return rest.TooManyRequests(subscription, c.match.Permission(), wait)
 }
-
-func title(word string) string { return string(word[0]-'a'+'A') + word[1:] }

@@ -127,14 +127,13 @@ func (g *gaps) list() []Unhandled {
 // Gaps answers GET /debug/unhandled: what was asked for and isn't served, to who
 // may do anything in one of the tenant's subscriptions.
 func (p *Pipeline) Gaps(ctx context.Context, in Call) rest.Response {
-	entry := Entry{Time: p.Clock.Now().UTC(), RequestID: in.RequestID, CorrelationID: in.CorrelationID, Method: in.Method, Path: in.Path, Action: unhandledAction}
-	c := &call{Call: in, entry: &entry}
+	c := &call{Call: in, entry: Entry{Time: p.Clock.Now().UTC(), RequestID: in.RequestID, CorrelationID: in.CorrelationID, Method: in.Method, Path: in.Path, Action: unhandledAction}}
 	response, err := p.gapsFor(ctx, c)
 	if err != nil {
-		response = p.failure(ctx, err, &entry)
+		response = p.failure(ctx, err, &c.entry)
 	}
-	entry.Status = response.Status
-	p.Record(entry)
+	c.entry.Status = response.Status
+	p.Record(c.entry)
 	return response
 }
 

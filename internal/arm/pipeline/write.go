@@ -128,7 +128,7 @@ func (p *Pipeline) place(ctx context.Context, t *providers.Type, id armid.ID) (a
 		return id, err
 	}
 	if parent := id.Parent(); !parent.IsRoot() {
-		stored, err := p.documents.Get(ctx, parent)
+		stored, err := p.documents.Look(ctx, parent)
 		if err != nil {
 			return id, err
 		}

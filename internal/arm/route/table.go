@@ -17,7 +17,7 @@ type Table struct {
 	// known are matches of resources that were read lately: what a path means never
 	// changes once requests come.
 	mu    sync.RWMutex
-	known map[asked]Match
+	known map[asked]*Match
 }
 
 // asked is a request as far as its match depends on it.
@@ -31,7 +31,7 @@ const (
 
 // New returns the table of the registry's types.
 func New(registry *providers.Registry) *Table {
-	return &Table{registry: registry, known: map[asked]Match{}}
+	return &Table{registry: registry, known: map[asked]*Match{}}
 }
 
 // core names ARM's own collections, which need no "providers" in their path, by
@@ -49,13 +49,14 @@ func core(scopeType string) []string {
 }
 
 // Match finds what a call means, or the *rest.Error for one that means nothing.
+// Nobody may change what it returns.
 func (t *Table) Match(method, path, version string) (*Match, error) {
 	key := asked{method, path, version}
 	t.mu.RLock()
 	known, ok := t.known[key]
 	t.mu.RUnlock()
 	if ok {
-		return &known, nil
+		return known, nil
 	}
 	m, err := t.find(method, path, version)
 	if err != nil || method != http.MethodGet || m.Operation != "" || len(path)+len(version) > longestKnown {
@@ -66,7 +67,7 @@ func (t *Table) Match(method, path, version string) (*Match, error) {
 	if len(t.known) >= maxKnown {
 		clear(t.known)
 	}
-	t.known[key] = *m
+	t.known[key] = m
 	return m, nil
 }
 

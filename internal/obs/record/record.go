@@ -1,7 +1,6 @@
 package record
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,7 +20,7 @@ const complainEvery = time.Minute
 type Options struct {
 	Path     string // of the current file; older ones lie beside it with a time in their names
 	MaxMB    int    // a file's size (default 64)
-	MaxFiles int    // how many older files are kept (default 10)
+	MaxFiles int    // how many older files are kept (default 5)
 	Clock    clock.PassiveClock
 	Log      *slog.Logger
 }
@@ -30,30 +29,28 @@ type Options struct {
 //
 // Lines are written by a goroutine of its own, those of a few milliseconds at once,
 // so that a call doesn't wait for a disk that is busy with somebody's sync, nor
-// pay for a write of its own. A caller waits only when thousands of lines are
-// behind. A process that is killed loses the lines of its last moment, one that is
-// closed none.
+// pay for a write of its own. A caller waits only when megabytes are behind. A
+// process that is killed loses the lines of its last moment, one that is closed none.
 type Log struct {
 	options Options
 	file    io.WriteCloser
-	lines   chan line
 	done    chan struct{}
+	wake    chan struct{} // holds one when there is something to write
 
-	closing    sync.RWMutex
-	closed     bool
-	complained time.Time // of the writing goroutine
-}
+	writing sync.Mutex // of who writes to the file
+	spare   []byte     // memory of written lines for the next ones
+	// complained is when a failing disk was last logged.
+	complained time.Time
 
-// line is an entry on its way; written is closed once it and all before it are in
-// the file.
-type line struct {
-	text    []byte
-	written chan struct{}
+	mu      sync.Mutex
+	room    sync.Cond // told when lines were taken
+	waiting []byte
+	closed  bool
 }
 
 const (
-	// behind is how many lines may wait.
-	behind = 8192
+	// behind is how many bytes of lines may wait.
+	behind = 4 << 20
 	// gather is for how long lines are collected before they are written.
 	gather = 5 * time.Millisecond
 )
@@ -64,17 +61,20 @@ func Open(o Options) (*Log, error) {
 		o.MaxMB = 64
 	}
 	if o.MaxFiles == 0 {
-		o.MaxFiles = 10
+		o.MaxFiles = 5
 	}
 	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("opening the record: %w", err)
 	}
-	file := &lumberjack.Logger{Filename: o.Path, MaxSize: o.MaxMB, MaxBackups: o.MaxFiles, Compress: true}
+	// Older files aren't compressed: that would cost a busy cloud more than all of its
+	// reads' decisions do.
+	file := &lumberjack.Logger{Filename: o.Path, MaxSize: o.MaxMB, MaxBackups: o.MaxFiles}
 	// The first write tells now, not at the first request, whether the place is good.
 	if _, err := file.Write(nil); err != nil {
 		return nil, fmt.Errorf("opening the record: %w", err)
 	}
-	l := &Log{options: o, file: file, lines: make(chan line, behind), done: make(chan struct{})}
+	l := &Log{options: o, file: file, done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	l.room.L = &l.mu
 	go l.run()
 	return l, nil
 }
@@ -82,52 +82,31 @@ func Open(o Options) (*Log, error) {
 // run writes lines until Close, all that are there at once.
 func (l *Log) run() {
 	defer close(l.done)
-	const most = 256 << 10
-	var waiting []byte
-	var asked []chan struct{}
-	take := func(l line) {
-		waiting = append(waiting, l.text...)
-		if l.written != nil {
-			asked = append(asked, l.written)
-		}
-	}
-	for first := range l.lines {
-		take(first)
-		if first.written == nil {
-			time.Sleep(gather)
-		}
-		for more := true; more && len(waiting) < most; {
-			select {
-			case next, ok := <-l.lines:
-				take(next)
-				more = ok
-			default:
-				more = false
-			}
-		}
-		if _, err := l.file.Write(waiting); err != nil {
-			l.complain(err)
-		}
-		for _, written := range asked {
-			close(written)
-		}
-		waiting, asked = waiting[:0], asked[:0]
+	for range l.wake {
+		time.Sleep(gather)
+		l.Flush()
 	}
 }
 
-// Flush waits until everything that was recorded is in the file.
+// Flush writes everything that was recorded into the file.
 func (l *Log) Flush() {
 	if l == nil {
 		return
 	}
-	l.closing.RLock()
-	defer l.closing.RUnlock()
-	if l.closed {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	lines := l.waiting
+	l.waiting, l.spare = l.spare, nil
+	l.mu.Unlock()
+	l.room.Broadcast()
+	l.spare = lines[:0]
+	if len(lines) == 0 {
 		return
 	}
-	written := make(chan struct{})
-	l.lines <- line{written: written}
-	<-written
+	if _, err := l.file.Write(lines); err != nil {
+		l.complain(err)
+	}
 }
 
 // Close writes what is waiting and closes the file.
@@ -135,123 +114,38 @@ func (l *Log) Close() error {
 	if l == nil {
 		return nil
 	}
-	l.closing.Lock()
+	l.mu.Lock()
 	was := l.closed
 	l.closed = true
-	l.closing.Unlock()
+	l.mu.Unlock()
 	if was {
 		return nil
 	}
-	close(l.lines)
+	close(l.wake)
 	<-l.done
+	l.Flush()
 	return l.file.Close()
 }
 
-// Decision is an answer of the ARM pipeline.
-type Decision struct {
-	CorrelationID string `json:"correlationId,omitempty"`
-	RequestID     string `json:"requestId,omitempty"`
-	TenantID      string `json:"tenantId,omitempty"`
-	Caller        string `json:"caller,omitempty"` // object ID; empty if the token was refused
-	AppID         string `json:"appId,omitempty"`
-	TokenID       string `json:"tokenId,omitempty"`
-	Method        string `json:"method"`
-	Path          string `json:"path"`
-	Action        string `json:"action,omitempty"`
-	Scope         string `json:"scope,omitempty"`
-	Allowed       bool   `json:"allowed"`
-	Assignment    string `json:"assignment,omitempty"` // the role assignment that allowed it
-	Status        int    `json:"status"`
-	Code          string `json:"code,omitempty"`
-	Reason        string `json:"reason,omitempty"`
-	Remote        string `json:"remote,omitempty"`
-	Called        string `json:"called,omitempty"` // what, without names: "PUT Microsoft.Network/virtualNetworks"
-	APIVersion    string `json:"apiVersion,omitempty"`
-	UserAgent     string `json:"userAgent,omitempty"`
-}
-
-// Request is one that isn't ARM's: to Graph, to the token service, or for what
-// clients learn the cloud by. It has no query.
-type Request struct {
-	CorrelationID string `json:"correlationId,omitempty"`
-	RequestID     string `json:"requestId,omitempty"`
-	Method        string `json:"method"`
-	Host          string `json:"host,omitempty"` // of a data plane: which account, namespace or registry
-	Path          string `json:"path"`
-	Status        int    `json:"status"`
-	UserAgent     string `json:"userAgent,omitempty"`
-	Remote        string `json:"remote,omitempty"`
-}
-
-// Token is an answer of the token service or the metadata service.
-type Token struct {
-	CorrelationID string    `json:"correlationId,omitempty"`
-	TraceID       string    `json:"traceId,omitempty"`
-	Via           string    `json:"via"` // "token endpoint", "metadata", "sign-in page", "device page"
-	TenantID      string    `json:"tenantId,omitempty"`
-	AppID         string    `json:"appId,omitempty"`
-	ObjectID      string    `json:"objectId,omitempty"`
-	Resource      string    `json:"resource,omitempty"` // the audience, or what was asked for
-	Credential    string    `json:"credential,omitempty"`
-	Host          string    `json:"host,omitempty"` // the machine that asked
-	Issued        bool      `json:"issued"`
-	SignedIn      bool      `json:"signedIn,omitempty"` // a user, at a page, for whom a client gets its token later
-	Cached        bool      `json:"cached,omitempty"`
-	TokenID       string    `json:"tokenId,omitempty"`
-	KeyID         string    `json:"keyId,omitempty"`
-	Expires       time.Time `json:"expires,omitzero"`
-	Code          int       `json:"code,omitempty"` // AADSTS
-	Reason        string    `json:"reason,omitempty"`
-	Remote        string    `json:"remote,omitempty"`
-}
-
-// Decision records an answer of the pipeline.
-func (l *Log) Decision(d Decision) {
-	l.write(struct {
-		Time time.Time `json:"time"`
-		Kind string    `json:"kind"`
-		Decision
-	}{l.now(), "decision", d})
-}
-
-// Request records a request that has no other entry.
-func (l *Log) Request(r Request) {
-	l.write(struct {
-		Time time.Time `json:"time"`
-		Kind string    `json:"kind"`
-		Request
-	}{l.now(), "request", r})
-}
-
-// Token records an issued or refused token.
-func (l *Log) Token(t Token) {
-	l.write(struct {
-		Time time.Time `json:"time"`
-		Kind string    `json:"kind"`
-		Token
-	}{l.now(), "token", t})
-}
-
-func (l *Log) now() time.Time {
-	if l == nil {
-		return time.Time{}
+// write adds a line.
+func (l *Log) write(line []byte) {
+	l.mu.Lock()
+	for len(l.waiting) > behind && !l.closed {
+		l.room.Wait()
 	}
-	return l.options.Clock.Now().UTC()
-}
-
-func (l *Log) write(entry any) {
-	if l == nil {
+	if l.closed {
+		l.mu.Unlock()
 		return
 	}
-	text, err := json.Marshal(entry)
-	if err != nil {
-		return // unreachable: entries are texts, numbers and times
+	first := len(l.waiting) == 0
+	l.waiting = append(l.waiting, line...)
+	if first {
+		select {
+		case l.wake <- struct{}{}:
+		default: // it is awake
+		}
 	}
-	l.closing.RLock()
-	defer l.closing.RUnlock()
-	if !l.closed {
-		l.lines <- line{text: append(text, '\n')}
-	}
+	l.mu.Unlock()
 }
 
 // complain logs that the record can't be written, not with every line.
