@@ -30,7 +30,7 @@ type dataPlanes struct {
 }
 
 func newDataPlanes(
-	c config, deps shape.Deps, people *directory.Directory, roles *authorization.Provider, verifier *tokens.Verifier, box *seal.Box, recorder *record.Log, clk clock.PassiveClock, log *slog.Logger,
+	c config, deps shape.Deps, people *directory.Directory, roles *authorization.Provider, verifier *tokens.Verifier, box *seal.Box, recorder *record.Log, clk clock.Clock, log *slog.Logger,
 ) dataPlanes {
 	keys := shape.Keyring{Box: box}
 	d := dataPlanes{storage: storage.New(storage.Config{Deps: deps, Keys: keys}), servicebus: servicebus.New(servicebus.Config{Deps: deps, Keys: keys})}

@@ -18,6 +18,9 @@ const (
 	mostBlocks   = 50000
 	longestBlock = 64 // of an ID, decoded
 	longestList  = 16 << 20
+	// mostRepeated is how many bytes a list may add by naming blocks more than once:
+	// who sends little must not be able to write much.
+	mostRepeated = 256 << 20
 )
 
 // blockFile is the file of a block that waits: its ID in letters that file names
@@ -49,7 +52,8 @@ func (s *Service) putBlock(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(made.path, filepath.Join(filepath.Dir(made.path), name)); err != nil {
+	now := s.Clock.Now() // what expires does so by the cloud's clock
+	if err := errors.Join(os.Chtimes(made.path, now, now), os.Rename(made.path, filepath.Join(filepath.Dir(made.path), name))); err != nil {
 		made.discard()
 		return err
 	}
@@ -131,6 +135,7 @@ func (s *Service) assemble(c *call, old blob, list []chosen) (content, []block, 
 		}
 		defer committed.Close()
 	}
+	named, repeated := map[chosen]bool{}, int64(0)
 	for _, one := range list {
 		name, err := blockFile(one.ID)
 		if err != nil {
@@ -143,6 +148,9 @@ func (s *Service) assemble(c *call, old blob, list []chosen) (content, []block, 
 				waiting := &waitingBlock{path: path}
 				defer waiting.close() // where reading it stopped halfway
 				parts, blocks = append(parts, waiting), append(blocks, block{one.ID, info.Size()})
+				if repeated += again(named, one, info.Size()); repeated > mostRepeated {
+					return content{}, nil, tooOftenNamed()
+				}
 				continue
 			}
 			if !errors.Is(err, fs.ErrNotExist) {
@@ -154,9 +162,25 @@ func (s *Service) assemble(c *call, old blob, list []chosen) (content, []block, 
 			return content{}, nil, fail(http.StatusBadRequest, "InvalidBlockList", "The specified block list is invalid.")
 		}
 		parts, blocks = append(parts, io.NewSectionReader(committed, at, size)), append(blocks, block{one.ID, size})
+		if repeated += again(named, one, size); repeated > mostRepeated {
+			return content{}, nil, tooOftenNamed()
+		}
 	}
 	made, err := write(s.folder(c.box), "", parts...)
 	return made, blocks, err
+}
+
+// again is how much a block adds that was named before.
+func again(named map[chosen]bool, one chosen, size int64) int64 {
+	if named[one] {
+		return size
+	}
+	named[one] = true
+	return 0
+}
+
+func tooOftenNamed() *failure {
+	return fail(http.StatusBadRequest, "InvalidBlockList", "The specified block list is invalid. Blocks that are named more than once may add up to 256 MiB here: upload them again under other IDs.")
 }
 
 // waitingBlock is a block's file, open only while it is read: a list may have

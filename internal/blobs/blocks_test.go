@@ -2,11 +2,19 @@ package blobs
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	clocktesting "k8s.io/utils/clock/testing"
 )
 
 // Who may write one blob must not use up the files that the whole process can have open.
@@ -54,4 +62,73 @@ func openFiles(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// Who sends one block must not be able to fill the disk by naming it 50,000 times.
+func TestABlockListOfOneBlockManyTimesIsBounded(t *testing.T) {
+	s := &Service{Dir: t.TempDir(), Clock: clocktesting.NewFakeClock(time.Now()), Log: slog.New(slog.DiscardHandler)}
+	c := &call{Request: &http.Request{}, box: "box", name: "blob"}
+	id := base64.StdEncoding.EncodeToString([]byte("one"))
+	name, err := blockFile(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := write(s.waiting(c.box, c.name), name, bytes.NewReader(make([]byte, 8<<20))); err != nil {
+		t.Fatal(err)
+	}
+	list := make([]chosen, mostBlocks)
+	for i := range list {
+		list[i] = chosen{XMLName: xml.Name{Local: "Latest"}, ID: id}
+	}
+	_, _, err = s.assemble(c, blob{}, list)
+	var refused *failure
+	if !errors.As(err, &refused) || refused.status != http.StatusBadRequest || refused.code != "InvalidBlockList" {
+		t.Errorf("naming a block %d times: %v", len(list), err)
+	}
+	entries, err := os.ReadDir(s.folder(c.box))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("something was written: %v %v", entries, err)
+	}
+	made, blocks, err := s.assemble(c, blob{}, list[:3])
+	if err != nil || made.size != 24<<20 || len(blocks) != 3 {
+		t.Errorf("three times: %d bytes of %d blocks: %v", made.size, len(blocks), err)
+	}
+}
+
+func TestBlocksThatNobodyCommitsExpire(t *testing.T) {
+	clk := clocktesting.NewFakeClock(time.Now())
+	s := &Service{Dir: t.TempDir(), Clock: clk, Log: slog.New(slog.DiscardHandler)}
+	put := func(blob, block string) string {
+		made, err := write(s.waiting("box", blob), block, bytes.NewReader([]byte("x")))
+		if err == nil {
+			err = os.Chtimes(made.path, clk.Now(), clk.Now())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.path
+	}
+	exists := func(path string) bool { _, err := os.Stat(path); return err == nil }
+	content := put("", "unused") // is in a folder of its own
+	if err := os.Rename(content, filepath.Join(s.folder("box"), "content")); err != nil {
+		t.Fatal(err)
+	}
+	old, first := put("old", "a"), put("grows", "a")
+	clk.Step(blocksLast - time.Hour)
+	second := put("grows", "b")
+	clk.Step(2 * time.Hour)
+	for range 2 {
+		if err := s.expire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if exists(old) || exists(filepath.Dir(old)) {
+		t.Error("a block is kept for longer than a week")
+	}
+	if !exists(first) || !exists(second) {
+		t.Error("blocks of a blob are gone, although the last one came two hours ago")
+	}
+	if !exists(filepath.Join(s.folder("box"), "content")) {
+		t.Error("the content of a blob is gone")
+	}
 }

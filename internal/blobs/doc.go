@@ -8,7 +8,8 @@
 // revision, If-Match a compare in a transaction and a listing a range read; its
 // content is a file below the data folder, written and synced before the record
 // that names it, and removed after the record that named it. Files that no record
-// names, left by a crash, are removed at the next start.
+// names, left by a crash, are removed at the next start; blocks that nobody commits,
+// a week after the last of them.
 //
 // What it guarantees: every request is decided by role assignments at the
 // container (what is granted at the account, the group or the subscription counts

@@ -64,10 +64,13 @@ func (b box) key(name string) string { return recordsPrefix + string(b) + "/" + 
 
 func (s *Service) folder(b box) string { return filepath.Join(s.Dir, string(b)) }
 
+// waitingPrefix begins the names of folders with blocks.
+const waitingPrefix = "blocks-"
+
 // waiting is the folder of the blocks of a blob that aren't committed yet.
 func (s *Service) waiting(b box, name string) string {
 	sum := md5.Sum([]byte(name)) //nolint:gosec // shortens a name
-	return filepath.Join(s.folder(b), "blocks-"+hex.EncodeToString(sum[:]))
+	return filepath.Join(s.folder(b), waitingPrefix+hex.EncodeToString(sum[:]))
 }
 
 // find reads a blob's record.

@@ -53,7 +53,7 @@ type Service struct {
 	Dir string
 	// Origin is where callers without a token are sent.
 	Origin string
-	Clock  clock.PassiveClock
+	Clock  clock.Clock
 	Log    *slog.Logger
 }
 

@@ -136,72 +136,62 @@ func (s *Service) send(ctx context.Context, q queue, all []Message) error {
 // receive gives out the oldest message that nobody has, waiting for one as long as
 // ctx lasts. keep locks it for the receiver; without it is removed. Nil: none came.
 func (s *Service) receive(ctx context.Context, q queue, keep bool, wait time.Duration) (*Message, error) {
-	until := time.NewTimer(wait)
-	defer until.Stop()
-	for {
-		watching, stop := context.WithCancel(ctx)
-		changes := s.State.Watch(watching, q.messages(), 0)
-		got, free, err := s.next(ctx, q, keep)
-		if got != nil || err != nil || wait <= 0 {
-			stop()
-			return got, err
-		}
-		// Locks end and schedules fall due without anything being written.
-		due := time.NewTimer(min(max(free, 10*time.Millisecond), time.Minute))
-		select {
-		case <-changes:
-		case <-due.C:
-		case <-until.C:
-			wait = 0
-		case <-ctx.Done():
-			wait = 0
-		}
-		due.Stop()
-		stop()
-		if ctx.Err() != nil {
-			return nil, nil // the receiver went away
-		}
+	if wait <= 0 {
+		got, _, err := s.next(ctx, q, keep, 0)
+		return got, err
 	}
+	return s.await(ctx, q, keep, wait)
 }
 
-// next gives out the oldest free message; free says when one could be, if none is.
-func (s *Service) next(ctx context.Context, q queue, keep bool) (got *Message, free time.Duration, err error) {
-	free = time.Minute
-	for after, more := "", true; more; {
+// look is what was seen of a queue that had no free message.
+type look struct {
+	last int64         // the number of the last message
+	free time.Duration // when one could be free
+}
+
+// next gives out the oldest free message behind the one of the number.
+func (s *Service) next(ctx context.Context, q queue, keep bool, behind int64) (got *Message, seen look, err error) {
+	seen = look{behind, time.Minute}
+	after := ""
+	if behind > 0 {
+		after = q.message(behind)
+	}
+	for more := true; more; {
 		page, err := s.State.List(ctx, q.messages(), store.ListOptions{Limit: 32, After: after})
 		if err != nil {
-			return nil, 0, err
+			return nil, seen, err
 		}
 		more = page.More
 		for _, item := range page.Items {
 			after = item.Key
 			m, err := decode(item)
 			if err != nil {
-				return nil, 0, err
+				return nil, seen, err
 			}
+			seen.last = m.Number
 			now := s.Clock.Now()
 			switch {
 			case q.part == active && !m.Expires.IsZero() && now.After(m.Expires) && !now.Before(m.Locked):
 				if err := s.bury(ctx, q, m, "TTLExpiredException", q.buriesLate); err != nil {
-					return nil, 0, err
+					return nil, seen, err
 				}
 			case now.Before(m.Due):
-				free = min(free, m.Due.Sub(now))
+				seen.free = min(seen.free, m.Due.Sub(now))
 			case now.Before(m.Locked):
-				free = min(free, m.Locked.Sub(now))
+				seen.free = min(seen.free, m.Locked.Sub(now))
 			case q.part == active && m.Deliveries >= q.deliveries:
 				if err := s.bury(ctx, q, m, "MaxDeliveryCountExceeded", true); err != nil {
-					return nil, 0, err
+					return nil, seen, err
 				}
 			default:
 				taken, err := s.take(ctx, q, m, keep)
 				if taken || err != nil {
-					return m, 0, err
+					return m, seen, err
 				}
 			}
 		}
 	}
-	return nil, free, nil
+	return nil, seen, nil
 }
 
 func decode(item store.Item) (*Message, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/google/uuid"
@@ -26,13 +27,15 @@ const (
 	receiveAction = "Microsoft.ServiceBus/namespaces/messages/receive/action"
 )
 
+var entityName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$`)
+
 // Namespaces finds namespaces by their names, nil if there is none.
 // *servicebus.Provider is one.
 type Namespaces interface {
 	Namespace(ctx context.Context, name string) (*resource.Resource, error)
 }
 
-// Service is the messaging of all namespaces. All fields are required.
+// Service is the messaging of all namespaces. All exported fields are required.
 type Service struct {
 	Namespaces Namespaces
 	Resources  providers.Resources
@@ -40,6 +43,8 @@ type Service struct {
 	Gate       dataplane.Gate
 	Clock      clock.PassiveClock
 	Log        *slog.Logger
+
+	rooms rooms
 }
 
 // failure is an error as Service Bus words it.
@@ -86,16 +91,16 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
-	name := dataplane.FirstLabel(r.Host)
-	namespace, err := s.Namespaces.Namespace(r.Context(), name)
+	host := dataplane.FirstLabel(r.Host)
+	namespace, err := s.Namespaces.Namespace(r.Context(), host)
 	if err != nil {
 		return err
 	}
 	if namespace == nil {
-		return fail(http.StatusNotFound, "There is no Service Bus namespace "+name+".")
+		return fail(http.StatusNotFound, "There is no Service Bus namespace "+host+".")
 	}
 	c := &call{Request: r}
-	if err := s.enter(c, namespace, name); err != nil {
+	if err := s.enter(c, namespace, host); err != nil {
 		return err
 	}
 	path := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
@@ -111,8 +116,12 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 		part, at = dead, at-1
 	}
 	c.entity = strings.Join(path[:at], "/")
+	name, valid := armName(c.entity)
+	if !valid {
+		return fail(http.StatusBadRequest, "The name of the messaging entity isn't valid: it may have letters, digits, '.', '-', '_' and '/', and must begin and end with a letter or digit.")
+	}
 	// Rights come first: who has none learns nothing of what there is.
-	id := namespace.ID.Child("queues", c.entity)
+	id := namespace.ID.Child("queues", name)
 	sending := r.Method == http.MethodPost && len(c.rest) == 0
 	if err := s.may(c, id, sending); err != nil {
 		return err
@@ -132,6 +141,15 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	c.queue = c.queue.of(part)
 	return s.dispatch(w, c)
+}
+
+// armName is what a resource ID calls the entity of a path: a slash in its name, which
+// would be another resource's ID there, is a tilde.
+func armName(entity string) (name string, valid bool) {
+	if len(entity) > 260 || !entityName.MatchString(entity) || strings.Contains(entity, "//") {
+		return "", false
+	}
+	return strings.ReplaceAll(entity, "/", "~"), true
 }
 
 func (s *Service) enter(c *call, namespace *resource.Resource, name string) error {
