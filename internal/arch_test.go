@@ -75,6 +75,7 @@ var layers = []string{
 	"internal/imagepull",
 	"internal/brokerapi",
 	"internal/loopback",
+	"internal/door",
 	"internal/seal",
 	"internal/secret",
 	"api/v1",

@@ -32,7 +32,8 @@ func backupCommand() *cobra.Command {
 
 The file holds the keys under which secrets are sealed, so whoever has it is every identity: it is made with mode 0600.
 What clusters hold is in it (their objects are in the same etcd), what their nodes hold is not: images and the pods'
-files. A cluster that is created or deleted meanwhile may be in it by half; its operation goes on after a restore.`,
+files. Nor are the images of container registries and the content of blobs: copy the folders registries and blobs of the
+data folder as well, after this command. A cluster that is created or deleted meanwhile may be in it by half; its operation goes on after a restore.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := c.absolute(); err != nil {

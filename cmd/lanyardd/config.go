@@ -18,6 +18,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
 	"github.com/lanyard-project/lanyard/internal/providers/registration"
+	"github.com/lanyard-project/lanyard/internal/traffic"
 )
 
 // config is what flags say.
@@ -47,6 +48,7 @@ type config struct {
 	dnsListen                string
 	registrySuffix           string
 	credentialProvider       string
+	publicPorts              string
 }
 
 func (c *config) folders(flags *pflag.FlagSet) {
@@ -81,6 +83,7 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.StringVar(&c.hourlyLimits, "hourly-limits", "", "ARM calls that each caller may make in a subscription in an hour, then 429: reads/writes/deletes, as 12000/1200/15000; empty limits nothing")
 	c.tenancy.flags(flags)
 	flags.StringVar(&c.dnsListen, "dns-listen", "", "loopback address at which the public DNS zones are answered from, as 127.0.0.1:8053; empty: nowhere but inside virtual networks")
+	flags.StringVar(&c.publicPorts, "public-ports", "80,443,1024-65535", "ports of load balancers' public addresses that are opened on this machine, at 127.x; none: none")
 	flags.StringArrayVar(&c.roleFiles, "built-in-roles", nil, "file with the output of 'az role definition list' of a real subscription, whose built-in roles are taken over (repeatable)")
 }
 
@@ -116,6 +119,9 @@ func (c *config) check() error {
 	}
 	if _, err := c.limits(); err != nil {
 		return err
+	}
+	if _, err := traffic.ParsePorts(c.publicPorts); err != nil {
+		return fmt.Errorf("--public-ports: %w", err)
 	}
 	return c.absolute()
 }

@@ -97,7 +97,12 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 	if m.engine == nil {
 		return []typed{m.aks}
 	}
+	ports, err := traffic.ParsePorts(f.config.publicPorts)
+	if err != nil {
+		f.log.Error("no port of a public address is opened on this machine", "error", err) // the settings were checked
+	}
 	m.traffic = traffic.New(traffic.Options{
+		Ports: ports,
 		Store: f.store, Resources: f.engine, Machines: f.computing, Engine: m.engine, NetworkKey: containerservice.VNetKey, Log: f.log,
 		Clock: clock.RealClock{}, // probes are about the machine's time
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/door"
+	"github.com/lanyard-project/lanyard/internal/nameserver"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 )
 
@@ -33,6 +35,7 @@ func (p *platform) answer(ctx context.Context, vnet armid.ID) (*answering, error
 		packets.Close()
 		return nil, err
 	}
+	listener = door.New(listener, nameserver.ConnectionsPerAddress, nameserver.Connections)
 	serving, end := context.WithCancel(p.ctx)
 	a := &answering{end: end, done: make(chan struct{})}
 	p.done.Go(func() {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/clusters"
+	"github.com/lanyard-project/lanyard/internal/door"
+	"github.com/lanyard-project/lanyard/internal/edge"
 	"github.com/lanyard-project/lanyard/internal/imdsserver"
 	"github.com/lanyard-project/lanyard/internal/kubeguard"
 	"github.com/lanyard-project/lanyard/internal/nameserver"
@@ -23,6 +25,11 @@ import (
 const (
 	metadataAddress = "169.254.169.254:80"
 	platformAddress = "168.63.129.16:443"
+
+	// What one address, behind which a node's pods may be, and one network can keep
+	// open of each of the cloud's addresses. lanyardd's files are for all of them.
+	connectionsPerMachine = 512
+	connectionsPerNetwork = 4096
 )
 
 // platform serves the cloud's own addresses inside virtual networks.
@@ -55,11 +62,13 @@ func (p *platform) Serve(ctx context.Context, vnet armid.ID) error {
 	if err != nil {
 		return err
 	}
+	metadata = door.New(metadata, connectionsPerMachine, connectionsPerNetwork)
 	front, err := p.engine.Listen(ctx, key, "tcp", platformAddress)
 	if err != nil {
 		metadata.Close()
 		return err
 	}
+	front = door.New(front, connectionsPerMachine, connectionsPerNetwork)
 	names, err := p.answer(ctx, vnet)
 	if err != nil {
 		metadata.Close()
@@ -124,7 +133,7 @@ func (p *platform) Identify(ctx context.Context, key string, cluster armid.ID, w
 			who, err := whoIs(ctx)
 			return imdsserver.Identity{ResourceID: who.ResourceID, PrincipalID: who.ObjectID, TenantID: who.TenantID, Host: cluster.String()}, err
 		}),
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	if p.owners == nil {
@@ -171,10 +180,8 @@ func (p *platform) Close() {
 }
 
 func (p *platform) serve(vnet armid.ID, listener net.Listener, handler http.Handler) *http.Server {
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-	}
+	server := edge.Server(handler, p.log) // its limits of time hold here as well; services lift them for whom they know
+	server.MaxHeaderBytes = 32 << 10
 	p.done.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			p.log.Error("a listener inside a virtual network ended: opening it anew", "address", listener.Addr().String(), "error", err)

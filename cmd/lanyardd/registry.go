@@ -31,9 +31,12 @@ func openContainers(
 	ctx context.Context, c config, deps shape.Deps, people *directory.Directory, roles *authorization.Provider,
 	verifier *tokens.Verifier, ring *keys.Ring, box *seal.Box, recorder *record.Log, clk clock.WithTicker, log *slog.Logger,
 ) (containers, error) {
-	documents := containerregistry.New(containerregistry.Config{Deps: deps, Keys: shape.Keyring{Box: box}, Suffix: c.registrySuffix})
+	folder := filepath.Join(c.dataDir, "registries")
+	documents := containerregistry.New(containerregistry.Config{
+		Deps: deps, Keys: shape.Keyring{Box: box}, Suffix: c.registrySuffix, Size: func(life string) (int64, error) { return registry.Size(folder, life) },
+	})
 	service, err := registry.New(ctx, registry.Options{
-		Folder: filepath.Join(c.dataDir, "registries"), Registries: documents, Principals: people, Roles: roles,
+		Folder: folder, Registries: documents, Principals: people, Roles: roles,
 		Verifier: verifier, Audiences: pipeline.Audiences(c.origin, platformOrigin), Keys: ring, Clock: clk, Log: log, Record: recordRegistry(recorder),
 	})
 	return containers{documents, service}, err

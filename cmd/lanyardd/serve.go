@@ -272,7 +272,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		}
 		return nil
 	})
-	for _, run := range []func(context.Context) error{done.Run, ring.Run, people.Run, roles.Run, locked.Run, computing.Run, zones.Run, data.blobs.Run} {
+	for _, run := range []func(context.Context) error{done.Run, ring.Run, people.Run, roles.Run, locked.Run, computing.Run, zones.Run, data.blobs.Run, images.service.Run} {
 		group.Go(func() error { return ignoreCanceled(run(ctx)) })
 	}
 	group.Go(func() error { return serveNames(ctx, names, c.dnsListen) })

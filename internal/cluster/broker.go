@@ -22,6 +22,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/cluster/assign"
 	"github.com/lanyard-project/lanyard/internal/cluster/broker"
 	"github.com/lanyard-project/lanyard/internal/cluster/match"
+	"github.com/lanyard-project/lanyard/internal/door"
 )
 
 // Broker are the settings of the part of mic that gets tokens of service
@@ -100,13 +101,17 @@ type brokerServer struct {
 // NeedLeaderElection reports that the broker answers on every replica.
 func (*brokerServer) NeedLeaderElection() bool { return false }
 
+// brokerConnections bounds those of all addresses.
+const brokerConnections = 4096
+
 // Start serves until the context ends.
 func (s *brokerServer) Start(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.settings.Address)
 	if err != nil {
 		return fmt.Errorf("listening as the broker: %w", err)
 	}
-	listener = broker.NewDoor(listener)
+	// Every pod of the cluster reaches the broker, and must not take it from the agents; one that was replaced may not have hung up yet.
+	listener = door.New(listener, 2*brokerapi.ConnectionsPerNode, brokerConnections)
 	address := s.settings.Advertise
 	if address == "" {
 		address = listener.Addr().String()

@@ -15,7 +15,8 @@
 // What it guarantees: an answer reflects every write whose caller has heard of
 // success some milliseconds ago; wildcards, empty names on the way to others,
 // CNAMEs, delegations and negative answers follow RFC 1034, 2308 and 4592; an
-// answer never takes more room than the asker allows. What it doesn't: sign zones,
+// answer never takes more room than the asker allows; who asks more than a node's
+// resolver would gets no answers for a moment, and others theirs. What it doesn't: sign zones,
 // transfer them, take updates, or register machines in zones by itself
 // (registrationEnabled is kept and nothing more).
 package nameserver

@@ -41,7 +41,12 @@ func (s *Server) Serve(ctx context.Context, network armid.ID, packets net.Packet
 	if !network.IsZero() {
 		v.network = network.Key()
 	}
+	limit := newLimit(time.Now)
 	handler := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		if !limit.allow(w.RemoteAddr()) {
+			_ = w.Close() // a connection ends; a datagram has none, and gets no answer
+			return
+		}
 		room := dns.MaxMsgSize
 		if _, datagram := w.RemoteAddr().(*net.UDPAddr); datagram {
 			room = roomFor(q)

@@ -5,6 +5,7 @@
 //	  /oauth2/exchange   an Entra token becomes a refresh token of the registry
 //	  /oauth2/token      a refresh token, a password or nothing becomes an access token
 //	  /v2/…              the CNCF distribution library, which asks guard before it acts
+//	  /acr/v1/…          what az acr repository shows, untags and deletes
 //
 // It stands below edge, which gives it the requests for login servers, and above
 // the directory (who exists), authorization (who may) and containerregistry (what
@@ -18,6 +19,10 @@
 // A layer is in place whole or not at all: it is renamed there after its digest
 // was checked.
 //
-// It doesn't collect garbage: layers that no manifest names any more stay on disk
-// until their registry is deleted.
+// Layers that no manifest names any more are removed while nobody pushes, an hour
+// after somebody who pushes heard of them at the earliest. A push that never ends
+// holds that up, for its registry.
+//
+// It doesn't limit how much is pushed, and has no locks on images: whoever has the
+// right may overwrite and delete.
 package registry

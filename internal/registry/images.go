@@ -1,14 +1,12 @@
 package registry
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,8 +14,11 @@ import (
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/auth"
 	"github.com/distribution/distribution/v3/registry/handlers"
+	"github.com/distribution/distribution/v3/registry/storage"
+	"github.com/distribution/distribution/v3/registry/storage/driver/factory"
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem" // where layers are
 	"github.com/google/renameio/v2"
+	"github.com/opencontainers/go-digest"
 	"github.com/sirupsen/logrus"
 
 	"github.com/lanyard-project/lanyard/internal/providers/containerregistry"
@@ -32,8 +33,6 @@ const (
 	catalogLimit = 1000
 	// openFiles bounds what one registry reads and writes at a time.
 	openFiles = 400
-	// abandoned is after how long an upload that nobody goes on with is removed.
-	abandoned = 7 * 24 * time.Hour
 )
 
 // library prepares what the distribution library has one of in a process: the name
@@ -67,41 +66,34 @@ func (f failures) Fire(e *logrus.Entry) error {
 	return nil
 }
 
-// app is a registry's images.
-type app struct {
-	handler http.Handler
-	close   func() error
-}
-
-// images returns the handler of a registry's images, which it opens at the first
-// request.
-func (s *Service) images(r *containerregistry.Registry) (http.Handler, error) {
+// images returns a registry's images, which it opens at the first request.
+func (s *Service) images(r *containerregistry.Registry) (*app, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if open, ok := s.open[r.Life]; ok {
-		return open.handler, nil
+		return open, nil
 	}
 	opened, err := s.openImages(r)
 	if err != nil {
 		return nil, fmt.Errorf("opening the images of registry %s: %w", r.Name, err)
 	}
 	s.open[r.Life] = opened
-	return opened.handler, nil
+	return opened, nil
 }
 
 // openImages makes the library's application. It panics about what it doesn't like.
-func (s *Service) openImages(r *containerregistry.Registry) (opened app, err error) {
+func (s *Service) openImages(r *containerregistry.Registry) (opened *app, err error) {
 	folder := s.folder(r.Life)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return app{}, err
+		return nil, err
 	}
+	where := configuration.Parameters{"rootdirectory": folder, "maxthreads": openFiles}
 	c := &configuration.Configuration{
 		Storage: configuration.Storage{
-			"filesystem":  {"rootdirectory": folder, "maxthreads": openFiles},
+			"filesystem":  where,
 			"delete":      {"enabled": true},
 			"redirect":    {"disable": true},
-			"cache":       {"blobdescriptor": "inmemory"},
-			"maintenance": {"uploadpurging": map[any]any{"enabled": true, "age": abandoned.String(), "interval": "24h", "dryrun": false}},
+			"maintenance": {"uploadpurging": map[any]any{"enabled": false}}, // Run does it for all registries; nothing is cached that it removes
 		},
 		Auth:    configuration.Auth{controller: {"service": s}},
 		Catalog: configuration.Catalog{MaxEntries: catalogLimit},
@@ -114,41 +106,19 @@ func (s *Service) openImages(r *containerregistry.Registry) (opened app, err err
 		}
 	}()
 	made := handlers.NewApp(s.ctx, c)
-	return app{handler: made, close: made.Shutdown}, nil
+	driver, err := factory.Create(s.ctx, "filesystem", where)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := storage.NewRegistry(s.ctx, driver, storage.EnableDelete)
+	if err != nil {
+		return nil, err
+	}
+	now := s.o.Clock.Now()
+	return &app{handler: made, close: made.Shutdown, driver: driver, stored: stored, used: map[digest.Digest]time.Time{}, opened: now, due: now.Add(collectEvery)}, nil
 }
 
 func (s *Service) folder(life string) string { return filepath.Join(s.o.Folder, life) }
-
-// Sweep removes the images of registries that don't exist any more.
-func (s *Service) Sweep(ctx context.Context) error {
-	entries, err := os.ReadDir(s.o.Folder)
-	if err != nil {
-		return fmt.Errorf("looking for images of deleted registries: %w", err)
-	}
-	// What exists is read after the folders: a registry made meanwhile has no folder here.
-	all, err := s.o.Registries.All(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for images of deleted registries: %w", err)
-	}
-	exists := map[string]bool{}
-	for _, r := range all {
-		exists[r.Life] = true
-	}
-	for _, entry := range entries {
-		if !entry.IsDir() || exists[entry.Name()] {
-			continue
-		}
-		s.mu.Lock()
-		gone, open := s.open[entry.Name()]
-		delete(s.open, entry.Name())
-		s.mu.Unlock()
-		if open {
-			err = errors.Join(err, gone.close())
-		}
-		err = errors.Join(err, os.RemoveAll(s.folder(entry.Name())))
-	}
-	return err
-}
 
 // uploadSecret reads the secret of the folder, or makes one.
 func uploadSecret(folder string) (string, error) {

@@ -80,11 +80,8 @@ type Service struct {
 	uploadSecret string
 
 	mu   sync.Mutex
-	open map[string]app // by the registry's life
+	open map[string]*app // by the registry's life
 }
-
-// sweepEvery is how often images of deleted registries are looked for.
-const sweepEvery = time.Minute
 
 // New makes the service and its folder. What the library does in the background
 // ends with the context.
@@ -99,25 +96,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if o.Record == nil {
 		o.Record = func(Event) {}
 	}
-	s := &Service{o: o, ctx: ctx, uploadSecret: uploads, open: map[string]app{}}
+	s := &Service{o: o, ctx: ctx, uploadSecret: uploads, open: map[string]*app{}}
 	library(s)
 	return s, nil
-}
-
-// Run removes images of deleted registries until the context ends.
-func (s *Service) Run(ctx context.Context) error {
-	ticker := s.o.Clock.NewTicker(sweepEvery)
-	defer ticker.Stop()
-	for {
-		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.o.Log.Warn("removing images of deleted registries", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C():
-		}
-	}
 }
 
 // ServeHTTP serves the registry that the Host header names.
@@ -156,7 +137,7 @@ func (s *Service) serve(w http.ResponseWriter, req *http.Request) error {
 	case path == "/oauth2/token":
 		return s.issue(w, req, r)
 	case path == "/v2" || strings.HasPrefix(path, "/v2/"):
-		handler, err := s.images(r)
+		images, err := s.images(r)
 		if err != nil {
 			return err
 		}
@@ -165,8 +146,14 @@ func (s *Service) serve(w http.ResponseWriter, req *http.Request) error {
 		if isForm(req) {
 			req.Body = http.MaxBytesReader(w, req.Body, maxForm)
 		}
-		handler.ServeHTTP(w, req.WithContext(withVisit(req.Context(), visit{r, http.NewResponseController(w)})))
+		images.serve(w, req.WithContext(withVisit(req.Context(), visit{r, http.NewResponseController(w)})), s.o.Clock.Now())
 		return nil
+	case strings.HasPrefix(path, artifactsPath):
+		images, err := s.images(r)
+		if err != nil {
+			return err
+		}
+		return s.artifacts(w, req, r, images)
 	}
 	return notFound()
 }

@@ -34,6 +34,7 @@ type Options struct {
 	// Machines is *compute.Provider.
 	Machines interface {
 		MachinesOf(scaleSet armid.ID) []compute.Seat
+		MachineAt(vnet armid.ID, address netip.Addr) (compute.Machine, bool)
 	}
 	// Engine is *clusters.Engine.
 	Engine interface {
@@ -44,8 +45,10 @@ type Options struct {
 	}
 	// NetworkKey is what the engine calls a virtual network.
 	NetworkKey func(vnet armid.ID) string
-	Log        *slog.Logger
-	Clock      clock.Clock
+	// Ports are those of public addresses that may be opened on this machine.
+	Ports Ports
+	Log   *slog.Logger
+	Clock clock.Clock
 }
 
 // Carrier is the data plane of all load balancers.
@@ -124,7 +127,7 @@ func (c *Carrier) carry(ctx context.Context, anew bool, mark func()) error {
 	for _, w := range ways {
 		w.rule.Backends = c.healthy(w)
 		wanted[w.vnet] = append(wanted[w.vnet], w.rule)
-		if w.public && w.rule.Protocol == "tcp" {
+		if w.public && w.rule.Protocol == "tcp" && c.options.Ports.Has(w.rule.Port) {
 			doors[door{w.rule.Address, w.rule.Port, w.vnet}] = true
 		}
 	}

@@ -40,11 +40,12 @@ type world struct {
 	documents map[string]*resource.Resource
 	told      map[string][]clusters.Forwarding
 	alive     map[string]bool // addresses that accept
+	dialed    map[string]bool // addresses that somebody tried
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{store: storetest.New(t), documents: map[string]*resource.Resource{}, told: map[string][]clusters.Forwarding{}, alive: map[string]bool{}}
+	w := &world{store: storetest.New(t), documents: map[string]*resource.Resource{}, told: map[string][]clusters.Forwarding{}, alive: map[string]bool{}, dialed: map[string]bool{}}
 	w.put(t, vmss, `{"virtualMachineProfile":{"networkProfile":{"networkInterfaceConfigurations":[{"properties":{"ipConfigurations":[
 		{"properties":{"loadBalancerBackendAddressPools":[{"id":"`+lb+`/backendAddressPools/KUBERNETES"}]}}]}}]}}}`)
 	w.put(t, ip, `{"ipAddress":"198.18.7.7"}`)
@@ -91,6 +92,15 @@ func (w *world) MachinesOf(armid.ID) []compute.Seat {
 	return out
 }
 
+func (w *world) MachineAt(vnet armid.ID, address netip.Addr) (compute.Machine, bool) {
+	for _, seat := range w.MachinesOf(armid.ID{}) {
+		if seat.VNet.Equal(vnet) && seat.Address == address {
+			return compute.Machine{}, true
+		}
+	}
+	return compute.Machine{}, false
+}
+
 func (w *world) Forward(_ context.Context, vnet string, rules []clusters.Forwarding) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,6 +112,7 @@ func (w *world) Dial(_ context.Context, _, _, address string) (net.Conn, error) 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	host, _, _ := net.SplitHostPort(address)
+	w.dialed[host] = true
 	if !w.alive[host] {
 		return nil, fmt.Errorf("nobody at %s", address)
 	}
@@ -133,6 +144,7 @@ func (w *world) carrier(t *testing.T) *Carrier {
 	t.Helper()
 	c := New(Options{
 		Store: w.store, Resources: w, Machines: w, Engine: w, Log: slog.New(slog.DiscardHandler), Clock: clock.RealClock{},
+		Ports:      Ports{{443, 443}, {1024, 65535}},
 		NetworkKey: func(id armid.ID) string { return id.Name() },
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -244,5 +256,48 @@ func TestPublicAddressesAreReachedOnThisMachine(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("%s is still relayed", at)
 		}
+	}
+}
+
+// TestPoolsLeadToMachinesAlone: a pool that names addresses is written by whoever may
+// write load balancers. Nobody else's services are probed or published by it.
+func TestPoolsLeadToMachinesAlone(t *testing.T) {
+	w := newWorld(t)
+	w.live("10.0.0.4", true)
+	w.carrier(t)
+	named := ""
+	for i, address := range []string{"10.0.0.4", "168.63.129.16", "169.254.169.254", "127.0.0.1", "10.0.0.200", "8.8.8.8"} {
+		if i > 0 {
+			named += ","
+		}
+		named += fmt.Sprintf(`{"name":"a%d","properties":{"ipAddress":%q,"virtualNetwork":{"id":%q}}}`, i, address, vnetID)
+	}
+	w.put(t, vmss, `{}`)
+	w.put(t, lb, `{"frontendIPConfigurations":[{"name":"f","properties":{"publicIPAddress":{"id":"`+ip+`"}}}],
+		"backendAddressPools":[{"name":"byAddress","properties":{"loadBalancerBackendAddresses":[`+named+`]}}],
+		"probes":[{"name":"p","properties":{"protocol":"Tcp","port":30080,"intervalInSeconds":1}}],
+		"loadBalancingRules":[{"name":"r","properties":{"frontendIPConfiguration":{"id":"`+lb+`/frontendIPConfigurations/f"},
+		"backendAddressPool":{"id":"`+lb+`/backendAddressPools/byAddress"},"probe":{"id":"`+lb+`/probes/p"},"protocol":"Tcp","frontendPort":80,"backendPort":80,"enableFloatingIP":true}}]}`)
+	w.await(t, clusters.Forwarding{Address: netip.MustParseAddr("198.18.7.7"), Protocol: "tcp", Port: 80, Backends: addresses("10.0.0.4")})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if diff := cmp.Diff(map[string]bool{"10.0.0.4": true}, w.dialed); diff != "" {
+		t.Errorf("who was probed (-want +got):\n%s", diff)
+	}
+}
+
+// TestOtherPortsAreNotTakenFromThisMachine: a Service's author must not be able to hold a
+// port that a program of the machine's wants.
+func TestOtherPortsAreNotTakenFromThisMachine(t *testing.T) {
+	w := newWorld(t)
+	w.carrier(t)
+	w.put(t, lb, document(`"publicIPAddress":{"id":"`+ip+`"}`, `"protocol":"Tcp","frontendPort":1023,"backendPort":80,"enableFloatingIP":true`, ""))
+	w.await(t, clusters.Forwarding{Address: netip.MustParseAddr("198.18.7.7"), Protocol: "tcp", Port: 1023, Backends: addresses("10.0.0.4", "10.0.0.5")})
+	// The document's other rule comes with the same pass, after doors were opened.
+	w.put(t, lb, document(`"publicIPAddress":{"id":"`+ip+`"}`, `"protocol":"Tcp","frontendPort":1022,"backendPort":80,"enableFloatingIP":true`, ""))
+	w.await(t, clusters.Forwarding{Address: netip.MustParseAddr("198.18.7.7"), Protocol: "tcp", Port: 1022, Backends: addresses("10.0.0.4", "10.0.0.5")})
+	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp4", loopback.Of(netip.MustParseAddr("198.18.7.7")).String()+":1023"); err == nil {
+		conn.Close()
+		t.Error("port 1023 is open on this machine")
 	}
 }

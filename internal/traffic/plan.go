@@ -185,7 +185,9 @@ func (w way) in(f frontend, key func(armid.ID) string, members []member) []way {
 	return ways
 }
 
-// named are the machines that a pool knows by their addresses.
+// named are the machines that a pool knows by their addresses. Whatever else has an
+// address in the network, the cloud's own services and clusters' API servers among it,
+// is neither probed nor given connections: documents are written by anybody.
 func (c *Carrier) named(p pool) []member {
 	var out []member
 	for _, one := range p.Addresses {
@@ -200,7 +202,11 @@ func (c *Carrier) named(p pool) []member {
 		if err != nil {
 			continue
 		}
-		if address, err := netip.ParseAddr(one.Properties.IPAddress); err == nil {
+		address, err := netip.ParseAddr(one.Properties.IPAddress)
+		if err != nil {
+			continue
+		}
+		if _, is := c.options.Machines.MachineAt(vnet, address); is {
 			out = append(out, member{c.options.NetworkKey(vnet), address})
 		}
 	}

@@ -38,6 +38,8 @@ type Config struct {
 	Keys shape.Keyring
 	// Suffix of login servers; empty means "azurecr.io".
 	Suffix string
+	// Size says how many bytes the images of a registry's life take; nil says none.
+	Size func(life string) (int64, error)
 }
 
 // Provider serves registries.
@@ -92,7 +94,7 @@ func (p *Provider) registries() shape.Kind {
 			Actions: []providers.Action{
 				{Name: "listCredentials", Run: p.listCredentials},
 				{Name: "regenerateCredential", Run: p.regenerate},
-				{Name: "listUsages", Method: http.MethodGet, Permission: registryType + "/listUsages/read", Run: listUsages},
+				{Name: "listUsages", Method: http.MethodGet, Permission: registryType + "/listUsages/read", Run: p.listUsages},
 			},
 		},
 		Identity: true,
@@ -201,10 +203,39 @@ func (p *Provider) regenerate(_ context.Context, r *providers.Request) (rest.Res
 	return p.credentials(r.Next)
 }
 
-// listUsages tells the limits of the tier; what is used, the registry service knows.
-func listUsages(context.Context, *providers.Request) (rest.Response, error) {
+// listUsages tells the limits of the tier and what is used of them.
+func (p *Provider) listUsages(_ context.Context, r *providers.Request) (rest.Response, error) {
+	of, err := read(r.Old)
+	if err != nil {
+		return rest.Response{}, err
+	}
+	used := int64(0)
+	if p.cfg.Size != nil {
+		if used, err = p.cfg.Size(of.Life); err != nil {
+			return rest.Response{}, err
+		}
+	}
+	var sku struct {
+		Name string `json:"name"`
+	}
+	if err := json.Unmarshal(r.Old.SKU, &sku); err != nil {
+		return rest.Response{}, fmt.Errorf("reading the tier of registry %s: %w", of.Name, err)
+	}
+	bytes, webhooks := included(sku.Name)
 	return rest.OK(map[string]any{"value": []any{
-		map[string]any{"name": "Size", "limit": 10 << 30, "currentValue": 0, "unit": "Bytes"},
-		map[string]any{"name": "Webhooks", "limit": 2, "currentValue": 0, "unit": "Count"},
+		map[string]any{"name": "Size", "limit": bytes, "currentValue": used, "unit": "Bytes"},
+		map[string]any{"name": "Webhooks", "limit": webhooks, "currentValue": 0, "unit": "Count"},
 	}}), nil
+}
+
+// included is what a tier's price includes; nothing is refused beyond.
+func included(tier string) (bytes int64, webhooks int) {
+	switch strings.ToLower(tier) {
+	case "basic":
+		return 10 << 30, 2
+	case "standard":
+		return 100 << 30, 10
+	default:
+		return 500 << 30, 500
+	}
 }

@@ -1,30 +1,31 @@
-package broker
+// Package door bounds how many connections a listener lets in: so many of one
+// address, and so many in all.
+//
+// It stands below every server that pods and nodes reach, which all of them share:
+// one that crowds the door must not take it from the others. It guarantees that a
+// connection beyond a bound is closed before anything of it is read. It doesn't
+// bound what a connection that was let in asks for, nor for how long it stays.
+package door
 
 import (
 	"net"
 	"sync"
-
-	"github.com/lanyard-project/lanyard/internal/brokerapi"
 )
 
-const (
-	// an agent that was replaced may not have hung up yet
-	connectionsPerAddress = 2 * brokerapi.ConnectionsPerNode
-	connectionsInAll      = 4096
-)
-
-// Door is a listener that lets so many connections of one address in, and so many in all; others are closed at once. Every pod of
-// the cluster reaches the broker, and must not take it from the agents.
+// Door is a listener with bounds.
 type Door struct {
 	net.Listener
+	perAddress, inAll int
 
 	mu    sync.Mutex
 	in    map[string]int
 	total int
 }
 
-// NewDoor puts a door before a listener.
-func NewDoor(listener net.Listener) *Door { return &Door{Listener: listener, in: map[string]int{}} }
+// New puts a door before a listener.
+func New(listener net.Listener, perAddress, inAll int) *Door {
+	return &Door{Listener: listener, perAddress: perAddress, inAll: inAll, in: map[string]int{}}
+}
 
 // Accept gives the next connection that is let in.
 func (d *Door) Accept() (net.Conn, error) {
@@ -44,7 +45,7 @@ func (d *Door) Accept() (net.Conn, error) {
 func (d *Door) enter(address string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.in[address] >= connectionsPerAddress || d.total >= connectionsInAll {
+	if d.in[address] >= d.perAddress || d.total >= d.inAll {
 		return false
 	}
 	d.in[address]++

@@ -1,0 +1,91 @@
+package registry
+
+import (
+	"net/http"
+	"path"
+	"sync"
+	"time"
+
+	"github.com/distribution/distribution/v3"
+	"github.com/distribution/distribution/v3/registry/storage/driver"
+	"github.com/opencontainers/go-digest"
+)
+
+// app is a registry's images.
+type app struct {
+	handler http.Handler // the library's
+	close   func() error
+	driver  driver.StorageDriver
+	stored  distribution.Namespace
+	opened  time.Time
+
+	// pushing is held by every request that may write, and alone by who collects
+	// garbage: a layer must not go while somebody is told that it is there.
+	pushing sync.RWMutex
+
+	mu   sync.Mutex
+	used map[digest.Digest]time.Time // when somebody who pushes heard of a layer
+	due  time.Time                   // of the next collection
+}
+
+// serve lets the library answer.
+func (a *app) serve(w http.ResponseWriter, req *http.Request, now time.Time) {
+	if req.Method == http.MethodGet {
+		a.handler.ServeHTTP(w, req) // a file that is being read stays until it was
+		return
+	}
+	a.pushing.RLock()
+	defer a.pushing.RUnlock()
+	seen := &outcome{ResponseWriter: w}
+	a.handler.ServeHTTP(seen, req)
+	if seen.status/100 == 2 {
+		a.note(req, now)
+	}
+}
+
+// note remembers which layers a push relies on, and that a deletion leaves garbage.
+func (a *app) note(req *http.Request, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	query := req.URL.Query()
+	for _, text := range []string{path.Base(req.URL.Path), query.Get("digest"), query.Get("mount")} {
+		if d, err := digest.Parse(text); err == nil {
+			a.used[d] = now
+		}
+	}
+	if req.Method == http.MethodDelete || req.Method == http.MethodPut {
+		a.soon(now)
+	}
+}
+
+// soon makes the next collection come soon; the caller holds the lock.
+func (a *app) soon(now time.Time) {
+	if at := now.Add(sweepEvery); at.Before(a.due) {
+		a.due = at
+	}
+}
+
+// outcome remembers an answer's status.
+type outcome struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (o *outcome) WriteHeader(status int) {
+	if o.status == 0 {
+		o.status = status
+	}
+	o.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (o *outcome) Write(p []byte) (int, error) {
+	if o.status == 0 {
+		o.status = http.StatusOK
+	}
+	return o.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (o *outcome) Unwrap() http.ResponseWriter { return o.ResponseWriter }
