@@ -78,7 +78,7 @@ func addBroker(mgr manager.Manager, o Options) error {
 		return fmt.Errorf("preparing to read for agents: %w", err)
 	}
 	handler, err := broker.New(broker.Options{
-		Kube: mgr.GetClient(), Live: mgr.GetAPIReader(), Nodes: nodes,
+		Kube: mgr.GetClient(), Live: mgr.GetAPIReader(), Nodes: nodes, Managed: o.Broker.Alone,
 		View:  func(ctx context.Context) match.View { return assign.NewView(ctx, mgr.GetClient()) },
 		Rules: o.rules(),
 		Agent: o.Broker.Agent, Cloud: o.Broker.Cloud, TenantID: o.Broker.TenantID, Authorities: o.Broker.Authorities,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -27,6 +28,8 @@ import (
 const (
 	podsPath       = "/api/v1/pods"
 	assignedPath   = "/apis/aadpodidentity.k8s.io/v1/azureassignedidentities"
+	identitiesPath = "/apis/aadpodidentity.k8s.io/v1/azureidentities"
+	bindingsPath   = "/apis/aadpodidentity.k8s.io/v1/azureidentitybindings"
 	exceptionsPath = "/apis/aadpodidentity.k8s.io/v1/azurepodidentityexceptions"
 )
 
@@ -103,6 +106,19 @@ func (b *brokered) follow(agent *source.Broker, path string) *told {
 		<-done
 	})
 	return sink
+}
+
+// read waits until a collection was read.
+func (b *brokered) read(sink *told) {
+	b.t.Helper()
+	b.until(func() string {
+		sink.mu.Lock()
+		defer sink.mu.Unlock()
+		if sink.readings == 0 {
+			return "nothing was read"
+		}
+		return ""
+	})
 }
 
 // knows waits until a collection has an object of a name, or hasn't.
@@ -186,6 +202,91 @@ func TestAgentIsToldOfItsOwnNodeOnly(t *testing.T) {
 	if _, err := stranger.Get(t.Context(), podsPath, nil); !errors.As(err, &refused) || refused.Code != http.StatusUnauthorized {
 		t.Errorf("asked by who isn't an agent: %v", err)
 	}
+}
+
+// Property 22 in managed mode: an agent is told of the bindings and identities of its own pods' namespaces, and of no others'. When the
+// first pod of another namespace comes to its node, it is told of that one's.
+func TestManagedAgentIsToldOfItsPodsNamespacesOnly(t *testing.T) {
+	b := newBrokered(t, true)
+	foreign := b.namespace("foreign-")
+	b.identify(b.ns, "before", aadpodid.AzureIdentitySpec{ResourceID: resourceID("before"), ClientID: "c", ClientPassword: corev1.SecretReference{Name: "hunter2"}})
+	b.identify(foreign, "theirs", aadpodid.AzureIdentitySpec{ResourceID: resourceID("theirs"), ClientID: "c"})
+	own, other := b.agent(b.nodes[0], "lanyard-nmi", brokerapi.Audience), b.agent(b.nodes[1], "lanyard-nmi", brokerapi.Audience)
+	identities, bindings := b.follow(own, identitiesPath), b.follow(own, bindingsPath)
+	others := b.follow(other, identitiesPath)
+	b.read(identities)
+	b.read(others)
+	if known, all := identities.of(""); known {
+		t.Errorf("the agent of a node without pods was told %s", all)
+	}
+
+	b.worker(b.ns, "web", "web", "before", b.nodes[0])
+	b.knows(identities, "before", true)
+	b.knows(bindings, "before", true)
+	b.identify(b.ns, "later", aadpodid.AzureIdentitySpec{ResourceID: resourceID("later"), ClientID: "c"})
+	b.knows(identities, "later", true)
+	b.knows(bindings, "later", true)
+	b.identify(foreign, "theirs-too", aadpodid.AzureIdentitySpec{ResourceID: resourceID("theirs-too"), ClientID: "c"})
+	b.delete(&aadpodid.AzureIdentity{ObjectMeta: namedIn(b.ns, "before")})
+	b.knows(identities, "before", false)
+	_, all := identities.of("")
+	_, alsoAll := bindings.of("")
+	for _, word := range []string{"theirs", foreign, "hunter2"} {
+		if strings.Contains(all+alsoAll, word) {
+			t.Errorf("the agent was told of %s:\n%s\n%s", word, all, alsoAll)
+		}
+	}
+	if !strings.Contains(all, resourceID("later")) || !strings.Contains(alsoAll, `"selector":"later"`) {
+		t.Errorf("the agent wasn't told what it decides on:\n%s\n%s", all, alsoAll)
+	}
+
+	b.worker(foreign, "guest", "web", "theirs", b.nodes[0])
+	b.knows(identities, "theirs", true)
+	b.knows(identities, "theirs-too", true)
+	b.knows(bindings, "theirs-too", true)
+	if known, all := others.of(""); known {
+		t.Errorf("the other node's agent was told %s", all)
+	}
+	var refused *kube.StatusError
+	if _, err := own.Get(t.Context(), assignedPath, nil); !errors.As(err, &refused) || refused.Code != http.StatusNotFound {
+		t.Errorf("asked for assigned identities: %v", err)
+	}
+}
+
+// An agent that is taken over can't keep mic and the API server busy with lists.
+func TestListsOfANodeAreBounded(t *testing.T) {
+	b := newBrokered(t, true)
+	greedy, modest := b.agent(b.nodes[0], "lanyard-nmi", brokerapi.Audience), b.agent(b.nodes[1], "lanyard-nmi", brokerapi.Audience)
+	list := func(agent *source.Broker) int {
+		response, err := agent.Get(t.Context(), podsPath, nil)
+		var refused *kube.StatusError
+		switch {
+		case err == nil:
+			_ = response.Body.Close()
+			return http.StatusOK
+		case errors.As(err, &refused):
+			return refused.Code
+		default:
+			return 0
+		}
+	}
+	b.until(func() string {
+		for range 200 {
+			if list(greedy) == http.StatusTooManyRequests {
+				return ""
+			}
+		}
+		return "a node may list without end"
+	})
+	if got := list(modest); got != http.StatusOK {
+		t.Errorf("another node's agent got %d", got)
+	}
+	b.until(func() string { // and it comes back
+		if got := list(greedy); got != http.StatusOK {
+			return fmt.Sprintf("after a while the node's agent still gets %d", got)
+		}
+		return ""
+	})
 }
 
 // Versions are the API server's, so a watch goes on at another replica where it ended at the first, and nothing is read again.

@@ -101,16 +101,24 @@ USE_MSI: UseMSI
 USER_ASSIGNED_MSI_CLIENT_ID: UserAssignedMSIClientID
 {{- end -}}
 
-{{- define "lanyard.broker" -}}
-{{- if or .Values.broker.secretNamespaces .Values.broker.tokenNamespaces (include "lanyard.entitlementsByBroker" .) -}}true{{- end -}}
+{{- define "lanyard.brokerOfTokens" -}}
+{{- if or .Values.broker.secretNamespaces .Values.broker.tokenNamespaces -}}true{{- end -}}
 {{- end -}}
 
+{{- define "lanyard.broker" -}}
+{{- if or (include "lanyard.brokerOfTokens" .) (include "lanyard.entitlementsByBroker" .) -}}true{{- end -}}
+{{- end -}}
+
+{{- /* By default, wherever mic runs anyway and service account tokens name their node. */}}
 {{- define "lanyard.entitlementsByBroker" -}}
+{{- $named := semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version -}}
 {{- if eq .Values.nmi.entitlements "broker" -}}
-{{- if include "lanyard.managed" . -}}
-{{- fail "nmi.entitlements is broker, but in managed mode no mic writes what the pods of a node may have: leave it at kubernetes" -}}
+{{- if not $named -}}
+{{- fail (printf "nmi.entitlements is broker, but service account tokens name their node from Kubernetes 1.30 on, and this is %s: set it to kubernetes" .Capabilities.KubeVersion.Version) -}}
 {{- end -}}
 true
+{{- else if and (not .Values.nmi.entitlements) $named -}}
+{{- if or (not (include "lanyard.managed" .)) (include "lanyard.brokerOfTokens" .) -}}true{{- end -}}
 {{- end -}}
 {{- end -}}
 

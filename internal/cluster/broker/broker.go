@@ -31,6 +31,8 @@ type Options struct {
 	Live client.Reader
 	// Nodes reads and watches, past the cache, what agents are told about their nodes.
 	Nodes client.WithWatch
+	// Managed is the mode in which bindings alone say what pods may have.
+	Managed bool
 	// View is where bindings and identities are looked up.
 	View  func(context.Context) match.View
 	Rules match.Rules
@@ -61,7 +63,7 @@ func New(o Options) (*Broker, error) {
 		return nil, fmt.Errorf("the agents' service account %q is not namespace/name", o.Agent)
 	}
 	return &Broker{
-		Options: o, callers: newCallers(o.Kube, "system:serviceaccount:"+namespace+":"+name, o.Clock), objects: newObjects(o.Nodes, o.Clock),
+		Options: o, callers: newCallers(o.Kube, "system:serviceaccount:"+namespace+":"+name, o.Clock), objects: newObjects(o.Nodes, o.Managed, o.Clock),
 	}, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -26,6 +27,12 @@ const (
 	longestWatch   = 10 * time.Minute
 	mostListed     = 500
 	longestWrite   = time.Minute // of one event, to an agent that doesn't read
+
+	// An agent reads and watches four collections when it starts, and again when a namespace is new to its node.
+	readsPerSecond = 5  // of one node
+	readsInARow    = 50 // of one node
+	readsAtATime   = 16 // of all; watches are asked for in their turn, too
+	mostNodes      = 16384
 )
 
 // objects tells agents what the API server says about their own nodes: RBAC can't tie a right to a node, the claim in the agent's
@@ -34,6 +41,8 @@ type objects struct {
 	kube        client.WithWatch
 	clock       clock.PassiveClock
 	collections map[string]collection
+	reads       *budget // by node
+	slots       slots
 
 	mu       sync.Mutex
 	watching map[string]int // by node
@@ -42,8 +51,11 @@ type objects struct {
 	stopped chan struct{}
 }
 
-func newObjects(kube client.WithWatch, clk clock.PassiveClock) *objects {
-	return &objects{kube: kube, clock: clk, collections: collections(), watching: map[string]int{}, stopped: make(chan struct{})}
+func newObjects(kube client.WithWatch, managed bool, clk clock.PassiveClock) *objects {
+	return &objects{
+		kube: kube, clock: clk, collections: collections(managed), reads: newBudget(clk, readsPerSecond, readsInARow, mostNodes),
+		slots: make(slots, readsAtATime), watching: map[string]int{}, stopped: make(chan struct{}),
+	}
 }
 
 // hangUp ends all watches, so that their agents go to another replica.
@@ -54,6 +66,9 @@ func (o *objects) serve(w http.ResponseWriter, r *http.Request, node, path strin
 	c, known := o.collections[path]
 	if !known || r.Method != http.MethodGet {
 		return refuse(http.StatusNotFound, brokerapi.CodeInvalid, "there is nothing for agents at %s", path)
+	}
+	if !o.reads.allow(node) {
+		return refuse(http.StatusTooManyRequests, brokerapi.CodeUnavailable, "the node asks too often")
 	}
 	query := r.URL.Query()
 	if query.Get("watch") != "" {
@@ -74,15 +89,28 @@ type page struct {
 }
 
 func (o *objects) list(ctx context.Context, w http.ResponseWriter, node string, c collection, query url.Values) error {
+	done, err := o.slots.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	s, err := o.scope(ctx, c, node)
+	if err != nil {
+		return err
+	}
+	after, err := s.take(query.Get("continue"))
+	if err != nil {
+		return err
+	}
 	list := c.list()
-	options := c.options(node, client.ListOptions{Limit: number(query.Get("limit"), mostListed), Continue: query.Get("continue")})
+	options := c.options(node, client.ListOptions{Limit: number(query.Get("limit"), mostListed), Continue: after})
 	if err := o.kube.List(ctx, list, options...); err != nil {
 		return passOn(err)
 	}
 	answer := page{Items: []client.Object{}}
-	answer.Metadata.ResourceVersion, answer.Metadata.Continue = list.GetResourceVersion(), list.GetContinue()
-	err := meta.EachListItem(list, func(object runtime.Object) error {
-		if slim, own := c.slim(object, node); own {
+	answer.Metadata.ResourceVersion, answer.Metadata.Continue = s.give(list.GetResourceVersion()), s.give(list.GetContinue())
+	err = meta.EachListItem(list, func(object runtime.Object) error {
+		if slim, own := c.slim(object, s); own {
 			answer.Items = append(answer.Items, slim)
 		}
 		return nil
@@ -99,14 +127,11 @@ func (o *objects) watch(ctx context.Context, w http.ResponseWriter, node string,
 		return refuse(http.StatusTooManyRequests, brokerapi.CodeUnavailable, "the node watches %d times already", watchesPerNode)
 	}
 	defer o.leave(node)
-	seconds := number(query.Get("timeoutSeconds"), int64(longestWatch/time.Second))
-	watcher, err := o.kube.Watch(ctx, c.list(), c.options(node, client.ListOptions{Raw: &metav1.ListOptions{
-		ResourceVersion: query.Get("resourceVersion"), AllowWatchBookmarks: true, TimeoutSeconds: &seconds,
-	}})...)
+	s, begun, err := o.begin(ctx, node, c, query)
 	if err != nil {
-		return passOn(err)
+		return err
 	}
-	defer watcher.Stop()
+	defer begun.stop()
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
@@ -117,16 +142,60 @@ func (o *objects) watch(ctx context.Context, w http.ResponseWriter, node string,
 			return nil
 		case <-o.stopped:
 			return nil
-		case e, open := <-watcher.ResultChan():
+		case err := <-begun.grown:
+			var gone *refusal
+			if errors.As(err, &gone) {
+				_ = line.write(event{watch.Error, map[string]any{"code": gone.status, "message": gone.Message}})
+			}
+			return nil
+		case e, open := <-begun.events:
 			if !open {
 				return nil
 			}
-			if told, ok := c.tell(e, node); ok {
+			if told, ok := c.tell(e, s); ok {
 				err = line.write(told)
 			}
 		}
 	}
 	return nil // the agent left, too
+}
+
+// begun is a watch at the API server.
+type begun struct {
+	events <-chan watch.Event
+	grown  <-chan error // nil is never
+	stop   func()
+}
+
+func (o *objects) begin(ctx context.Context, node string, c collection, query url.Values) (scope, begun, error) {
+	soon, cancel := context.WithTimeout(ctx, brokerapi.LongestAnswer)
+	defer cancel()
+	done, err := o.slots.take(soon)
+	if err != nil {
+		return scope{}, begun{}, err
+	}
+	defer done()
+	s, err := o.scope(soon, c, node)
+	if err != nil {
+		return s, begun{}, err
+	}
+	version, err := s.take(query.Get("resourceVersion"))
+	if err != nil {
+		return s, begun{}, err
+	}
+	seconds := number(query.Get("timeoutSeconds"), int64(longestWatch/time.Second))
+	grown, stop, err := o.grows(ctx, s, seconds)
+	if err != nil {
+		return s, begun{}, err
+	}
+	watcher, err := o.kube.Watch(ctx, c.list(), c.options(node, client.ListOptions{Raw: &metav1.ListOptions{
+		ResourceVersion: version, AllowWatchBookmarks: true, TimeoutSeconds: &seconds,
+	}})...)
+	if err != nil {
+		stop()
+		return s, begun{}, passOn(err)
+	}
+	return s, begun{events: watcher.ResultChan(), grown: grown, stop: func() { watcher.Stop(); stop() }}, nil
 }
 
 // liner writes a document a line, each in its own time: the server's limits are for answers that end.

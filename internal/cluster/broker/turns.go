@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 
-	"golang.org/x/time/rate"
 	"k8s.io/utils/clock"
 )
 
@@ -24,49 +22,32 @@ const (
 
 // turns say who may have the API server look at a token.
 type turns struct {
-	clock clock.PassiveClock
-	slots chan struct{}
-
-	mu        sync.Mutex
-	addresses map[string]*rate.Limiter
+	slots     slots
+	addresses *budget
 }
 
 func newTurns(clk clock.PassiveClock) *turns {
-	return &turns{clock: clk, slots: make(chan struct{}, reviewsAtATime), addresses: map[string]*rate.Limiter{}}
+	return &turns{slots: make(slots, reviewsAtATime), addresses: newBudget(clk, reviewsPerSecond, reviewsInARow, mostAddresses)}
 }
 
 // take waits for a slot, if the address may have one; the caller calls done.
 func (t *turns) take(ctx context.Context, remote string) (done func(), err error) {
-	if !t.allow(remote) {
+	address, _, err := net.SplitHostPort(remote)
+	if err != nil || !t.addresses.allow(address) {
 		return nil, errTurn
 	}
-	select {
-	case t.slots <- struct{}{}:
-		return func() { <-t.slots }, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting to have a token reviewed: %w", ctx.Err())
-	}
+	return t.slots.take(ctx)
 }
 
-func (t *turns) allow(remote string) bool {
-	address, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return false
+// slots are so many things at a time.
+type slots chan struct{}
+
+// take waits for a slot; the caller calls done.
+func (s slots) take(ctx context.Context) (done func(), err error) {
+	select {
+	case s <- struct{}{}:
+		return func() { <-s }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for a turn: %w", ctx.Err())
 	}
-	now := t.clock.Now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	limiter, ok := t.addresses[address]
-	if !ok {
-		if len(t.addresses) >= mostAddresses {
-			for other, l := range t.addresses {
-				if l.TokensAt(now) >= reviewsInARow { // forgetting it changes nothing
-					delete(t.addresses, other)
-				}
-			}
-		}
-		limiter = rate.NewLimiter(reviewsPerSecond, reviewsInARow)
-		t.addresses[address] = limiter
-	}
-	return limiter.AllowN(now, 1)
 }

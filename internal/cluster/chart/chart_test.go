@@ -60,7 +60,7 @@ func broker() []string {
 
 // entitlements is an installation whose agents read nothing of the API server.
 func entitlements() []string {
-	return []string{"--set", "nmi.entitlements=broker,nmi.startupTaint=example.com/nmi,networkPolicy.enabled=true"}
+	return []string{"--set", "nmi.startupTaint=example.com/nmi,networkPolicy.enabled=true"}
 }
 
 func TestRenderedChart(t *testing.T) {
@@ -111,7 +111,7 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"identity without client":   {"azureIdentities.web.type=0", "clientID"},
 		"every namespace's secrets": {"broker.secretNamespaces={*}", "secretNamespaces"},
 		"the predecessor's images":  {"image.repository=mcr.microsoft.com/oss/azure/aad-pod-identity", "has the images of aad-pod-identity"},
-		"a broker that there isn't": {"operationMode=managed,nmi.entitlements=broker", "leave it at kubernetes"},
+		"unknown entitlements":      {"nmi.entitlements=mic", "entitlements"},
 		"metrics for nobody":        {"networkPolicy.metricsFrom=null,networkPolicy.enabled=yes", "networkPolicy"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -232,13 +232,48 @@ func TestManagedModeIsTheAgentAlone(t *testing.T) {
 	t.Error("the chart has no role for nmi")
 }
 
-// With entitlements by the broker the agent's account has no right to read what concerns other nodes; and since agents wait for mic
-// then, mic doesn't wait for the agents' startup taint.
+// Where mic runs the agent's account has no right to read what concerns other nodes; and since agents wait for mic then, mic doesn't wait
+// for the agents' startup taint.
 func TestAgentReadsNothingOfOtherNodes(t *testing.T) {
-	rendered, err := render(t, entitlements()...)
+	for name, args := range map[string][]string{
+		"standard":              entitlements(),
+		"managed":               {"--set", "operationMode=managed,nmi.entitlements=broker,nmi.startupTaint=example.com/nmi"},
+		"managed with a broker": {"--set", "operationMode=managed,broker.tokenNamespaces={a},nmi.startupTaint=example.com/nmi"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rendered, err := render(t, args...)
+			if err != nil {
+				t.Fatal(rendered)
+			}
+			if diff := cmp.Diff([]string{"create /events", "get /configmaps"}, rightsOf(t, rendered, "lanyard-nmi")); diff != "" {
+				t.Errorf("rights of nmi (-want +got):\n%s", diff)
+			}
+			for _, mic := range documents[appsv1.Deployment](t, rendered, "Deployment") {
+				if mic.Name == "lanyard-mic" && !slices.ContainsFunc(mic.Spec.Template.Spec.Tolerations, func(t corev1.Toleration) bool { return t.Key == "example.com/nmi" }) {
+					t.Errorf("mic's tolerations: %v", mic.Spec.Template.Spec.Tolerations)
+				}
+			}
+		})
+	}
+}
+
+// Before Kubernetes 1.30 tokens name no node, by which mic would know what to tell an agent.
+func TestAgentReadsByItselfWhereTokensNameNoNode(t *testing.T) {
+	rendered, err := render(t, "--kube-version", "1.29.9")
 	if err != nil {
 		t.Fatal(rendered)
 	}
+	if got := rightsOf(t, rendered, "lanyard-nmi"); !slices.Contains(got, "list /pods") || slices.Contains(got, "get /configmaps") {
+		t.Errorf("rights of nmi: %v", got)
+	}
+	if got, err := render(t, "--kube-version", "1.29.9", "--set", "nmi.entitlements=broker"); err == nil || !strings.Contains(got, "from Kubernetes 1.30 on, and this is v1.29.9") {
+		t.Errorf("entitlements by the broker there: %v %s", err, got)
+	}
+}
+
+// rightsOf gives what an account may do by all the roles that it is bound to.
+func rightsOf(t *testing.T, rendered, account string) []string {
+	t.Helper()
 	roles := map[string][]rbacv1.PolicyRule{}
 	for _, role := range documents[rbacv1.ClusterRole](t, rendered, "ClusterRole") {
 		roles[role.Name] = role.Rules
@@ -246,25 +281,18 @@ func TestAgentReadsNothingOfOtherNodes(t *testing.T) {
 	for _, role := range documents[rbacv1.Role](t, rendered, "Role") {
 		roles[role.Name] = role.Rules
 	}
-	var got []string
+	var rights []string
 	for _, binding := range documents[rbacv1.ClusterRoleBinding](t, rendered, "ClusterRoleBinding") {
-		if binding.Subjects[0].Name == "lanyard-nmi" {
-			got = append(got, permissions(roles[binding.RoleRef.Name])...)
+		if binding.Subjects[0].Name == account {
+			rights = append(rights, permissions(roles[binding.RoleRef.Name])...)
 		}
 	}
 	for _, binding := range documents[rbacv1.RoleBinding](t, rendered, "RoleBinding") {
-		if binding.Subjects[0].Name == "lanyard-nmi" {
-			got = append(got, permissions(roles[binding.RoleRef.Name])...)
+		if binding.Subjects[0].Name == account {
+			rights = append(rights, permissions(roles[binding.RoleRef.Name])...)
 		}
 	}
-	if diff := cmp.Diff([]string{"create /events", "get /configmaps"}, got); diff != "" {
-		t.Errorf("rights of nmi (-want +got):\n%s", diff)
-	}
-	for _, mic := range documents[appsv1.Deployment](t, rendered, "Deployment") {
-		if mic.Name == "lanyard-mic" && !slices.ContainsFunc(mic.Spec.Template.Spec.Tolerations, func(t corev1.Toleration) bool { return t.Key == "example.com/nmi" }) {
-			t.Errorf("mic's tolerations: %v", mic.Spec.Template.Spec.Tolerations)
-		}
-	}
+	return rights
 }
 
 // aad-pod-identity issue 248: nmi could read every Secret of the cluster.

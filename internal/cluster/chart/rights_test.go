@@ -23,7 +23,7 @@ func TestEveryRightIsExplained(t *testing.T) {
 		}
 	}
 	const everything = "webhook.enabled=true,broker.secretNamespaces={a},broker.tokenNamespaces={a},nmi.startupTaint=x/y,rbac.createUserFacingClusterRoles=true"
-	for _, mode := range []string{"standard", "managed", "standard,nmi.entitlements=broker"} {
+	for _, mode := range []string{"standard", "managed", "standard,nmi.entitlements=kubernetes", "managed,nmi.entitlements=kubernetes"} {
 		rendered, err := render(t, "--set", everything+",operationMode="+mode)
 		if err != nil {
 			t.Fatal(rendered)

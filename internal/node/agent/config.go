@@ -108,8 +108,6 @@ func (c Config) Validate() error {
 		return errors.New("operation mode managed gives pods identities of their own namespace only: leave out --forceNamespaced=false")
 	case c.Entitlements != ByKubernetes && c.Entitlements != ByBroker:
 		return fmt.Errorf("entitlements %q are not known: they come by kubernetes or broker", c.Entitlements)
-	case c.Entitlements == ByBroker && c.Mode == Managed:
-		return errors.New("entitlements come by kubernetes in operation mode managed: there is no controller to write them for a node")
 	case c.Entitlements == ByBroker && c.BrokerConfigMap == "":
 		return errors.New("entitlements by broker need to know where mic is: --broker-configmap")
 	case c.Attestation != ByBinding && c.Attestation != ByEBPF:

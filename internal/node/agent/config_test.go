@@ -22,7 +22,6 @@ func TestValidate(t *testing.T) {
 		"by hooks alone":       func(c *Config) { c.Network = "other" },
 		"nothing to put them":  func(c *Config) { c.Attestation, c.Cgroups.Kubepods = ByEBPF, None },
 		"kubernetes or broker": func(c *Config) { c.Entitlements = "guess" },
-		"no controller":        func(c *Config) { c.Entitlements, c.Mode, c.ForceNamespaced = ByBroker, Managed, true },
 		"--broker-configmap":   func(c *Config) { c.Entitlements = ByBroker },
 		"name is missing":      func(c *Config) { c.Node = "" },
 		"positive":             func(c *Config) { c.Patience = 0 },

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +35,8 @@ type fakeAPI struct {
 	refused  bool
 	reader   string // who may read collections
 	brokers  map[string]string
-	told     []string // events on pods
+	told     []string      // events on pods
+	youth    time.Duration // for which pods are yet to be made
 }
 
 func (a *fakeAPI) events() []string {
@@ -74,6 +76,7 @@ func newAPI(t testing.TB, node *namespace, folder string) *fakeAPI {
 }
 
 func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json") // client-go reads nothing else
 	a.mu.Lock()
 	if r.Method == http.MethodPost && r.URL.Path == "/api/v1/namespaces/my-app/events" {
 		var event struct {
@@ -94,7 +97,8 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	objects, ok := a.objects[r.URL.Path]
 	if !ok || a.refused || r.Header.Get("Authorization") != "Bearer "+a.reader {
 		a.mu.Unlock()
-		http.Error(w, `{"message":"no"}`, http.StatusForbidden)
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `{"message":"no"}`)
 		return
 	}
 	if r.URL.Query().Get("watch") == "" {
@@ -210,9 +214,10 @@ func (a *fakeAPI) putPod(p *pod) {
 	a.put("/api/v1/pods", p.uid, map[string]any{
 		"metadata": map[string]any{
 			"name": p.name, "namespace": "my-app", "uid": p.uid, "labels": labels,
-			"creationTimestamp": time.Now().Add(p.world.youth).UTC().Format(time.RFC3339),
+			"creationTimestamp": time.Now().Add(a.youth).UTC().Format(time.RFC3339),
 		},
-		"spec": map[string]any{"serviceAccountName": p.account, "nodeName": "node1"},
+		"spec":   map[string]any{"serviceAccountName": p.account, "nodeName": "node1"},
+		"status": map[string]any{"phase": "Running", "podIP": p.address.String()}, // by which the predecessor tells pods
 	})
 }
 

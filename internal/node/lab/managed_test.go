@@ -103,7 +103,7 @@ func TestManagedBindingsStayInTheirNamespace_Issue1280(t *testing.T) {
 func TestManagedPodWaitsForBindingsThatComeWithIt(t *testing.T) {
 	t.Parallel()
 	w := managedWorld(t, "--assignment-timeout=30s")
-	w.youth = time.Minute
+	w.api.youth = time.Minute
 	p := w.pod("web", "10.77.1.2", "web")
 	done := make(chan struct{})
 	go func() {

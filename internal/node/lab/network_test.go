@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -140,7 +139,6 @@ type world struct {
 	bridge     string // the pods' bridge; empty on a routed network
 	hooks      string // where hooks are pinned; empty without
 	next       atomic.Int32
-	youth      time.Duration // for which pods are yet to be made, by the API server's word
 }
 
 func newWorld(t testing.TB) *world {

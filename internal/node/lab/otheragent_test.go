@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -79,7 +80,8 @@ func BenchmarkOtherAgent(b *testing.B) {
 		w.api.assign(asking, demo, "Assigned")
 		w.runtime.start(asking)
 		for i := range pods - 1 {
-			p := &pod{name: fmt.Sprintf("other-%d", i), uid: fmt.Sprintf("uid-other-%d", i), label: "demo", account: "default"}
+			p := &pod{name: fmt.Sprintf("other-%d", i), uid: fmt.Sprintf("uid-other-%d", i), label: "demo", account: "default",
+				address: netip.AddrFrom4([4]byte{10, 77, 2, byte(i + 1)})}
 			w.api.putPod(p)
 			w.api.assign(p, demo, "Assigned")
 		}
