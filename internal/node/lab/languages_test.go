@@ -44,10 +44,15 @@ print(json.dumps({
 `
 	scriptProgram = `
 const { ManagedIdentityCredential, DefaultAzureCredential } = require("@azure/identity");
+const { ManagedIdentityApplication } = require("@azure/msal-node");
+const { MSIVmTokenCredentials } = require("@azure/ms-rest-nodeauth");
+const [one, two, three] = [1, 2, 3].map(v => require("identity" + v).ManagedIdentityCredential);
 const ids = JSON.parse(process.argv[2]);
-async function attempt(credential, resource) {
-  try { return (await credential.getToken(resource + "/.default")).token; } catch (e) { return e.name + ": " + e.message; }
+async function call(f) {
+  try { return await f(); } catch (e) { return e.name + ": " + e.message; }
 }
+const attempt = (credential, resource) => call(async () => (await credential.getToken(resource + "/.default")).token);
+const msal = (how, resource) => call(async () => (await new ManagedIdentityApplication({ managedIdentityIdParams: how }).acquireToken({ resource })).accessToken);
 (async () => {
   console.log(JSON.stringify({
     "unnamed": await attempt(new ManagedIdentityCredential(), "https://one.azure.net"),
@@ -55,13 +60,29 @@ async function attempt(credential, resource) {
     "by resource ID": await attempt(new ManagedIdentityCredential({ resourceId: ids.resourceID }), "https://three.azure.net"),
     "by object ID": await attempt(new ManagedIdentityCredential({ objectId: ids.objectID }), "https://seven.azure.net"),
     "another's": await attempt(new ManagedIdentityCredential({ clientId: ids.another }), "https://four.azure.net"),
+    "MSAL unnamed": await msal(undefined, "https://nine.azure.net"),
+    "MSAL by client ID": await msal({ userAssignedClientId: ids.clientID }, "https://ten.azure.net"),
+    "MSAL by resource ID": await msal({ userAssignedResourceId: ids.resourceID }, "https://eleven.azure.net"),
+    "MSAL by object ID": await msal({ userAssignedObjectId: ids.objectID }, "https://twelve.azure.net"),
+    "version 3 unnamed": await attempt(new three(), "https://thirteen.azure.net"),
+    "version 3 by resource ID": await attempt(new three({ resourceId: ids.resourceID }), "https://fourteen.azure.net"),
+    "version 2 unnamed": await attempt(new two(), "https://fifteen.azure.net"),
+    "version 2 by client ID": await attempt(new two(ids.clientID), "https://sixteen.azure.net"),
+    "version 1 unnamed": await attempt(new one(), "https://seventeen.azure.net"),
+    "version 1 by client ID": await attempt(new one(ids.clientID), "https://eighteen.azure.net"),
+    "before azure-identity": await call(async () => (await new MSIVmTokenCredentials({ resource: "https://nineteen.azure.net" }).getToken()).accessToken),
     "the chain": await attempt(new DefaultAzureCredential({ managedIdentityClientId: ids.clientID }), "https://eight.azure.net"),
   }));
 })();
 `
-	// what identity libraries of JavaScript are tried: azure-identity and, below it, MSAL
-	scriptPackage = "@azure/identity@4"
 )
+
+// scriptPackages are the identity libraries of JavaScript that are tried: azure-identity, which looked for the service in another way in
+// each of its major versions, MSAL below it, and what was there before them.
+var scriptPackages = []string{
+	"@azure/identity@4", "@azure/msal-node@3", "identity3@npm:@azure/identity@3", "identity2@npm:@azure/identity@2",
+	"identity1@npm:@azure/identity@1", "@azure/ms-rest-nodeauth@3",
+}
 
 // language starts a program in a pod's network and gives what it printed, by call.
 func (p *pod) language(program string, arguments ...string) map[string]string {
@@ -128,10 +149,10 @@ func TestLibrariesOfPython(t *testing.T) {
 
 func TestLibrariesOfJavaScript(t *testing.T) {
 	folder := t.TempDir()
-	install := exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, scriptPackage)
+	install := exec.CommandContext(t.Context(), "npm", append([]string{"install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder}, scriptPackages...)...)
 	install.Dir = folder
 	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("installing %s with npm: %v\n%s", scriptPackage, err, out)
+		t.Fatalf("installing %v with npm: %v\n%s", scriptPackages, err, out)
 	}
 	program := filepath.Join(folder, "ask.js")
 	if err := os.WriteFile(program, []byte(scriptProgram), 0o600); err != nil {
