@@ -109,21 +109,12 @@ func install(golden string, wanted func(unstructured.Unstructured) bool) error {
 	return nil
 }
 
-// asMic installs the RBAC objects of the rendered chart and signs in as mic's
+// asMic installs the RBAC objects of the rendered chart, and what its broker needs, and signs in as mic's
 // service account.
 func asMic(environment *envtest.Environment) (*rest.Config, error) {
-	err := install("default", func(o unstructured.Unstructured) bool { return o.GroupVersionKind().Group == rbacv1.GroupName })
-	if err == nil {
-		err = install("broker", func(o unstructured.Unstructured) bool {
-			return o.GetLabels()["app.kubernetes.io/component"] == "broker"
-		})
-	}
-	if err == nil {
-		err = install("entitlements", func(o unstructured.Unstructured) bool {
-			return o.GetLabels()["app.kubernetes.io/component"] == "entitlements"
-		})
-	}
-	if err != nil {
+	if err := install("broker", func(o unstructured.Unstructured) bool {
+		return o.GroupVersionKind().Group == rbacv1.GroupName || o.GetLabels()["app.kubernetes.io/component"] == "broker"
+	}); err != nil {
 		return nil, err
 	}
 	user, err := environment.AddUser(envtest.User{
