@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/cli/grammar"
+	"github.com/lanyard-project/lanyard/internal/cli/print"
 )
 
 // help prints what a command does and takes.
@@ -44,8 +45,15 @@ func (p *Program) arguments(title string, list []grammar.Argument) {
 			text += "  Default: " + a.Default + "."
 		}
 		names := strings.Join(a.Names, " ")
-		fmt.Fprintf(p.Out, "    %s%s%s : %s\n", names, strings.Repeat(" ", width-len(names)-len(required(a))), required(a), text)
+		p.entry(names+strings.Repeat(" ", width-len(names)-len(required(a)))+required(a), text)
 	}
+}
+
+// entry explains a word behind it; on a terminal in the columns that are left of the line.
+func (p *Program) entry(word, text string) {
+	const gap = 7 // four before the word, " : " after it
+	indent := strings.Repeat(" ", len(word)+gap)
+	fmt.Fprintf(p.Out, "    %s : %s\n", word, strings.TrimPrefix(print.Wrap(text, indent, Width(p.Out)), indent))
 }
 
 func required(a grammar.Argument) string {
@@ -90,7 +98,7 @@ func (p *Program) words(title, path string, words []string) {
 	}
 	fmt.Fprintf(p.Out, "\n%s\n", title)
 	for _, word := range words {
-		fmt.Fprintf(p.Out, "    %-*s : %s\n", width, word, p.summary(strings.TrimSpace(path+" "+word)))
+		p.entry(fmt.Sprintf("%-*s", width, word), p.summary(strings.TrimSpace(path+" "+word)))
 	}
 }
 

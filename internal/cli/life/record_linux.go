@@ -101,7 +101,7 @@ func holdings(all []entry, now time.Time, names map[string]string) []any {
 		if where == "" {
 			where = "-"
 		}
-		rows = append(rows, value.NewObject("holder", first(names[h.app], h.app), "endsIn", e.Expires.Sub(now).Truncate(time.Minute).String(),
+		rows = append(rows, value.NewObject("holder", first(names[h.app], h.app), "endsIn", minutes(e.Expires.Sub(now)),
 			"audience", h.audience, "machine", where, "via", e.Via))
 	}
 	return rows
@@ -163,4 +163,12 @@ func first(candidates ...string) string {
 		}
 	}
 	return ""
+}
+
+// minutes writes how long something lasts, to the minute: 1h9m.
+func minutes(d time.Duration) string {
+	if d = d.Truncate(time.Minute); d == 0 {
+		return "0m"
+	}
+	return strings.TrimSuffix(d.String(), "0s")
 }

@@ -46,7 +46,7 @@ func TestRecordIsShown(t *testing.T) {
 		rows []any
 		want []string
 	}{
-		"tokens":    {holdings(all, time.Date(2027, 1, 1, 10, 0, 0, 0, time.UTC), names), []string{"application-identity|3h0m0s|https://vault.azure.net|aks-pool1-1-vmss|metadata"}},
+		"tokens":    {holdings(all, time.Date(2027, 1, 1, 10, 0, 0, 0, time.UTC), names), []string{"application-identity|3h0m|https://vault.azure.net|aks-pool1-1-vmss|metadata"}},
 		"no tokens": {holdings(all, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC), names), nil},
 		"refusals": {refusals(all, 9, names), []string{
 			"2027-01-01 09:44:00|metadata|nobody|Identity not found",

@@ -3,7 +3,6 @@ package life
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -40,7 +39,7 @@ func statusCommand() command.Table {
 			if c.Given("output") || c.Get("query") != "" {
 				return s, nil
 			}
-			return nil, show(c.Program.Out, command.Width(c.Program.Out)-2, cloud, s)
+			return nil, show(c.Program, command.Width(c.Program.Out), cloud, s)
 		},
 	}}}
 }
@@ -236,9 +235,13 @@ func groupOf(id string) string {
 	return ""
 }
 
-// width is how wide the terminal is; 0 for what is no terminal.
-func show(out io.Writer, width int, cloud *local.Cloud, s *value.Object) error {
-	fmt.Fprintf(out, "lanyardd  %s  (process %d, state in %s)\n", cloud.Origin(), cloud.PID(), cloud.Dir)
+// show prints what look found; width is that of the terminal, 0 for what is none.
+func show(p *command.Program, width int, cloud *local.Cloud, s *value.Object) error {
+	bold, plain := "", ""
+	if p.Color {
+		bold, plain = "\x1b[1m", "\x1b[0m"
+	}
+	fmt.Fprintln(p.Out, print.Wrap(fmt.Sprintf("lanyardd  %s  (process %d, state in %s)", cloud.Origin(), cloud.PID(), cloud.Dir), "", width))
 	for _, part := range [][3]string{
 		{"clusters", "Clusters", "none; `lanyard aks create` makes one"},
 		{"nodes", "Nodes", "none"},
@@ -248,27 +251,18 @@ func show(out io.Writer, width int, cloud *local.Cloud, s *value.Object) error {
 		{"refusals", "Last refusals", "none"},
 	} {
 		rows := s.List(part[0])
-		fmt.Fprintf(out, "\n%s\n", part[1])
+		fmt.Fprintf(p.Out, "\n%s%s%s\n", bold, part[1], plain)
 		if len(rows) == 0 {
-			fmt.Fprintf(out, "  %s\n", part[2])
+			fmt.Fprintf(p.Out, "  %s\n", part[2])
 			continue
 		}
-		table, err := print.Table(print.Answer{Document: rows, Queried: true})
+		table, err := print.Table(print.Answer{Document: print.Fit(rows, width-2), Queried: true})
 		if err != nil {
 			return err
 		}
 		for line := range strings.SplitSeq(strings.TrimRight(table, "\n"), "\n") {
-			fmt.Fprintf(out, "  %s\n", fit(line, width))
+			fmt.Fprintf(p.Out, "  %s\n", line)
 		}
 	}
 	return nil
-}
-
-// fit cuts a line to a width; its end tells that something is missing.
-func fit(line string, width int) string {
-	runes := []rune(line)
-	if width < 20 || len(runes) <= width {
-		return line
-	}
-	return string(runes[:width-1]) + "…"
 }

@@ -65,8 +65,8 @@ func up(ctx context.Context, c *command.Call) (any, error) {
 			return nil, err
 		}
 	}
-	fmt.Fprintf(c.Program.Out, "\nARM, token service, Graph: %s\n`%s status` shows what is there; `eval \"$(%s env)\"` is for other programs; `%s down` ends it.\n",
-		cloud.Origin(), c.Program.Name, c.Program.Name, c.Program.Name)
+	fmt.Fprintf(c.Program.Out, "\nARM, token service, Graph: %s\n  %-22s what is there\n  %-22s for other programs: az, Terraform, SDKs, kubectl\n  %-22s ends it\n",
+		cloud.Origin(), c.Program.Name+" status", `eval "$(`+c.Program.Name+` env)"`, c.Program.Name+" down")
 	if !c.On("foreground") {
 		return nil, nil
 	}

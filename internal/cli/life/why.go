@@ -3,7 +3,6 @@ package life
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
@@ -47,7 +46,7 @@ func whyCommand() command.Table {
 			if c.Given("output") || c.Get("query") != "" {
 				return answer, nil
 			}
-			explain(c.Program.Out, name, scopeOf(client, c.Get("scope")), answer, c.Program.Color)
+			decision{who: name, scope: scopeOf(client, c.Get("scope")), answer: answer}.tell(c.Program, client.Scope())
 			if answer.String("accessDecision") != "Allowed" {
 				return nil, command.ExitStatus(1)
 			}
@@ -122,28 +121,4 @@ func checkAccess(ctx context.Context, client *azure.Client, object, action, scop
 	}
 	o, _ := list[0].(*value.Object)
 	return o, nil
-}
-
-// explain tells a decision to a person.
-func explain(out io.Writer, who, scope string, answer *value.Object, color bool) {
-	mark, end := "", ""
-	allowed := answer.String("accessDecision") == "Allowed"
-	if color {
-		mark, end = map[bool]string{true: "\x1b[32m", false: "\x1b[31m"}[allowed], "\x1b[0m"
-	}
-	verdict := map[bool]string{true: "yes", false: "no"}[allowed]
-	fmt.Fprintf(out, "%s%s%s: %s may%s do %s\n    at %s\n", mark, verdict, end, who, map[bool]string{true: "", false: " not"}[allowed], answer.String("actionId"), scope)
-	if role := answer.Object("roleAssignment"); role != nil {
-		fmt.Fprintf(out, "  by role %s, assigned at %s\n    %s\n", role.String("roleDefinitionName"), role.String("scope"), role.String("id"))
-	}
-	if text := answer.String("explanation"); text != "" && !allowed {
-		fmt.Fprintf(out, "  %s\n", strings.ReplaceAll(text, "\n", "\n  "))
-	}
-	if considered := answer.List("considered"); len(considered) > 0 {
-		fmt.Fprintln(out, "  looked at:")
-		for _, v := range considered {
-			o, _ := v.(*value.Object)
-			fmt.Fprintf(out, "    %-30s at %s: %s\n", o.String("roleDefinitionName"), o.String("scope"), o.String("outcome"))
-		}
-	}
 }
