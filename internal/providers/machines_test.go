@@ -60,6 +60,17 @@ func TestMachinesHoldDisksAndInterfaces(t *testing.T) {
 	f.must(200, "DELETE", netPath+"networkInterfaces/n"+docVersion, "")
 }
 
+func TestDisksThatAMachineAsksForHaveAKindAndNoID(t *testing.T) {
+	f := newCloud(t)
+	f.makeInterface()
+	body := strings.Replace(machineBody(""), `"deleteOption":"Delete"}`, `"managedDisk":{"storageAccountType":"Standard_LRS"}},
+		"dataDisks":[{"lun":0,"createOption":"Empty","diskSizeGB":4,"managedDisk":{"storageAccountType":"StandardSSD_LRS"}}]`, 1)
+	made := f.must(201, "PUT", computePath+"virtualMachines/m"+computeVersion, body)
+	disk, _ := at(made, "properties", "storageProfile", "osDisk", "managedDisk", "id").(string)
+	f.has(f.must(200, "GET", disk+diskVersion, ""), "Standard_LRS", "sku", "name")
+	f.refused(ownerID, 400, "LinkedInvalidPropertyId", "PUT", computePath+"virtualMachines/other"+computeVersion, strings.Replace(body, `"managedDisk":{"storageAccountType":"Standard_LRS"}`, `"managedDisk":{}`, 1))
+}
+
 func TestMachinesCarryIdentitiesAsScaleSetsDo(t *testing.T) {
 	f := newCloud(t)
 	f.makeInterface()

@@ -20,6 +20,16 @@ func linuxProfile(c *command.Call) (*value.Object, error) {
 	if c.On("no-ssh-key") {
 		return nil, nil
 	}
+	key, err := publicKey(c)
+	if err != nil {
+		return nil, err
+	}
+	return value.NewObject("adminUsername", c.Get("admin-username"),
+		"ssh", value.NewObject("publicKeys", []any{value.NewObject("keyData", key)})), nil
+}
+
+// publicKey is what --ssh-key-value says or names; --generate-ssh-keys makes a missing one.
+func publicKey(c *command.Call) (string, error) {
 	given := c.Get("ssh-key-value")
 	key := given
 	if path := absolute(given); !strings.HasPrefix(given, "ssh-") {
@@ -32,14 +42,13 @@ func linuxProfile(c *command.Call) (*value.Object, error) {
 		if err == nil {
 			key = strings.TrimSpace(string(data))
 		} else if !os.IsNotExist(err) {
-			return nil, err
+			return "", err
 		}
 	}
 	if _, _, _, _, err := ssh.ParseAuthorizedKey([]byte(key)); err != nil {
-		return nil, command.Usage("An RSA key file or key value must be supplied to SSH Key Value. You can use --generate-ssh-keys to let CLI generate one for you")
+		return "", command.Usage("An RSA key file or key value must be supplied to SSH Key Value. You can use --generate-ssh-keys to let CLI generate one for you")
 	}
-	return value.NewObject("adminUsername", c.Get("admin-username"),
-		"ssh", value.NewObject("publicKeys", []any{value.NewObject("keyData", key)})), nil
+	return key, nil
 }
 
 // generateKey writes a new key pair beside path and returns the public half.

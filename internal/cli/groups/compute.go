@@ -34,9 +34,8 @@ func computeGroup() command.Table {
 		}
 		return made
 	}
-	machine := family{kind: kind{version: computeVersion, service: "compute", model: "VirtualMachine"}, words: "vm", what: "virtual machine", provider: "Microsoft.Compute/virtualMachines", confirm: command.Sure}
-	machine.table = columns("Name", "name", "ResourceGroup", "resourceGroup", "Location", "location", "Zones", "zones")
-	commands := append(scaleSet.reading(), machine.reading()...)
+	machine := machineFamily()
+	commands := append(scaleSet.reading(), machineCommands(machine)...)
 	commands = append(commands, identityCommands(scaleSet.complete())...)
 	commands = append(commands, identityCommands(machine.complete())...)
 	commands = append(commands, &command.Command{
@@ -88,10 +87,10 @@ func identityCommands(f family) []*command.Command {
 	}
 }
 
-// named splits what --identities says into IDs and the system-assigned one. A bare name
-// is an identity of the same group.
-func (f family) namedIdentities(client *azure.Client, c *command.Call) (ids []string, system bool) {
-	words := c.List("identities")
+// identitiesNamed splits what an option says into IDs and the system-assigned one. A bare
+// name is an identity of the same group.
+func identitiesNamed(client *azure.Client, c *command.Call, option string) (ids []string, system bool) {
+	words := c.List(option)
 	if len(words) == 0 {
 		return nil, true
 	}
@@ -117,7 +116,7 @@ func (f family) assignIdentities(ctx context.Context, c *command.Call) (any, err
 	if err != nil {
 		return nil, err
 	}
-	ids, system := f.namedIdentities(client, c)
+	ids, system := identitiesNamed(client, c, "identities")
 	had := current.String("identity", "type")
 	system = system || strings.Contains(had, "SystemAssigned")
 	identity := value.NewObject("type", identityType(system, len(ids) > 0 || strings.Contains(had, "UserAssigned")))
@@ -141,15 +140,20 @@ func (f family) assignIdentities(ctx context.Context, c *command.Call) (any, err
 			return nil, err
 		}
 	}
-	users, _ := changed.Object("identity").Get("userAssignedIdentities")
+	return identityInfo(c, changed), nil
+}
+
+// identityInfo is what az tells about the identities that something was given.
+func identityInfo(c *command.Call, o *value.Object) *value.Object {
+	users, _ := o.Object("identity").Get("userAssignedIdentities")
 	if users == nil {
 		users = value.NewObject()
 	}
-	info := value.NewObject("systemAssignedIdentity", principal, "userAssignedIdentities", users)
+	info := value.NewObject("systemAssignedIdentity", o.String("identity", "principalId"), "userAssignedIdentities", users)
 	if scope := c.Get("scope"); scope != "" {
 		info.Set("scope", scope).Set("role", c.Get("role"))
 	}
-	return info, nil
+	return info
 }
 
 func identityType(system, user bool) string {
@@ -173,7 +177,7 @@ func (f family) removeIdentities(ctx context.Context, c *command.Call) (any, err
 	if err != nil {
 		return nil, err
 	}
-	ids, system := f.namedIdentities(client, c)
+	ids, system := identitiesNamed(client, c, "identities")
 	users := current.Object("identity", "userAssignedIdentities")
 	patch := value.NewObject()
 	var missing []string

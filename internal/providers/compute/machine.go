@@ -31,8 +31,8 @@ func (p *Provider) virtualMachines() shape.Kind {
 			References: []shape.Reference{
 				{Path: "networkProfile.networkInterfaces[]", To: "Microsoft.Network/networkInterfaces", Action: "Microsoft.Network/networkInterfaces/join/action"},
 				{Path: "availabilitySet", To: setType, Action: setType + "/write"},
-				{Path: "storageProfile.osDisk.managedDisk", To: diskType, Action: useDisk},
-				{Path: "storageProfile.dataDisks[].managedDisk", To: diskType, Action: useDisk},
+				{Path: "storageProfile.osDisk.managedDisk", To: diskType, Action: useDisk, Open: true},
+				{Path: "storageProfile.dataDisks[].managedDisk", To: diskType, Action: useDisk, Open: true},
 			},
 			Check: checkMachine,
 		},
@@ -121,7 +121,7 @@ func (p *Provider) admitMachine(ctx context.Context, d *shape.Document) error {
 // oneMachine refuses disks and interfaces that another machine has.
 func (p *Provider) oneMachine(ctx context.Context, d *shape.Document) error {
 	uses, err := shape.Rules{References: []shape.Reference{
-		{Path: "networkProfile.networkInterfaces[]"}, {Path: "storageProfile.osDisk.managedDisk"}, {Path: "storageProfile.dataDisks[].managedDisk"},
+		{Path: "networkProfile.networkInterfaces[]"}, {Path: "storageProfile.osDisk.managedDisk", Open: true}, {Path: "storageProfile.dataDisks[].managedDisk", Open: true},
 	}}.FindReferences(d.ID, d.ID, d.Properties)
 	if err != nil {
 		return err

@@ -92,6 +92,9 @@ type Reference struct {
 	// Loose references need not exist and hold nothing. Weak ones must exist when
 	// they are made, and hold nothing.
 	Loose, Weak bool
+	// Open ones may lack their ID where the object says something else: a disk that
+	// is still to be made has a kind.
+	Open bool
 	// Back is the member in which another part of the same document shows who
 	// refers to it.
 	Back string

@@ -28,7 +28,7 @@ func (r Rules) FindReferences(root, by armid.ID, properties Object) ([]Found, er
 		properties.visit(ref.Path, func(in Object, key, at string) {
 			text, isText := in[key].(string)
 			if o, ok := object(in[key]); ok {
-				text, isText = o.Text("id"), o.key("id") != "" && o["id"] != nil
+				text, isText = o.Text("id"), o.key("id") != "" && o["id"] != nil || ref.Open && len(o) > 0
 			}
 			if text == "" && (isText || in[key] == nil) || failed != nil {
 				return
