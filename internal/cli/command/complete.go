@@ -49,6 +49,10 @@ func (c *Call) candidates(ctx context.Context, words []string, values func(conte
 	if len(words) == 0 {
 		words = []string{""}
 	}
+	words = slices.Clone(words)
+	for i := range words {
+		words[i] = unquoted(words[i])
+	}
 	last, before := words[len(words)-1], words[:len(words)-1]
 	command, path, rest, err := c.Program.tree.Find(c.Program.Name, before)
 	if err != nil {
@@ -78,6 +82,30 @@ func (c *Call) candidates(ctx context.Context, words []string, values func(conte
 		c.Values = v
 	}
 	return beginning(last, values(ctx, c, a.Complete))
+}
+
+// unquoted is a word of a line as the shell will give it to the program: without its quotes,
+// of which the last may not be there yet, and backslashes. Shells hand it over as it was typed.
+func unquoted(word string) string {
+	var b strings.Builder
+	quote := rune(0)
+	escaped := false
+	for _, r := range word {
+		switch {
+		case escaped:
+			escaped = false
+			b.WriteRune(r)
+		case r == '\\' && quote != '\'':
+			escaped = true
+		case quote == 0 && (r == '"' || r == '\''):
+			quote = r
+		case r == quote:
+			quote = 0
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 func beginning(prefix string, words []string) []string {
@@ -134,8 +162,14 @@ func expecting(arguments []grammar.Argument, line []string) (grammar.Argument, b
 func scripts() map[string]string {
 	return map[string]string{
 		"bash": `_PROGRAM_complete() {
-    local IFS=$'\n'
-    COMPREPLY=( $(PROGRAM __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null) )
+    local IFS=$'\n' candidate
+    COMPREPLY=()
+    for candidate in $(PROGRAM __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null); do
+        case ${COMP_WORDS[COMP_CWORD]} in
+        [\"\']*) COMPREPLY+=("$candidate") ;;
+        *) COMPREPLY+=("$(printf %q "$candidate")") ;;
+        esac
+    done
 }
 complete -o default -F _PROGRAM_complete PROGRAM
 `,
@@ -143,7 +177,7 @@ complete -o default -F _PROGRAM_complete PROGRAM
 _PROGRAM() {
     local -a candidates
     candidates=("${(@f)$(PROGRAM __complete -- "${words[@]:1:$((CURRENT-1))}" 2>/dev/null)}")
-    compadd -U -- $candidates
+    [[ -n $candidates ]] && compadd -U -- $candidates
 }
 compdef _PROGRAM PROGRAM
 `,
@@ -153,7 +187,10 @@ compdef _PROGRAM PROGRAM
     param($word, $ast, $position)
     $words = @($ast.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
     if ($word -eq '') { $words += '' }
-    PROGRAM __complete -- @words 2>$null | ForEach-Object { [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_) }
+    PROGRAM __complete -- @words 2>$null | ForEach-Object {
+        $text = if ($_ -match '\s') { "'" + $_.Replace("'", "''") + "'" } else { $_ }
+        [System.Management.Automation.CompletionResult]::new($text, $_, 'ParameterValue', $_)
+    }
 }
 `,
 	}
