@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -36,9 +37,20 @@ const (
 	subscription = "6f1a2b3c-0000-4000-8000-000000000001"
 )
 
-// TestCloud asks over the real compute provider, directory and token service, and lets the real verifier look at what
-// comes back.
-func TestCloud(t *testing.T) {
+// realCloud is a metadata service over the real compute provider, directory and token service, for a machine with one
+// identity.
+type realCloud struct {
+	handler  http.Handler
+	engine   *ops.Engine
+	ring     *keys.Ring
+	by       providers.Caller
+	set      *resource.Resource
+	identity *resource.Resource
+	is       map[string]string // the identity's properties
+}
+
+func newRealCloud(t testing.TB, limits imdsserver.Limits) realCloud {
+	t.Helper()
 	ctx, log, clk := t.Context(), slog.New(slog.DiscardHandler), clock.RealClock{}
 	s := storetest.New(t)
 	box, err := seal.New(bytes.Repeat([]byte{7}, 32))
@@ -61,13 +73,12 @@ func TestCloud(t *testing.T) {
 	check(t, registry.Register(identities.Types()...))
 	check(t, registry.Register(machines.Types()...))
 	check(t, machines.Load(ctx))
-	following, stop := context.WithCancel(t.Context())
+	following, stop := context.WithCancel(context.WithoutCancel(t.Context())) // the cleanup waits for its end
 	var running sync.WaitGroup
 	for _, run := range []func(context.Context) error{people.Run, machines.Run} {
 		running.Go(func() { _ = run(following) }) // its end is the test's
 	}
-	defer running.Wait()
-	defer stop()
+	t.Cleanup(func() { stop(); running.Wait() })
 
 	by := providers.Caller{TenantID: realTenant, ObjectID: "user", Type: "Application"}
 	group := armid.ResourceGroup(subscription, "rg")
@@ -89,8 +100,15 @@ func TestCloud(t *testing.T) {
 	}))
 
 	cloud := imdsserver.Cloud{Compute: machines, Tokens: service, Directory: people}
-	handler := imdsserver.New(imdsserver.Options{Machines: cloud, Issuer: cloud, Clock: clk, Log: log,
+	handler := imdsserver.New(imdsserver.Options{Machines: cloud, Issuer: cloud, Clock: clk, Log: log, Limits: limits,
 		Record: func(_ context.Context, d imdsserver.Decision) { lines.Token(d.Entry()) }}).Handler(vnetID)
+	return realCloud{handler: handler, engine: engine, ring: ring, by: by, set: set, identity: identity, is: is}
+}
+
+// TestCloud asks over real parts, and lets the real verifier look at what comes back.
+func TestCloud(t *testing.T) {
+	c := newRealCloud(t, imdsserver.Limits{})
+	ctx, handler, engine, set, identity, is := t.Context(), c.handler, c.engine, c.set, c.identity, c.is
 
 	rec := get(handler, node, tokenPath)
 	var document struct {
@@ -100,7 +118,7 @@ func TestCloud(t *testing.T) {
 	if err := json.Unmarshal(rec.Body.Bytes(), &document); err != nil || rec.Code != 200 {
 		t.Fatalf("%d %s", rec.Code, rec.Body)
 	}
-	caller, err := tokens.NewVerifier(origin, ring, clk).Verify(ctx, document.AccessToken, []string{"https://management.azure.com/"})
+	caller, err := tokens.NewVerifier(origin, c.ring, clock.RealClock{}).Verify(ctx, document.AccessToken, []string{"https://management.azure.com/"})
 	check(t, err)
 	if caller.ObjectID != is["principalId"] || caller.AppID != is["clientId"] || document.ClientID != is["clientId"] || caller.TenantID != realTenant {
 		t.Errorf("caller %+v, identity %v", caller, is)
@@ -126,7 +144,7 @@ func TestCloud(t *testing.T) {
 	if rec := get(handler, node, tokenPath); rec.Code != 200 {
 		t.Errorf("attached again: %d %s", rec.Code, rec.Body)
 	}
-	if done, err := engine.Delete(ctx, by, identity.ID); !done || err != nil {
+	if done, err := engine.Delete(ctx, c.by, identity.ID); !done || err != nil {
 		t.Fatal(done, err)
 	}
 	// The directory hears of it by its watch.
@@ -141,7 +159,7 @@ func TestCloud(t *testing.T) {
 	}
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,7 @@ type Item struct {
 // Store reads and writes items. It is safe for concurrent use.
 type Store struct {
 	client   *clientv3.Client
+	group    group
 	followed atomic.Pointer[[]*followed]
 	// followedLock is for who changes the list.
 	followedLock sync.Mutex

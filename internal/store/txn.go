@@ -32,30 +32,50 @@ func Unchanged(key string, revision int64) Cond {
 }
 
 // Op is a write of a Txn.
-type Op struct{ op clientv3.Op }
+type Op struct {
+	op     clientv3.Op
+	leased bool
+}
 
 // Put writes an item.
 func Put(key string, value []byte) Op {
-	return Op{clientv3.OpPut(key, string(value))}
+	return Op{op: clientv3.OpPut(key, string(value))}
 }
 
 // PutLeased writes an item that goes with the lease.
 func PutLeased(key string, value []byte, lease *Lease) Op {
-	return Op{clientv3.OpPut(key, string(value), clientv3.WithLease(lease.id))}
+	return Op{op: clientv3.OpPut(key, string(value), clientv3.WithLease(lease.id)), leased: true}
 }
 
 // Delete removes an item; removing what isn't there is no error.
-func Delete(key string) Op { return Op{clientv3.OpDelete(key)} }
+func Delete(key string) Op { return Op{op: clientv3.OpDelete(key)} }
 
 // Txn applies all operations if all conditions hold, and returns the revision
 // that the written items now have. Otherwise nothing is written: ErrConflict.
+// Transactions that come at the same time may get the same revision, see group.go.
 func (s *Store) Txn(ctx context.Context, conds []Cond, ops []Op) (int64, error) {
 	if len(ops) > MaxOps || len(conds) > MaxOps {
 		return 0, fmt.Errorf("writing: %d operations under %d conditions, at most %d fit in a transaction", len(ops), len(conds), MaxOps)
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
+	if m := newMember(conds, ops); m != nil {
+		return s.commit(ctx, m)
+	}
+	return s.commitAlone(ctx, conds, ops)
+}
 
+// commitAlone writes what shares its transaction with nobody.
+func (s *Store) commitAlone(ctx context.Context, conds []Cond, ops []Op) (int64, error) {
+	revision, err := s.send(ctx, conds, ops)
+	if errors.Is(err, ErrConflict) {
+		s.reread(ctx, conds)
+	}
+	return revision, err
+}
+
+// send has etcd decide on a transaction, and takes over what it wrote.
+func (s *Store) send(ctx context.Context, conds []Cond, ops []Op) (int64, error) {
 	compares := make([]clientv3.Cmp, len(conds))
 	for i, c := range conds {
 		compares[i] = c.cmp
@@ -69,7 +89,6 @@ func (s *Store) Txn(ctx context.Context, conds []Cond, ops []Op) (int64, error) 
 		return 0, fmt.Errorf("writing: %w", translate(err))
 	}
 	if !response.Succeeded {
-		s.reread(ctx, conds)
 		return 0, fmt.Errorf("writing: %w", ErrConflict)
 	}
 	s.wrote(ops, response.Header.Revision)

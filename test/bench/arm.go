@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -100,13 +101,27 @@ func (m *measured) all(ctx context.Context) ([]row, error) {
 	if err := m.writes(ctx); err != nil {
 		return m.rows, err
 	}
-	before := m.memory()
-	if err := m.fill(ctx); err != nil {
-		return m.rows, err
+	before, made := m.memory(), m.made
+	for _, many := range m.resources {
+		if err := m.fill(ctx, int64(many)); err != nil {
+			return m.rows, err
+		}
+		name := short(many)
+		m.add("arm_memory_per_10k_at_"+name, "megabytes", (m.memory()-before)/1e6, float64(m.made-made)/1e4,
+			"resident memory of lanyardd for 10,000 identities with their principals")
+		if err := m.reads(ctx, name); err != nil {
+			return m.rows, err
+		}
 	}
-	name := strconv.Itoa(m.resources/1000) + "k"
-	m.add("arm_memory_per_10k", "megabytes", (m.memory()-before)/1e6, float64(m.resources)/1e4, "resident memory of lanyardd for 10,000 identities with their principals")
-	return m.rows, m.reads(ctx, name)
+	return m.rows, nil
+}
+
+// short names a number as the rows do: 10k.
+func short(n int) string {
+	if n%1000 == 0 {
+		return strconv.Itoa(n/1000) + "k"
+	}
+	return strconv.Itoa(n)
 }
 
 func (m *measured) add(name, unit string, numerator, denominator float64, about string) {
@@ -169,14 +184,24 @@ func (m *measured) reads(ctx context.Context, with string) error {
 	get := wire("GET", m.identity("one")+"?api-version=2023-01-31", m.token, "", "")
 	list := wire("GET", m.group+"/providers/"+identities+"?api-version=2023-01-31&%24top=10", m.token, "", "")
 	token := wire("POST", "/"+admin.TenantID+"/oauth2/v2.0/token", "", "application/x-www-form-urlencoded", m.form().Encode())
-	for _, one := range []struct {
+	same := func(request []byte) func(int64) []byte { return func(int64) []byte { return request } }
+	measures := []struct {
 		name, about string
-		request     []byte
+		request     func(int64) []byte
 	}{
-		{"arm_get_vs_noop_" + with, "GET of an identity/s: authenticated, decided, recorded / empty TLS handler", get},
-		{"arm_list_vs_noop_" + with, "GET of ten identities/s / empty TLS handler", list},
-		{"sts_secret_vs_noop_" + with, "signed tokens by client secret/s / empty TLS handler", token},
-	} {
+		{"arm_get_vs_noop_" + with, "GET of an identity/s: authenticated, decided, recorded / empty TLS handler", same(get)},
+		{"arm_list_vs_noop_" + with, "GET of ten identities/s / empty TLS handler", same(list)},
+		{"sts_secret_vs_noop_" + with, "signed tokens by client secret/s / empty TLS handler", same(token)},
+	}
+	if m.made > 0 {
+		measures = append(measures, measures[0])
+		last := &measures[len(measures)-1]
+		last.name, last.about = "arm_get_any_vs_noop_"+with, "GET of any one of them/s / empty TLS handler"
+		last.request = func(int64) []byte {
+			return wire("GET", m.numbered(1+rand.Int64N(m.made))+"?api-version=2023-01-31", m.token, "", "")
+		} //nolint:gosec // which one is no secret
+	}
+	for _, one := range measures {
 		var theirs, ours, theirCPU, ourCPU float64
 		const turns = 2
 		for range turns {
@@ -187,7 +212,7 @@ func (m *measured) reads(ctx context.Context, with string) error {
 			}
 			theirCPU += t * (span / turns).Seconds() / (cpuSeconds(m.noopPID) - before) / turns
 			before = cpuSeconds(m.pid())
-			o, err := m.load(connections, func(int64) []byte { return one.request }).during(ctx, span/turns)
+			o, err := m.load(connections, one.request).during(ctx, span/turns)
 			if err != nil {
 				return fmt.Errorf("%s: %w", one.name, err)
 			}
@@ -213,8 +238,15 @@ func (m *measured) writes(ctx context.Context) error {
 		return fmt.Errorf("updating: %w", err)
 	}
 	m.add("arm_put_vs_etcd_put_1", ratio, rate, m.etcd[1], "PUT of one identity/s by one client / etcd puts")
+	group := func(i int64) []byte {
+		return wire("PUT", fmt.Sprintf("%s-%05d?api-version=2021-04-01", m.group, i), m.token, "application/json", `{"location":"eastus"}`)
+	}
+	const some = 1500
+	if rate, err = m.load(writers, group).times(ctx, some); err != nil {
+		return fmt.Errorf("creating groups: %w", err)
+	}
+	m.add("arm_group_vs_etcd_put_64", ratio, rate, m.etcd[writers], "new resource groups/s, durable, by 64 clients / etcd puts")
 	for _, clients := range []int{connections, writers} {
-		const some = 1500
 		rate, err := m.load(clients, m.create).times(ctx, some)
 		if err != nil {
 			return fmt.Errorf("creating: %w", err)
@@ -226,14 +258,23 @@ func (m *measured) writes(ctx context.Context) error {
 }
 
 func (m *measured) create(int64) []byte {
-	return wire("PUT", m.identity(fmt.Sprintf("id-%07d", atomic.AddInt64(&m.made, 1)))+"?api-version=2023-01-31", m.token, "application/json", `{"location":"eastus","tags":{"made":"by the benchmark"}}`)
+	return wire("PUT", m.numbered(atomic.AddInt64(&m.made, 1))+"?api-version=2023-01-31", m.token, "application/json", `{"location":"eastus","tags":{"made":"by the benchmark"}}`)
 }
 
-// fill creates so many that there are as many as were asked for.
-func (m *measured) fill(ctx context.Context) error {
-	left := int64(m.resources)
+// numbered is the path of the n-th identity that create made.
+func (m *measured) numbered(n int64) string { return m.identity(fmt.Sprintf("id-%07d", n)) }
+
+// fill creates identities until there are so many.
+func (m *measured) fill(ctx context.Context, many int64) error {
+	left := many - m.made
+	if left <= 0 {
+		return nil
+	}
 	fmt.Fprintf(m.progress, "  creating %d identities\n", left)
-	_, err := m.load(writers, m.create).times(ctx, left)
+	rate, err := m.load(writers, m.create).times(ctx, left)
+	if err == nil {
+		m.add("arm_create_vs_etcd_put_to_"+short(int(many)), ratio, rate, m.etcd[writers], "new identities/s on the way to so many, durable / etcd puts")
+	}
 	return err
 }
 

@@ -45,6 +45,19 @@ func (b *bench) mint(ctx context.Context) ([]row, error) {
 		"per second: managed identity token with its assertion and record / bare RSA-2048 signature")}, nil
 }
 
+// cachedIdentityToken compares a managed identity's token that the metadata service
+// has with an empty handler in its place.
+func (b *bench) cachedIdentityToken(ctx context.Context) ([]row, error) {
+	rates, err := b.run(ctx, goBenchmark{
+		pkg: "internal/imdsserver", name: "BenchmarkCachedToken", times: "2s", numerator: "cached_rps", denominator: "noop_rps",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []row{newRow(cachedVsNoop, ratio, rates[0], rates[1],
+		"requests/s of a machine for a managed identity's token: cached, decided, recorded / empty handler")}, nil
+}
+
 // serving measures what pods feel of nmi besides the rate of tokens that it has.
 func (b *bench) serving(ctx context.Context) ([]row, error) {
 	values, err := b.report(ctx, goBenchmark{pkg: "internal/node/lab", name: "BenchmarkServing", times: "1x"})

@@ -16,6 +16,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/lanyard-project/lanyard/internal/cli/local"
@@ -25,8 +27,8 @@ import (
 type bench struct {
 	cloud *local.Cloud
 	chart string
-	// resources is how many the rows about many are of.
-	resources int
+	// resources are how many the rows about many are of, growing.
+	resources []int
 	// only names the parts that are measured; empty means all.
 	only string
 	// progress is where the user sees how far the run is.
@@ -39,10 +41,15 @@ func main() {
 	dir := flag.String("dir", "build/bench", "folder for the state of the cloud")
 	listen := flag.String("listen", "127.0.0.1:8445", "loopback address of ARM and the token service")
 	chart := flag.String("chart", "charts/lanyard", "Helm chart of mic and nmi")
-	resources := flag.Int("arm-resources", 10000, "how many resources the rows of ARM with many are of; 100000 takes minutes")
+	resources := flag.String("arm-resources", "10000,100000", "how many resources the rows of ARM with many are of; 100000 take minutes")
 	only := flag.String("only", "", "measure one part only: arm, registry, nmi, mic, sts or pods")
 	noop := flag.String("noop", "", "be the empty handler that others are compared with; a folder for its certificate")
 	flag.Parse()
+	many, err := counts(*resources)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "ERROR: %v\n", err)
+		os.Exit(2)
+	}
 	if *noop != "" {
 		fmt.Fprintln(os.Stderr, serveNoop(*noop))
 		os.Exit(1)
@@ -53,13 +60,26 @@ func main() {
 		stop() // a second Ctrl-C ends the program at once
 		fmt.Fprintln(os.Stderr, "interrupted: what runs comes to its end and cleans up, which takes seconds")
 	})
-	err := run(ctx, *out, *build, *dir, *listen, bench{chart: *chart, resources: *resources, only: *only, progress: os.Stderr})
+	err = run(ctx, *out, *build, *dir, *listen, bench{chart: *chart, resources: many, only: *only, progress: os.Stderr})
 	interrupted()
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "ERROR: %v\n", err)
 		os.Exit(1)
 	}
+}
+
+// counts reads growing numbers, "10000,100000".
+func counts(text string) ([]int, error) {
+	var out []int
+	for one := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(one))
+		if err != nil || n < 1 || len(out) > 0 && n <= out[len(out)-1] {
+			return nil, fmt.Errorf("-arm-resources wants growing numbers, as 10000,100000, not %q", text)
+		}
+		out = append(out, n)
+	}
+	return out, nil
 }
 
 func run(ctx context.Context, out, build, dir, listen string, b bench) error {
@@ -100,7 +120,7 @@ func (b *bench) measure(ctx context.Context) ([]row, error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) ([]row, error)
-	}{{"nmi", b.tokenHit}, {"nmi", b.serving}, {"nmi", b.besides}, {"mic", b.scale}, {"mic", b.growth}, {"sts", b.mint}, {"arm", b.arm}, {"registry", b.registry}, {"pods", b.podsToToken}} {
+	}{{"nmi", b.tokenHit}, {"nmi", b.serving}, {"nmi", b.besides}, {"mic", b.scale}, {"mic", b.growth}, {"sts", b.mint}, {"sts", b.cachedIdentityToken}, {"arm", b.arm}, {"registry", b.registry}, {"pods", b.podsToToken}} {
 		if b.only != "" && b.only != part.name {
 			continue
 		}

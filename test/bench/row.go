@@ -25,6 +25,7 @@ const (
 	connectionVsPeer   = "nmi_new_connection_vs_peer_p50"
 	memoryVsPeer       = "nmi_rss_vs_peer"
 	mintVsRSA2048      = "sts_mint_vs_rsa2048"
+	cachedVsNoop       = "sts_identity_cached_vs_noop"
 	podToFirstTokenP50 = "pod_created_to_first_token_p50"
 	podToFirstTokenP99 = "pod_created_to_first_token_p99"
 	getVsNoop          = "arm_get_vs_noop_1"
@@ -75,7 +76,7 @@ func newRow(name, unit string, numerator, denominator float64, about string) row
 func missing(rows []row) error {
 	var names []string
 	for _, name := range []string{
-		tokenHitVsNoop, tokenHitFlat, connectionP50, connectionP99, coldToken, assignedToToken, agentMemory, mintVsRSA2048, podToFirstTokenP50, podToFirstTokenP99,
+		tokenHitVsNoop, tokenHitFlat, connectionP50, connectionP99, coldToken, assignedToToken, agentMemory, mintVsRSA2048, cachedVsNoop, podToFirstTokenP50, podToFirstTokenP99,
 		getVsNoop, createVsEtcdPut, registryPull, registryMany,
 		micAssigned, micWrites, micCalls, micBatches, micCPU, micMemory, micRestart, micRestartWrites, micUnrelated, micBesideStuck, micGrowth,
 		clusterPutToReady, clusterMemory, nodeMemory, serviceToFirstByte,

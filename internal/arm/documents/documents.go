@@ -82,6 +82,9 @@ type Scan struct {
 	Direct bool
 	// After starts behind this ID key, as a previous scan ended with.
 	After string
+	// Wanted is how many the caller will probably take, so that no more are read to
+	// begin with; 0 means many.
+	Wanted int
 }
 
 // Scan reads resources in the order of their keys, a chunk at a time. They are the
@@ -107,8 +110,12 @@ func (d *Documents) LookThrough(ctx context.Context, q Scan) iter.Seq2[*resource
 		if q.After != "" {
 			after = Prefix + q.After
 		}
-		for {
-			page, err := d.store.List(ctx, prefix, store.ListOptions{Limit: chunk, After: after})
+		limit := chunk
+		if q.Wanted > 0 {
+			limit = min(q.Wanted, chunk)
+		}
+		for ; ; limit = chunk {
+			page, err := d.store.List(ctx, prefix, store.ListOptions{Limit: limit, After: after})
 			if err != nil {
 				yield(nil, err)
 				return

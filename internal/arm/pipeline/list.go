@@ -32,7 +32,7 @@ func (p *Pipeline) list(ctx context.Context, c *call) (rest.Response, error) {
 	}
 	page := rest.Page{Value: []json.RawMessage{}}
 	last := ""
-	for r, err := range p.members(ctx, c, window.after) {
+	for r, err := range p.members(ctx, c, window) {
 		if err != nil {
 			return rest.Response{}, err
 		}
@@ -54,14 +54,15 @@ func (p *Pipeline) list(ctx context.Context, c *call) (rest.Response, error) {
 }
 
 // members yields the collection in the order of the keys, to be looked at.
-func (p *Pipeline) members(ctx context.Context, c *call, after string) iter.Seq2[*resource.Resource, error] {
+func (p *Pipeline) members(ctx context.Context, c *call, w window) iter.Seq2[*resource.Resource, error] {
+	wanted := w.size + 1 // one more tells that there is a next page
 	t := c.match.Type
 	if t.ListsAll {
-		return p.documents.LookThrough(ctx, documents.Scan{Scope: c.match.Scope, After: after})
+		return p.documents.LookThrough(ctx, documents.Scan{Scope: c.match.Scope, After: w.after, Wanted: wanted})
 	}
 	if t.List == nil {
 		everywhere := t.ListBySubscription && c.match.Scope.Is(armid.SubscriptionType)
-		return p.documents.LookThrough(ctx, documents.Scan{Scope: c.match.Scope, Type: t.FullName(), Direct: !everywhere, After: after})
+		return p.documents.LookThrough(ctx, documents.Scan{Scope: c.match.Scope, Type: t.FullName(), Direct: !everywhere, After: w.after, Wanted: wanted})
 	}
 	return func(yield func(*resource.Resource, error) bool) {
 		members, err := t.List(ctx, p.request(c))

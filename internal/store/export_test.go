@@ -1,0 +1,29 @@
+package store
+
+// Hold makes transactions wait as if others were under way; release lets the first
+// of them go, with whom it may share.
+func (s *Store) Hold() (release func()) {
+	g := &s.group
+	g.mu.Lock()
+	g.flying = flights
+	g.mu.Unlock()
+	return func() {
+		for range flights {
+			g.pass()
+		}
+	}
+}
+
+// Waiting is how many transactions wait.
+func (s *Store) Waiting() int {
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
+	return len(s.group.waiting)
+}
+
+// Flying is how many transactions are under way.
+func (s *Store) Flying() int {
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
+	return s.group.flying
+}
