@@ -38,8 +38,15 @@ build: ## Our own programs into build/bin
 # for Linux alone.
 CROSS := linux-arm64 darwin-arm64 darwin-amd64 windows-amd64
 
+# What a cluster runs, for nodes of either processor.
+CLUSTER := linux-amd64 linux-arm64
+
 .PHONY: cross
-cross: $(CROSS:%=cross/%) ## lanyard for other systems and processors, into build/cross
+cross: $(CROSS:%=cross/%) $(CLUSTER:%=cross-cluster/%) ## lanyard for other systems and processors, and mic and nmi for both of nodes', into build/cross
+.PHONY: $(CLUSTER:%=cross-cluster/%)
+$(CLUSTER:%=cross-cluster/%):
+	@mkdir -p $(BUILD)/cross/$(@F)
+	@GOOS=linux GOARCH=$(word 2,$(subst -, ,$(@F))) $(GO_BUILD) -o $(BUILD)/cross/$(@F)/ ./cmd/mic ./cmd/nmi
 .PHONY: $(CROSS:%=cross/%)
 $(CROSS:%=cross/%):
 	@GOOS=$(word 1,$(subst -, ,$(@F))) GOARCH=$(word 2,$(subst -, ,$(@F))) $(GO_BUILD) \

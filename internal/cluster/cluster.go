@@ -146,10 +146,11 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 
 // addAssignments is mic's main business.
 func addAssignments(ctx context.Context, mgr manager.Manager, o Options) error {
-	if err := addPods(ctx, mgr, o, uuid.NewString()); err != nil {
+	sets, err := addScaleSets(ctx, mgr, o)
+	if err != nil {
 		return err
 	}
-	if err := addScaleSets(ctx, mgr, o); err != nil {
+	if err := addPods(ctx, mgr, o, uuid.NewString(), sets); err != nil {
 		return err
 	}
 	return addReports(ctx, mgr, o)
@@ -165,11 +166,11 @@ func addReports(ctx context.Context, mgr manager.Manager, o Options) error {
 	})
 }
 
-func addPods(ctx context.Context, mgr manager.Manager, o Options, instance string) error {
+func addPods(ctx context.Context, mgr manager.Manager, o Options, instance string, sets assign.Sets) error {
 	pods := &assign.Reconciler{
 		Kube: mgr.GetClient(), Live: mgr.GetAPIReader(),
 		Recorder: mgr.GetEventRecorderFor(eventSource),
-		Rules:    o.rules(), Clock: o.Clock, Instance: instance,
+		Rules:    o.rules(), Clock: o.Clock, Instance: instance, Sets: sets,
 	}
 	err := pods.SetUp(ctx, mgr, controller.Options{
 		MaxConcurrentReconciles: o.Writers,
@@ -187,10 +188,10 @@ func (o Options) rules() match.Rules {
 	return match.Rules{ForceNamespaced: o.ForceNamespaced, NodeClientID: o.SignedInAs, KeepCompleted: o.KeepCompleted}
 }
 
-func addScaleSets(ctx context.Context, mgr manager.Manager, o Options) error {
+func addScaleSets(ctx context.Context, mgr manager.Manager, o Options) (*scaleset.Reconciler, error) {
 	measured, err := scaleset.NewMetrics(o.Metrics)
 	if err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
+		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	sets := &scaleset.Reconciler{
 		Kube: mgr.GetClient(), Azure: o.Azure, Clock: o.Clock, Metrics: measured,
@@ -204,12 +205,12 @@ func addScaleSets(ctx context.Context, mgr manager.Manager, o Options) error {
 		return nil
 	}))
 	if err != nil {
-		return fmt.Errorf("adding the count of elections: %w", err)
+		return nil, fmt.Errorf("adding the count of elections: %w", err)
 	}
 	err = mgr.GetFieldIndexer().IndexField(ctx, &aadpodid.AzureAssignedIdentity{}, scaleset.ByScaleSet,
 		func(o client.Object) []string { return scaleset.IndexKey(o.(*aadpodid.AzureAssignedIdentity)) })
 	if err != nil {
-		return fmt.Errorf("indexing assigned identities by scale set: %w", err)
+		return nil, fmt.Errorf("indexing assigned identities by scale set: %w", err)
 	}
 	err = builder.TypedControllerManagedBy[scaleset.ID](mgr).
 		Named("scalesets").
@@ -222,9 +223,9 @@ func addScaleSets(ctx context.Context, mgr manager.Manager, o Options) error {
 		Watches(&aadpodid.AzureAssignedIdentity{}, handler.TypedEnqueueRequestsFromMapFunc(scaleSetOf)).
 		Complete(sets)
 	if err != nil {
-		return fmt.Errorf("setting up scale sets: %w", err)
+		return nil, fmt.Errorf("setting up scale sets: %w", err)
 	}
-	return nil
+	return sets, nil
 }
 
 func scaleSetOf(_ context.Context, o client.Object) []scaleset.ID {

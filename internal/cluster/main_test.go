@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -62,6 +63,8 @@ func run(m *testing.M) int {
 		BinaryAssetsDirectory: kube,
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd")},
 		ErrorIfCRDPathMissing: true,
+		// A machine with other work takes its time.
+		ControlPlaneStartTimeout: 3 * time.Minute, ControlPlaneStopTimeout: time.Minute,
 	}
 	// the keys of service account tokens are published for an issuer of this form only
 	environment.ControlPlane.GetAPIServer().Configure().

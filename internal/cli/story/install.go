@@ -19,13 +19,13 @@ const (
 
 func (s *Story) installPodIdentity(ctx context.Context) error {
 	n := s.Narrator
-	n.Command(fmt.Sprintf("helm install %s charts/lanyard --namespace %s --set image.repository=%s --wait", release, releaseNamespace, chartImages))
+	n.Command(fmt.Sprintf("helm install %s charts/lanyard --namespace %s --set image.repository=%s,webhook.enabled=true --wait", release, releaseNamespace, chartImages))
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	args := []string{
 		"install", release, s.ChartDir, "--kubeconfig", s.kube.Kubeconfig, "--namespace", releaseNamespace, "--wait", "--timeout", "2m",
-		"--set", "mic.replicas=1,image.repository=" + chartImages,
+		"--set", "mic.replicas=1,webhook.enabled=true,image.repository=" + chartImages,
 	}
 	// On a machine with both versions of cgroups the second is elsewhere, and containers have no cgroup namespaces.
 	if _, err := os.Stat(hybridCgroups); err == nil {

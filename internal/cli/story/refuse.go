@@ -37,7 +37,39 @@ func (s *Story) refuse(ctx context.Context) error {
 		}
 		n.Tick("%s", c.what)
 	}
+	if err := s.refuseWhenWritten(ctx, other.id); err != nil {
+		return err
+	}
 	return s.refuseUntilGranted(ctx)
+}
+
+// refuseWhenWritten shows the webhook: an AzureIdentity that no pod could be given
+// isn't even stored.
+func (s *Story) refuseWhenWritten(ctx context.Context, resourceID string) error {
+	n := s.Narrator
+	manifest := identityManifest("borrowed", resourceID, s.env.kubeletClientID)
+	n.Command("kubectl apply --dry-run=server -f -    # an AzureIdentity with the client ID of the nodes' own identity")
+	const want = "identity of the nodes themselves"
+	// The API server takes a moment to hear of a new webhook, and lets pass what it can't ask about.
+	for started := time.Now(); ; {
+		said := "nothing against it"
+		if err := s.kube.Apply(ctx, manifest, "--dry-run=server"); err != nil {
+			said = err.Error()
+		}
+		if strings.Contains(said, want) {
+			break
+		}
+		if time.Since(started) > 30*time.Second {
+			return fmt.Errorf("the webhook doesn't refuse an AzureIdentity with the nodes' client ID, it says %s", said)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+	n.Tick("an AzureIdentity that borrows the nodes' own identity is refused when it is written, by mic's webhook")
+	return nil
 }
 
 // refuseUntilGranted shows an assignment that can't be made: the kubelet

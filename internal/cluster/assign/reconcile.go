@@ -29,8 +29,18 @@ type Reconciler struct {
 	Clock    clock.PassiveClock
 	// Instance tells this process from earlier ones.
 	Instance string
+	Sets     Sets
 
 	fresh fresh
+}
+
+// Sets knows what is on scale sets.
+type Sets interface {
+	// Place marks an assigned identity that is about to be written as Assigned if
+	// nothing is to be done for that, and reports whether it is.
+	Place(a *aadpodid.AzureAssignedIdentity) bool
+	// Placed hears of one that has been written so.
+	Placed(a *aadpodid.AzureAssignedIdentity)
 }
 
 // Reconcile makes one pass over a pod, which need not exist any more.
@@ -200,9 +210,13 @@ func (r *Reconciler) create(ctx context.Context, want *aadpodid.AzureAssignedIde
 		if !r.fresh.has(pod, key) {
 			created := want.DeepCopy()
 			created.Name = name
+			placed := r.Sets.Place(created)
 			err := r.Kube.Create(ctx, created)
 			if err == nil {
 				r.fresh.add(pod, key)
+				if placed {
+					r.Sets.Placed(created)
+				}
 				return created, nil
 			}
 			if !apierrors.IsAlreadyExists(err) {

@@ -38,7 +38,7 @@ func (d demand) announced() map[string]bool {
 
 // announce writes down which identities a PATCH is about to put on the scale set,
 // unless that is known of all of them.
-func (r *Reconciler) announce(ctx context.Context, d demand, changes []Change) error {
+func (r *Reconciler) announce(ctx context.Context, d demand, changes []Change, m *memory) error {
 	known := d.announced()
 	var fresh []string
 	var at *users
@@ -60,6 +60,7 @@ func (r *Reconciler) announce(ctx context.Context, d demand, changes []Change) e
 	if err := r.Kube.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("announcing a change on assigned identity %s/%s: %w", before.Namespace, before.Name, err)
 	}
+	m.announced[before.UID] = before.ResourceVersion
 	at.live[0] = after // what was read is the cache's own
 	return nil
 }

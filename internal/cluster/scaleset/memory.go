@@ -2,6 +2,7 @@ package scaleset
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -28,16 +29,20 @@ type memory struct {
 	// conclusion about, and the one that it wrote then. As long as the cache shows
 	// one of these there is nothing new to ask Azure.
 	judged map[types.UID]judgement
+	// announced is the version of an object from before the last announcement on it.
+	announced map[types.UID]string
 	// known is the state as of the last answer, and patched when it was changed
 	// last: a guess whether a pass would change something again so soon.
 	known   State
 	patched time.Time
+	// unsure: a change has failed since Azure was last asked, and may have been made.
+	unsure bool
 }
 
 func newMemory() *memory {
 	return &memory{
 		identities: map[string]backoff{}, ours: map[string]bool{},
-		told: map[types.UID]telling{}, judged: map[types.UID]judgement{},
+		told: map[types.UID]telling{}, judged: map[types.UID]judgement{}, announced: map[types.UID]string{},
 	}
 }
 
@@ -76,7 +81,7 @@ func (m *memory) judge(a *aadpodid.AzureAssignedIdentity) {
 // hasn't come back yet.
 func (m *memory) outdated(a *aadpodid.AzureAssignedIdentity) bool {
 	j := m.judged[a.UID]
-	return j.seen == a.ResourceVersion && j.written != ""
+	return (j.seen == a.ResourceVersion && j.written != "") || m.announced[a.UID] == a.ResourceVersion
 }
 
 // wrote remembers a write of ours, whose event is no news.
@@ -116,6 +121,11 @@ func (m *memory) forget(d demand, now time.Time) {
 			delete(m.judged, uid)
 		}
 	}
+	for uid := range m.announced {
+		if !exists[uid] {
+			delete(m.announced, uid)
+		}
+	}
 	for uid, t := range m.told {
 		if !exists[uid] && now.Sub(t.at) > repeatEventAfter {
 			delete(m.told, uid)
@@ -137,4 +147,12 @@ func (m *memory) knowsAll(u *users) bool {
 		}
 	}
 	return true
+}
+
+// lacks reports whether somebody who counts as Assigned is, or may be, without the
+// identity: he came (see Reconciler.Place) while it was taken away.
+func (m *memory) lacks(id string, u *users) bool {
+	_, there := m.known.ClientIDs[id]
+	gone := m.unsure || (m.known.ClientIDs != nil && !there)
+	return gone && slices.ContainsFunc(u.live, func(a *aadpodid.AzureAssignedIdentity) bool { return a.Status.Status == aadpodid.StateAssigned })
 }

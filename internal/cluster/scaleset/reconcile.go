@@ -61,6 +61,7 @@ type Reconciler struct {
 
 	mu       sync.Mutex
 	memories map[ID]*memory
+	placed   placements
 }
 
 // Reconcile makes one pass over a scale set.
@@ -107,6 +108,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, id ID) (reconcile.Result, er
 	if err != nil {
 		return r.failed(ctx, id, d, m, err)
 	}
+	r.publish(id, d, *state, m)
 	m.all = backoff{}
 	return r.again(next), nil
 }
@@ -139,7 +141,7 @@ func (r *Reconciler) look(ctx context.Context, id ID, m *memory) (*State, error)
 	if err != nil {
 		return nil, err
 	}
-	m.looked = r.Clock.Now()
+	m.looked, m.unsure = r.Clock.Now(), false
 	if state.Deleting {
 		return &State{}, &Fault{Blame: BlameAbsence, Code: "ScaleSetDeleting", Message: "the scale set is being deleted"}
 	}
@@ -156,7 +158,7 @@ func (r *Reconciler) bring(ctx context.Context, id ID, d demand, state State, m 
 	changes, _ := r.plan(d, state, m)
 	var err error
 	if len(changes) > 0 {
-		if err := r.announce(ctx, d, changes); err != nil {
+		if err := r.announce(ctx, d, changes, m); err != nil {
 			return nil, time.Time{}, err
 		}
 		state, err = r.change(ctx, id, state, changes, m)
@@ -165,7 +167,7 @@ func (r *Reconciler) bring(ctx context.Context, id ID, d demand, state State, m 
 		m.looked = r.Clock.Now() // the answer to a change tells everything too
 	}
 	m.known = state
-	if err != nil {
+	if m.unsure = m.unsure || err != nil; m.unsure {
 		m.known.ETag = "" // who knows what became of it
 	}
 	_, next := r.plan(d, state, m)
@@ -187,7 +189,9 @@ const behind = 20 * time.Millisecond
 // change sends changes and remembers what Azure refused.
 func (r *Reconciler) change(ctx context.Context, id ID, state State, changes []Change, m *memory) (State, error) {
 	for _, c := range changes {
-		if !c.Remove {
+		if c.Remove {
+			r.placed.withdraw(id)
+		} else {
 			m.ours[c.Identity] = true
 		}
 	}
@@ -233,7 +237,7 @@ func (r *Reconciler) mustAsk(d demand, m *memory) (bool, time.Time) {
 		if slices.ContainsFunc(u.leaving, carrier) {
 			return true, time.Time{} // it goes once what it announced is marked
 		}
-		if id == "" || m.knowsAll(u) || (len(u.live) == 0 && u.revoked) {
+		if id == "" || (m.knowsAll(u) && !m.lacks(id, u)) || (len(u.live) == 0 && u.revoked) {
 			continue
 		}
 		due := m.identities[id].until
@@ -265,6 +269,9 @@ func (r *Reconciler) nextLook(d demand, m *memory) time.Time {
 func (r *Reconciler) failed(ctx context.Context, id ID, d demand, m *memory, err error) (reconcile.Result, error) {
 	now := r.Clock.Now()
 	m.all = m.all.after(faultOf(err, now), now, r.Backoff, r.MostBackoff)
+	if m.all.fault.Blame == BlameAbsence {
+		r.placed.withdraw(id)
+	}
 	log.FromContext(ctx).Error(err, "scale set can't be brought up to date", "retryAt", m.all.until, "failures", m.all.failures)
 	return r.again(m.all.until), r.explainAll(ctx, m, d, id)
 }
@@ -308,4 +315,5 @@ func (r *Reconciler) forget(id ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.memories, id)
+	r.placed.withdraw(id)
 }
