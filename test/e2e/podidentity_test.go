@@ -83,6 +83,11 @@ func TestPodIdentityAddon(t *testing.T) {
 
 	// "Run a sample application".
 	demo(t, kube, "demo", "my-pod-identity", cloud.Admin.SubscriptionID, client, nodeGroup)
+	// As printed it is told another group than the one that the page grants the identity a role in: refused there, until
+	// the identity may list that group's machines too.
+	logs(t, kube, run(t, kube, "as-printed", "my-pod-identity", cloud.Admin.SubscriptionID, client, "myIdentityResourceGroup"), "failed doARMOperations", "AuthorizationFailed")
+	az.Must(t, "role", "assignment", "create", "--role", "Virtual Machine Contributor", "--assignee", client, "--scope", cloud.Scope("myIdentityResourceGroup"))
+	logs(t, kube, "as-printed", "successfully doARMOperations vm count 0")
 	// One that asks for a selector of its own, as for several identities.
 	if _, err := add("myMultiIdentitySelector"); err != nil {
 		t.Fatal(err)
@@ -133,6 +138,19 @@ func podIdentities(t *testing.T, cloud *rig.Cloud, entries ...*aks.ManagedCluste
 // demo runs seed 003's demo and waits for its token. Without a client ID it is enough that metadata answers.
 func demo(t *testing.T, kube *kubectl.Kubectl, name, selector, subscription, client, group string) {
 	t.Helper()
+	run(t, kube, name, selector, subscription, client, group)
+	want := []string{"successfully made GET on instance metadata"}
+	if client != "" {
+		want = append(want, "successfully doARMOperations vm count 0",
+			"successfully acquired a token using the MSI, msiEndpoint(http://169.254.169.254/metadata/identity/oauth2/token)",
+			"successfully acquired a token, userAssignedID MSI, msiEndpoint(http://169.254.169.254/metadata/identity/oauth2/token) clientID("+client+")")
+	}
+	logs(t, kube, name, want...)
+}
+
+// run makes the demo's pod, and returns its name.
+func run(t *testing.T, kube *kubectl.Kubectl, name, selector, subscription, client, group string) string {
+	t.Helper()
 	manifest := fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":%q,"labels":{"aadpodidbinding":%q}},"spec":{
 		"containers":[{"name":"demo","image":"mcr.microsoft.com/oss/azure/aad-pod-identity/demo:v1.6.3","args":["--subscriptionid=%s","--clientid=%s","--resourcegroup=%s"],
 		"env":[{"name":"MY_POD_NAME","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}},{"name":"MY_POD_NAMESPACE","valueFrom":{"fieldRef":{"fieldPath":"metadata.namespace"}}},
@@ -140,13 +158,13 @@ func demo(t *testing.T, kube *kubectl.Kubectl, name, selector, subscription, cli
 	if err := kube.Apply(t.Context(), manifest, "--namespace", "my-app"); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"successfully made GET on instance metadata"}
-	if client != "" {
-		want = append(want, "successfully doARMOperations vm count 0",
-			"successfully acquired a token using the MSI, msiEndpoint(http://169.254.169.254/metadata/identity/oauth2/token)",
-			"successfully acquired a token, userAssignedID MSI, msiEndpoint(http://169.254.169.254/metadata/identity/oauth2/token) clientID("+client+")")
-	}
-	log, err := kube.WaitFor(t.Context(), time.Minute, "the tokens of pod "+name, func(out string) bool {
+	return name
+}
+
+// logs waits until a pod has said all of these.
+func logs(t *testing.T, kube *kubectl.Kubectl, name string, want ...string) {
+	t.Helper()
+	log, err := kube.WaitFor(t.Context(), time.Minute, "what pod "+name+" says", func(out string) bool {
 		for _, line := range want {
 			if !strings.Contains(out, line) {
 				return false

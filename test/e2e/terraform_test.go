@@ -20,6 +20,10 @@ func TestTerraformCluster(t *testing.T) {
 	}
 	tf.Apply(t)
 	tf.Settled(t)
+	// "Verify the Terraform deployment".
+	if got := cloud.Az(t).Must(t, "aks", "show", "--name", "aks-kubelet", "--resource-group", "aks-rg", "--query", "identity.type", "--output", "tsv"); got != "UserAssigned" {
+		t.Errorf("identity.type is %q, want UserAssigned", got)
+	}
 	tf.Change(t, "main.tf", func(text string) string { return strings.Replace(text, "node_count = 1", "node_count = 2", 1) })
 	tf.Apply(t)
 	made, err := cloud.Clusters(t).Get(t.Context(), "aks-rg", "aks-kubelet", nil)
@@ -30,6 +34,32 @@ func TestTerraformCluster(t *testing.T) {
 		t.Errorf("the pool has %d nodes, want 2", count)
 	}
 	tf.Settled(t)
+	tf.Must(t, "destroy", "-auto-approve", "-no-color")
+}
+
+// TestTerraformRoles applies the role assignments of seed 001 for both identities of a cluster.
+func TestTerraformRoles(t *testing.T) {
+	cloud := rig.Start(t)
+	tf := cloud.Terraform(t, "testdata/terraform/roles")
+	if tf == nil {
+		return
+	}
+	tf.Apply(t)
+	tf.Settled(t)
+	made, err := cloud.Clusters(t).Get(t.Context(), "roles-rg", "k8s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	az := cloud.Az(t)
+	for principal, want := range map[string]string{
+		*made.Identity.PrincipalID:                                   "Contributor Network Contributor",
+		*made.Properties.IdentityProfile["kubeletidentity"].ObjectID: "Managed Identity Operator",
+	} {
+		got := az.Must(t, "role", "assignment", "list", "--all", "--query", "sort([?principalId=='"+principal+"'].roleDefinitionName)", "-o", "tsv")
+		if got = strings.Join(strings.Split(got, "\n"), " "); got != want {
+			t.Errorf("the roles of %s are %q, want %q", principal, got, want)
+		}
+	}
 	tf.Must(t, "destroy", "-auto-approve", "-no-color")
 }
 

@@ -131,3 +131,52 @@ func TestNodeResourceGroupContents(t *testing.T) {
 		})
 	}
 }
+
+// Seed 002's "handle the add-on identity's permission by yourself": a migration that isn't made with az gives add-ons
+// identities with the roles that the service grants, and none of those that az grants on what is the user's.
+func TestMigrationLeavesAddonsRolesOnTheUsersNetworkToTheUser(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	application, err := p.directory.CreateApplication(t.Context(), tenant, "aks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	credential, err := p.directory.AddSecret(t.Context(), application.ObjectID, "first", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vnet := clusterID("x").ResourceGroupID().Extension("Microsoft.Network", "virtualNetworks", "v")
+	p.make(vnet.String(), `{"addressSpace":{"addressPrefixes":["10.240.0.0/16"]}}`)
+	p.make(vnet.Child("subnets", "nodes").String(), `{"addressPrefix":"10.240.0.0/20"}`)
+	p.make(vnet.Child("subnets", "virtual").String(), `{"addressPrefix":"10.240.16.0/20"}`)
+	p.grant(networkContributorRole, vnet.String(), application.ObjectID)
+	c := p.works("demo", strings.NewReplacer(`"mode":"System"`, `"mode":"System","vnetSubnetID":"`+vnet.Child("subnets", "nodes").String()+`"`,
+		`"dnsPrefix":"demo"`, `"dnsPrefix":"demo","addonProfiles":{"aciConnectorLinux":{"enabled":true,"config":{"SubnetName":"virtual"}}}`).Replace(spBody(application.AppID, credential.Value.Reveal())))
+	if strings.Contains(string(c.Properties), "aciconnectorlinux-demo") {
+		t.Errorf("an add-on has an identity beside the service principal: %s", c.Properties)
+	}
+	p.works("demo", `{"location":"westus2","identity":{"type":"SystemAssigned"}}`)
+	made := p.get(armid.ResourceGroup(subscription, "MC_rg_demo_westus2").Extension("Microsoft.ManagedIdentity", "userAssignedIdentities", "aciconnectorlinux-demo"))
+	if made == nil {
+		t.Fatal("after the migration the add-on has no identity")
+	}
+	is, err := resource.Read[map[string]string](made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	may := func(scope armid.ID) bool {
+		allowed, _ := p.roles.Check(t.Context(), providers.Caller{ObjectID: is["principalId"]}, "Microsoft.Network/virtualNetworks/subnets/join/action", scope)
+		return allowed
+	}
+	if !may(made.ID.ResourceGroupID()) {
+		t.Error("the add-on may nothing in the node resource group")
+	}
+	if may(vnet) {
+		t.Error("the add-on may use the user's network without the user's grant")
+	}
+	p.grant(networkContributorRole, vnet.String(), is["principalId"])
+	if !may(vnet) {
+		t.Error("the user's grant doesn't count")
+	}
+}

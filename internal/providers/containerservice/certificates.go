@@ -39,6 +39,7 @@ func (p *Provider) rotationPlans() []providers.Plan {
 				return p.Engine.RotateTokenKeys(ctx, w.state.Key, w.run.Operation)
 			})},
 			{Name: "control-plane", Run: p.step("RotateServiceAccountSigningKeysError", long, p.ensureControlPlane)},
+			{Name: "issuer", Run: p.step("RotateServiceAccountSigningKeysError", short, p.publishKeys)},
 		}},
 	}
 }

@@ -102,3 +102,21 @@ func TestIssuerThatIsTurnedOnLater(t *testing.T) {
 func change(properties string) string {
 	return `{"location":"westus2","properties":{` + properties + `}}`
 }
+
+// Whoever trusts the issuer finds the next key as soon as tokens are signed with it.
+func TestRotatedKeysArePublished(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	path := strings.TrimPrefix(issuerOf(t, p.works("demo", simple)), "https://localhost:8443") + "openid/v1/jwks"
+	if _, keys := p.issuer(path); keys != `{"keys":[]}` {
+		t.Fatalf("before: %s", keys)
+	}
+	if _, err := p.post(clusterID("demo"), "rotateServiceAccountSigningKeys", `{}`); err != nil {
+		t.Fatal(err)
+	}
+	p.settle(clusterID("demo"))
+	if _, keys := p.issuer(path); keys != `{"keys":[{}]}` {
+		t.Errorf("after the rotation the issuer publishes %s", keys)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,15 +59,16 @@ type world struct {
 	calls  []string
 	fail   func(call string) error
 
-	rules    containerservice.Rules
-	due      bool     // certificates are to be renewed
-	missing  []string // objects that somebody has deleted
-	troubles []clusters.Trouble
-	versions []string        // besides the default one
-	features map[string]bool // those that are registered
-	locks    map[string]bool // resource groups under a ReadOnly lock, by name
-	attach   bool            // the process runs no clusters of its own
-	far      *farCluster     // the cluster that can be connected
+	rules     containerservice.Rules
+	tokenKeys int      // service account keys made since the first
+	due       bool     // certificates are to be renewed
+	missing   []string // objects that somebody has deleted
+	troubles  []clusters.Trouble
+	versions  []string        // besides the default one
+	features  map[string]bool // those that are registered
+	locks     map[string]bool // resource groups under a ReadOnly lock, by name
+	attach    bool            // the process runs no clusters of its own
+	far       *farCluster     // the cluster that can be connected
 
 	clock  clock.Clock // the provider's; nil: the real one
 	points int         // passed so far
@@ -354,7 +356,9 @@ func (f fakeEngine) Missing(context.Context, string) ([]string, error) {
 }
 
 func (f fakeEngine) ServiceAccountKeys(context.Context, string) ([]byte, error) {
-	return []byte(`{"keys":[]}`), nil
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return fmt.Appendf(nil, `{"keys":[%s]}`, strings.Join(slices.Repeat([]string{"{}"}, f.tokenKeys), ",")), nil
 }
 
 func (f fakeEngine) StopCluster(ctx context.Context, id string) error {
@@ -366,7 +370,7 @@ func (f fakeEngine) RotateCertificates(ctx context.Context, id, _ string) error 
 }
 
 func (f fakeEngine) RotateTokenKeys(ctx context.Context, id, _ string) error {
-	return f.change(ctx, "RotateTokenKeys", func() error { return nil })
+	return f.change(ctx, "RotateTokenKeys", func() error { f.tokenKeys++; return nil })
 }
 
 func (f fakeEngine) RenewalDue(context.Context, string) (bool, error) { return f.due, nil }
