@@ -39,6 +39,19 @@ func TestAddonsWithAz(t *testing.T) {
 		t.Fatalf("identities of a cluster without add-ons (-want +got):\n%s", diff)
 	}
 
+	// What az asks of versions and pools, and no other test does.
+	for want, args := range map[string][]string{
+		"true":      {"aks", "get-versions", "-l", rig.Location, "--query", "length(orchestrators) > `0`", "-o", "tsv"},
+		"Shop":      {"aks", "list", "-g", "rg", "--query", "[].name", "-o", "tsv"},
+		"nodepool1": {"aks", "nodepool", "list", "-g", "rg", "--cluster-name", "Shop", "--query", "[].name", "-o", "tsv"},
+		"Linux":     {"aks", "nodepool", "get-upgrades", "-g", "rg", "--cluster-name", "Shop", "-n", "nodepool1", "--query", "osType", "-o", "tsv"},
+		"shelving":  {"aks", "nodepool", "update", "-g", "rg", "--cluster-name", "Shop", "-n", "nodepool1", "--labels", "use=shelving", "--query", "nodeLabels.use", "-o", "tsv"},
+	} {
+		if got := az.Must(t, args...); got != want {
+			t.Errorf("az %s: %q, want %q", strings.Join(args, " "), got, want)
+		}
+	}
+
 	const addons = "http_application_routing,azure-policy,azure-keyvault-secrets-provider,virtual-node,ingress-appgw"
 	az.Must(t, "aks", "enable-addons", "-g", "rg", "-n", "Shop", "--addons", addons, "--subnet-name", "virtual", "--appgw-name", "gateway", "--appgw-subnet-cidr", "10.40.9.0/24")
 	with := []string{"Shop-agentpool", "aciconnectorlinux-shop", "azurekeyvaultsecretsprovider-shop", "azurepolicy-shop", "httpapplicationrouting-shop", "ingressapplicationgateway-shop"}
