@@ -52,9 +52,10 @@ func TestAddonsWithAz(t *testing.T) {
 		}
 	}
 
-	const addons = "http_application_routing,azure-policy,azure-keyvault-secrets-provider,virtual-node,ingress-appgw"
-	az.Must(t, "aks", "enable-addons", "-g", "rg", "-n", "Shop", "--addons", addons, "--subnet-name", "virtual", "--appgw-name", "gateway", "--appgw-subnet-cidr", "10.40.9.0/24")
-	with := []string{"Shop-agentpool", "aciconnectorlinux-shop", "azurekeyvaultsecretsprovider-shop", "azurepolicy-shop", "httpapplicationrouting-shop", "ingressapplicationgateway-shop"}
+	workspace := az.Must(t, "monitor", "log-analytics", "workspace", "create", "-g", "rg", "-n", "logs", "--query", "id", "-o", "tsv")
+	const addons = "http_application_routing,azure-policy,azure-keyvault-secrets-provider,virtual-node,ingress-appgw,monitoring"
+	az.Must(t, "aks", "enable-addons", "-g", "rg", "-n", "Shop", "--addons", addons, "--subnet-name", "virtual", "--appgw-name", "gateway", "--appgw-subnet-cidr", "10.40.9.0/24", "--workspace-resource-id", workspace)
+	with := []string{"Shop-agentpool", "aciconnectorlinux-shop", "azurekeyvaultsecretsprovider-shop", "azurepolicy-shop", "httpapplicationrouting-shop", "ingressapplicationgateway-shop", "omsagent-shop"}
 	if diff := cmp.Diff(with, identities()); diff != "" {
 		t.Errorf("identities with add-ons (-want +got):\n%s", diff)
 	}
@@ -69,6 +70,7 @@ func TestAddonsWithAz(t *testing.T) {
 	for addon, want := range map[string][]string{
 		// In rg, on the user's network, it is az that grants.
 		"httpApplicationRouting":       {"Contributor in " + nodes, "Reader of " + nodes},
+		"omsagent":                     {"Monitoring Metrics Publisher in rg"},
 		"azurepolicy":                  nil,
 		"azureKeyvaultSecretsProvider": nil,
 		"aciConnectorLinux":            {"Contributor in rg", "Contributor of " + nodes},
