@@ -122,7 +122,10 @@ func start() (ca string, end func(passed bool) error, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	program := filepath.Join(build, "bin", "lanyardd")
+	program, as, err := withoutRoot(filepath.Join(build, "bin", "lanyardd"), dir)
+	if err != nil {
+		return "", nil, err
+	}
 	folders := []string{"--data-dir=" + filepath.Join(dir, "data"), "--run-dir=" + filepath.Join(dir, "run")}
 	admin, ca := filepath.Join(dir, "administrator.json"), filepath.Join(dir, "data", "tls", "ca.crt")
 	log, err := os.Create(filepath.Join(dir, "log"))
@@ -132,7 +135,7 @@ func start() (ca string, end func(passed bool) error, err error) {
 	defer log.Close()
 	command := exec.Command(program, append([]string{"serve", "--listen=" + listen, "--origin=" + cloud.Origin, "--admin-credential-file=" + admin, "--registration-time=1s", "--clusters=none",
 		"--trusted-issuer=" + trusted.host(), "--issuer-ca-file=" + issuerCA}, folders...)...)
-	command.Stdout, command.Stderr = log, log
+	command.Stdout, command.Stderr, command.SysProcAttr = log, log, as
 	if err := command.Start(); err != nil {
 		return "", nil, fmt.Errorf("starting lanyardd: is it built (make build)? %w", err)
 	}
@@ -142,7 +145,9 @@ func start() (ca string, end func(passed bool) error, err error) {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		_ = command.Wait()
 		data, readErr := os.ReadFile(filepath.Join(dir, "data", "record", "record.jsonl"))
-		out, err := exec.Command(program, append([]string{"teardown"}, folders...)...).CombinedOutput()
+		teardown := exec.Command(program, append([]string{"teardown"}, folders...)...)
+		teardown.SysProcAttr = as
+		out, err := teardown.CombinedOutput()
 		if err != nil {
 			err = fmt.Errorf("tearing down: %w: %s", err, out)
 		}
@@ -158,6 +163,33 @@ func start() (ca string, end func(passed bool) error, err error) {
 		return "", nil, errors.Join(err, fmt.Errorf("lanyardd said: %s", said), end(false))
 	}
 	return ca, end, nil
+}
+
+// nobody is a user without rights.
+const nobody = 65534
+
+// withoutRoot copies the program into the folder, gives the folder to a user without rights, and says how to run as him:
+// a lanyardd that makes no clusters needs no more. Whoever isn't root already, stays who he is.
+func withoutRoot(program, dir string) (copied string, as *syscall.SysProcAttr, err error) {
+	if os.Geteuid() != 0 {
+		return program, nil, nil
+	}
+	data, err := os.ReadFile(program)
+	if err != nil {
+		return "", nil, fmt.Errorf("is lanyardd built (make build)? %w", err)
+	}
+	copied = filepath.Join(dir, "lanyardd")
+	if err := os.WriteFile(copied, data, 0o755); err != nil { //nolint:gosec // a program
+		return "", nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, entry := range entries {
+		err = errors.Join(err, os.Chown(filepath.Join(dir, entry.Name()), nobody, nobody))
+	}
+	return copied, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}, errors.Join(err, os.Chown(dir, nobody, nobody))
 }
 
 // ready waits until the cloud answers and reads its administrator.

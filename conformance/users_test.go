@@ -97,12 +97,12 @@ func TestUsersSignIn(t *testing.T) {
 		}
 	}
 	client := publicClient(t)
-	byPassword := must[public.AuthResult](t, "signing in with a password")(client.AcquireTokenByUsernamePassword(ctx, scopes, name, password))
+	byPassword := must[public.AuthResult](t, "signing in with a password")(client.AcquireTokenByUsernamePassword(ctx, scopes, name, password)) //nolint:staticcheck // SA1019: old scripts use it
 	isHis("password", byPassword)
 	again := must[public.AuthResult](t, "renewing for another service")(client.AcquireTokenSilent(ctx, []string{"https://graph.microsoft.com/.default"}, public.WithSilentAccount(byPassword.Account)))
 	isHis("renewed", again)
 	for what, wrong := range map[string][2]string{"a wrong password": {name, "wrong"}, "nobody": {"nobody-" + name, password}} {
-		if _, err := publicClient(t).AcquireTokenByUsernamePassword(ctx, scopes, wrong[0], wrong[1]); err == nil || !strings.Contains(err.Error(), "AADSTS50126") {
+		if _, err := publicClient(t).AcquireTokenByUsernamePassword(ctx, scopes, wrong[0], wrong[1]); err == nil || !strings.Contains(err.Error(), "AADSTS50126") { //nolint:staticcheck // SA1019
 			t.Errorf("%s: %v", what, err)
 		}
 	}

@@ -222,7 +222,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		Extensions: extensions, Charts: charts,
 		Local:   local(moved, verifier, people, origins, machines, log),
 		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { machines.issuers().ServeHTTP(w, r) }),
-		Graph:   graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log}),
+		Graph:   graph.New(graph.Options{Directory: people, Verifier: verifier, Origins: origins, Clock: clk, Log: log, Unhandled: arm.NoteUnhandled}),
 	})
 	tlsConfig := authority.ServerConfig(append(c.tlsNames, "localhost", "127.0.0.1", "::1", "168.63.129.16", "management.azure.com", "*"+images.LoginServerSuffix(), "*.blob.core.windows.net", "*.servicebus.windows.net")...)
 

@@ -58,6 +58,16 @@ func (s *Service) handleDiscovery(v2 bool) http.HandlerFunc {
 	}
 }
 
+// handleDomain is where az login --tenant asks, below the authority of custom clouds,
+// for the tenant that has a domain.
+func (s *Service) handleDomain(w http.ResponseWriter, r *http.Request) {
+	if !strings.EqualFold(r.PathValue("authority"), adfs) {
+		http.NotFound(w, r)
+		return
+	}
+	s.handleDiscovery(false)(w, r)
+}
+
 func describe(origin, name, issuerTenant string, v2 bool) document {
 	version, infix := tokens.V1, ""
 	if v2 {

@@ -211,6 +211,7 @@ func TestDiscoveryNamesTheOriginThatWasAsked(t *testing.T) {
 		{"/lanyard.local/v2.0/.well-known/openid-configuration", "", c.origin + "/" + tid + "/v2.0", c.origin + "/" + tid + "/oauth2/v2.0/token"},
 		{"/common/v2.0/.well-known/openid-configuration", "", c.origin + "/{tenantid}/v2.0", c.origin + "/common/oauth2/v2.0/token"},
 		{"/adfs/.well-known/openid-configuration", "", c.origin + "/adfs", c.origin + "/adfs/oauth2/token"},
+		{"/adfs/lanyard.local/.well-known/openid-configuration", "", c.origin + "/" + tid + "/", c.origin + "/" + tid + "/oauth2/token"},
 		{"/" + tid + "/v2.0/.well-known/openid-configuration", "168.63.129.16", alias + "/" + tid + "/v2.0", alias + "/" + tid + "/oauth2/v2.0/token"},
 		{"/" + tid + "/v2.0/.well-known/openid-configuration", "evil.example", c.origin + "/" + tid + "/v2.0", c.origin + "/" + tid + "/oauth2/v2.0/token"},
 	} {
@@ -225,6 +226,21 @@ func TestDiscoveryNamesTheOriginThatWasAsked(t *testing.T) {
 	unknown := ask("/99999999-9999-9999-9999-999999999999/v2.0/.well-known/openid-configuration", "")
 	if unknown.status != 400 || unknown.body["error"] != "invalid_tenant" || !cmp.Equal(unknown.body["error_codes"], []any{90002.0}) {
 		t.Errorf("%d %v", unknown.status, unknown.body)
+	}
+
+	for path, want := range map[string]int{"/adfs/nowhere.example/.well-known/openid-configuration": 400, "/elsewhere/lanyard.local/.well-known/openid-configuration": 404} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.origin+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := c.client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%s: %d", path, response.StatusCode)
+		}
 	}
 
 	set := ask("/common/discovery/keys", "")

@@ -29,6 +29,7 @@ func (s *Service) Handler() http.Handler {
 	mux.HandleFunc("GET /{tenant}/UserRealm/{user}", s.handleRealm) // MSAL for Go
 	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", s.handleDiscovery(true))
 	mux.HandleFunc("GET /{tenant}/.well-known/openid-configuration", s.handleDiscovery(false))
+	mux.HandleFunc("GET /{authority}/{tenant}/.well-known/openid-configuration", s.handleDomain)
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", s.handleKeys(true))
 	mux.HandleFunc("GET /{tenant}/discovery/keys", s.handleKeys(false))
 	mux.HandleFunc("GET /common/discovery/instance", s.handleInstance)

@@ -29,6 +29,8 @@ type Options struct {
 	Origins []string
 	Clock   clock.PassiveClock
 	Log     *slog.Logger
+	// Unhandled is told of what proven callers asked for and there isn't; nil is fine.
+	Unhandled func(r *http.Request, status int, code string)
 }
 
 // Service is an http.Handler for /v1.0.
@@ -107,10 +109,14 @@ func (s *Service) origin(r *http.Request) string {
 }
 
 func (s *Service) unknown(r *request) (answer, error) {
+	refused := unknownSegment(r.URL.Path)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return answer{}, methodNotAllowed(r.Method)
+		refused = methodNotAllowed(r.Method)
 	}
-	return answer{}, unknownSegment(r.URL.Path)
+	if s.options.Unhandled != nil {
+		s.options.Unhandled(r.Request, refused.Status, refused.Code)
+	}
+	return answer{}, refused
 }
 
 func (s *Service) respond(w http.ResponseWriter, r *http.Request, given answer, err error) {

@@ -17,6 +17,7 @@ const recorded = `{"time":"2026-01-02T03:04:05Z","kind":"request","method":"POST
 {"time":"2026-01-02T03:04:05Z","kind":"decision","method":"PUT","path":"/x","called":"PUT Microsoft.Network/virtualNetworks","apiVersion":"2024-05-01","status":201}
 {"time":"2026-01-02T03:04:05Z","kind":"decision","method":"GET","path":"/y","called":"GET providers/microsoft.nothing","apiVersion":"1","userAgent":"azsdk-go-armresources/v4.0.0 (go1.26; linux)","status":404,"code":"InvalidResourceNamespace"}
 {"time":"2026-01-02T03:04:05Z","kind":"request","method":"GET","path":"/v1.0/servicePrincipals(appId='secretive')","status":200,"userAgent":"curl/8"}
+{"time":"2026-01-02T03:04:05Z","kind":"request","method":"GET","path":"/common/UserRealm/ann@contoso.local","status":200,"userAgent":"MSAL.Python/1.20"}
 `
 
 func TestCondense(t *testing.T) {
@@ -28,6 +29,7 @@ func TestCondense(t *testing.T) {
 		Run: "TestX", Day: "2026-01-02",
 		Clients: map[string][]string{azClient: {"2.45.0"}, msalClient: {"MSAL.Python/1.20"}, sdkClient: {"armresources/v4.0.0"}},
 		Uses: []Use{
+			{Operation: "GET /common/UserRealm/{user}", Client: msalClient, Served: true},
 			{Operation: "GET /v1.0/servicePrincipals(appId='…')", Client: otherClient, Served: true},
 			{Operation: "GET Microsoft.Network/virtualNetworks", APIVersion: "2024-05-01", Client: azClient, Served: true, Refusals: []string{"404 ResourceNotFound"}},
 			{Operation: "GET providers/microsoft.nothing", APIVersion: "1", Client: sdkClient, Refusals: []string{"404 InvalidResourceNamespace"}, Unknown: []string{"404 InvalidResourceNamespace"}},

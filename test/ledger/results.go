@@ -137,6 +137,8 @@ func nameless(path string) string {
 			parts[i] = "{tenant}"
 		case anID.MatchString(part):
 			parts[i] = "{id}"
+		case strings.Contains(part, "@"):
+			parts[i] = "{user}"
 		default:
 			parts[i] = alternate.ReplaceAllString(part, "='…'")
 		}

@@ -59,7 +59,17 @@ func (g *gaps) note(c *call, status int, now time.Time) {
 		return
 	}
 	// Copies: what is kept must not hold the whole of a long request.
-	key := gap{cut(c.Method, 16), typeOf(c.Path), cut(c.version, 64), c.entry.Code}
+	g.add(gap{cut(c.Method, 16), typeOf(c.Path), cut(c.version, 64), c.entry.Code}, c.Path, c.Header.Get("User-Agent"), status, now)
+}
+
+// NoteUnhandled adds what a proven caller asked another service than ARM for, such as
+// Graph, in vain.
+func (p *Pipeline) NoteUnhandled(r *http.Request, status int, code string) {
+	version, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	p.gaps.add(gap{cut(r.Method, 16), cut(version, 16) + "/" + typeOf(path), "", cut(code, 64)}, r.URL.Path, r.UserAgent(), status, p.Clock.Now())
+}
+
+func (g *gaps) add(key gap, path, userAgent string, status int, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.known == nil {
@@ -71,8 +81,8 @@ func (g *gaps) note(c *call, status int, now time.Time) {
 			g.forgetOldest()
 		}
 		known = &Unhandled{
-			Method: key.method, Path: cut(c.Path, 512), Type: key.typ, APIVersion: key.version, UserAgent: cut(c.Header.Get("User-Agent"), 256),
-			Status: status, Code: c.entry.Code, First: now.UTC(),
+			Method: key.method, Path: cut(path, 512), Type: key.typ, APIVersion: key.version, UserAgent: cut(userAgent, 256),
+			Status: status, Code: key.code, First: now.UTC(),
 		}
 		g.known[key] = known
 	}

@@ -25,6 +25,7 @@ var azcompat []byte
 type Az struct {
 	program string
 	env     []string
+	before  []string // what runs it
 }
 
 // AzError is what az complained of.
@@ -91,12 +92,34 @@ func (c *Cloud) cloudConfig(t testing.TB, dir string) string {
 	return file
 }
 
+// AzOn is an az with an empty profile on the node that the process belongs to, in its network and with its name server: it
+// knows no cloud but Azure's, and finds this one under Azure's own names and addresses.
+func (c *Cloud) AzOn(t testing.TB, process int) *Az {
+	t.Helper()
+	dir := t.TempDir()
+	az := &Az{program: installedAz(t), env: []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "AZURE_CONFIG_DIR=" + filepath.Join(dir, "azure"), "AZURE_CORE_COLLECT_TELEMETRY=false", "AZURE_CORE_NO_COLOR=true",
+		"PYTHONPATH=" + filepath.Join(dir, "compat"), "REQUESTS_CA_BUNDLE=" + c.CAFile(),
+	}}
+	resolver, err := os.ReadFile(fmt.Sprintf("/proc/%d/root/etc/resolv.conf", process))
+	if err != nil {
+		t.Fatalf("reading the node's name server: %v", err)
+	}
+	names, shim := filepath.Join(dir, "resolv.conf"), filepath.Join(dir, "compat", "sitecustomize.py")
+	if err := errors.Join(os.WriteFile(names, resolver, 0o600), os.MkdirAll(filepath.Dir(shim), 0o700), os.WriteFile(shim, azcompat, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	az.before = []string{"nsenter", "--target", fmt.Sprint(process), "--net", "unshare", "--mount", "sh", "-c", `mount --bind "$0" /etc/resolv.conf && exec "$@"`, names}
+	return az
+}
+
 // Environment is that of az's processes.
 func (a *Az) Environment() []string { return slices.Clone(a.env) }
 
 // Run returns what az printed. A failure is an *AzError.
 func (a *Az) Run(ctx context.Context, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, a.program, args...)
+	line := slices.Concat(a.before, []string{a.program}, args)
+	command := exec.CommandContext(ctx, line[0], line[1:]...)
 	command.Env = a.env
 	var out, complaint bytes.Buffer
 	command.Stdout, command.Stderr = &out, &complaint
