@@ -32,7 +32,7 @@ func TestAzOfATenant(t *testing.T) {
 	}
 	tsv(owner, shop, "account", "list", "--query", "[].id")
 	tsv(owner, contoso, "account", "show", "--query", "tenantId")
-	tsv(owner, contoso, "account", "tenant", "list", "--query", "[].tenantId")
+	tsv(owner, "contoso.local", "rest", "--method", "get", "--url", "/tenants?api-version=2022-12-01", "--query", "value[].defaultDomain")
 	owner.Must(t, "group", "create", "-n", "shop", "-l", "eastus")
 
 	const name, password = "ann@contoso.local", "Correct-Horse-7-Battery"
