@@ -49,7 +49,7 @@ func TestVirtualNetworks(t *testing.T) {
 	_, err = subnets.BeginCreateOrUpdate(ctx, in, "net", "twice", subnet("10.80.1.128/25"), nil)
 	refused(t, err, 400, "NetcfgSubnetRangesOverlap")
 	_, err = subnets.Get(ctx, in, "net", "none", nil)
-	refused(t, err, 404, "ResourceNotFound")
+	refused(t, err, 404, "NotFound")
 	_, err = vnets.Get(ctx, in, "none", nil)
 	refused(t, err, 404, "ResourceNotFound")
 	_, err = vnets.BeginCreateOrUpdate(ctx, in, "bad", addressed("10.80.0.0/99"), nil)

@@ -81,7 +81,7 @@ func TestStorageAccounts(t *testing.T) {
 		t.Errorf("%+v", got.CheckNameAvailabilityResult)
 	}
 	_, err := accounts.BeginCreate(ctx, in, "Capitals", account, nil)
-	refused(t, err, 400, "InvalidResourceName")
+	refused(t, err, 400, "AccountNameInvalid")
 	elsewhere := group(t)
 	_, err = accounts.BeginCreate(ctx, elsewhere, name, account, nil)
 	refused(t, err, 409, "StorageAccountAlreadyTaken")

@@ -85,7 +85,8 @@ func TestVNetAsAzCreatesIt(t *testing.T) {
 	f.must(200, "PATCH", vnetPath+netVersion, `{"tags":{"a":"b"}}`)
 	f.must(200, "GET", vnetPath+"/subnets/more"+netVersion, "")
 	f.must(200, "PUT", vnetPath+netVersion, vnetBody("10.0.0.0/8", "default=10.240.0.0/16"))
-	f.refused(ownerID, 404, "ResourceNotFound", "GET", vnetPath+"/subnets/more"+netVersion, "")
+	f.refused(ownerID, 404, "NotFound", "GET", vnetPath+"/subnets/more"+netVersion, "")
+	f.refused(ownerID, 404, "ResourceNotFound", "GET", vnetPath+"none/subnets/more"+netVersion, "")
 }
 
 // TestSubnetTakesItsAssignmentsAlong removes a subnet with its network's document:

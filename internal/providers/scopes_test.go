@@ -43,7 +43,7 @@ func TestStorageAccountsHaveServicesAndContainers(t *testing.T) {
 	f := newCloud(t)
 	const version = "?api-version=2023-01-01"
 	account := groupPath + "Microsoft.Storage/storageAccounts/files1"
-	f.refused(ownerID, 400, "InvalidResourceName", "PUT", groupPath+"Microsoft.Storage/storageAccounts/Files"+version, `{"location":"westus2","sku":{"name":"Standard_LRS"}}`)
+	f.refused(ownerID, 400, "AccountNameInvalid", "PUT", groupPath+"Microsoft.Storage/storageAccounts/Files"+version, `{"location":"westus2","sku":{"name":"Standard_LRS"}}`)
 	made := f.must(200, "PUT", account+version, `{"location":"westus2","sku":{"name":"Standard_LRS"},"kind":"StorageV2"}`)
 	f.has(made, "https://files1.blob.core.windows.net/", "properties", "primaryEndpoints", "blob")
 	f.has(made, "Standard", "sku", "tier")

@@ -68,6 +68,9 @@ type Type struct {
 	// NamePattern that a new resource's name must match, and the rule as the error says it.
 	NamePattern *regexp.Regexp
 	NameRule    string
+	// BadName is the provider's own answer to a name that doesn't match; nil is ARM's.
+	BadName func(name string) *rest.Error
+
 	HideState   bool // properties.provisioningState isn't shown
 	ShowETag    bool // "etag" member and ETag header
 	AlwaysTags  bool // "tags":{} is shown even when empty

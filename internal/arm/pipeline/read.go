@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
@@ -34,10 +35,21 @@ func (p *Pipeline) load(ctx context.Context, c *call) (*resource.Resource, error
 	}
 	if r == nil {
 		err := p.missing(ctx, c.match.ID)
-		if t := c.match.Type; t.NotFound != nil && rest.HasCode(err, "ResourceNotFound") {
-			return nil, byProvider(t, t.NotFound(c.match.ID))
+		t := c.match.Type
+		if t.NotFound == nil || !rest.HasCode(err, "ResourceNotFound") {
+			return nil, err
 		}
-		return nil, err
+		// Whether the whole is there ARM says, before it asks the provider for a part.
+		if whole := c.match.ID.Parent(); strings.Contains(t.Name, "/") {
+			stored, err := p.documents.Get(ctx, whole)
+			if err != nil {
+				return nil, err
+			}
+			if stored == nil {
+				return nil, ops.NotFound(whole)
+			}
+		}
+		return nil, byProvider(t, t.NotFound(c.match.ID))
 	}
 	return r, nil
 }

@@ -119,6 +119,9 @@ func (p *Pipeline) proposal(ctx context.Context, c *call, body json.RawMessage) 
 // with the casing in which its scopes were created.
 func (p *Pipeline) place(ctx context.Context, t *providers.Type, id armid.ID) (armid.ID, error) {
 	if t.NamePattern != nil && !t.NamePattern.MatchString(id.Name()) {
+		if t.BadName != nil {
+			return id, t.BadName(id.Name())
+		}
 		return id, rest.InvalidResourceName(id.Name(), t.NameRule)
 	}
 	if err := p.Engine.CheckPlace(ctx, id); err != nil {

@@ -60,6 +60,7 @@ func (p *Provider) Types() []*providers.Type {
 		Space: "vault", Action: namespace + "/checkNameAvailability/read", Pattern: regexp.MustCompile(`^[A-Za-z](-?[A-Za-z0-9]){2,23}$`),
 		Rule:  "The vault name must have 3 to 24 letters, digits and single hyphens, begin with a letter and end with a letter or digit.",
 		Taken: "The vault name '%s' is already in use.",
+		Bad:   badName,
 	}.Apply(p.cfg.Deps, &k, func(name string) *rest.Error {
 		return rest.NewError(http.StatusConflict, "VaultAlreadyExists", fmt.Sprintf(
 			"The vault name '%s' is already in use. Vault names are globally unique so it is possible that the name is already taken.", name))
@@ -67,7 +68,18 @@ func (p *Provider) Types() []*providers.Type {
 	return shape.Compile(p.cfg.Deps, k)
 }
 
+// maxName is what the pattern, which sees to single hyphens, can't count.
+const maxName = 24
+
+func badName(name string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "VaultNameNotValid", fmt.Sprintf("The vault name '%s' is invalid. A vault's name must be between 3-24 alphanumeric characters. "+
+		"The name must begin with a letter, end with a letter or digit, and not contain consecutive hyphens. Follow this link for more information: https://go.microsoft.com/fwlink/?linkid=2147742", name))
+}
+
 func (p *Provider) admit(_ context.Context, d *shape.Document) error {
+	if len(d.ID.Name()) > maxName {
+		return badName(d.ID.Name())
+	}
 	if tenant := p.cfg.TenantOf(d.ID.Subscription()); tenant != d.Properties.Text("tenantId") {
 		return rest.NewError(http.StatusBadRequest, "BadRequest", fmt.Sprintf(
 			"The tenant '%s' of the vault %s is not that of its subscription, '%s'.", d.Properties.Text("tenantId"), d.ID.Name(), tenant)).WithTarget("properties.tenantId")

@@ -24,6 +24,12 @@ func reservedSpace(prefix netip.Prefix, owner string) *rest.Error {
 		"The address prefix %s in resource %s overlaps with addresses that are reserved by the platform (168.63.129.16, 169.254.0.0/16, loopback, multicast). Please choose another address space.", prefix, owner))
 }
 
+// partNotFound answers a read of a subnet, a rule or a route that isn't there: ARM
+// knows whole resources only, so this is the provider's own.
+func partNotFound(id armid.ID) *rest.Error {
+	return rest.NewError(http.StatusNotFound, "NotFound", fmt.Sprintf("Resource %s not found.", id))
+}
+
 func missingSpace(vnet string) *rest.Error {
 	return rest.NewError(http.StatusBadRequest, "InvalidRequestFormat",
 		fmt.Sprintf("Cannot parse the request. Virtual network %s must have at least one address prefix in properties.addressSpace.addressPrefixes.", vnet))

@@ -3,6 +3,7 @@ package network
 import (
 	"net/netip"
 	"regexp"
+	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/shape"
@@ -35,7 +36,13 @@ func New(cfg Config) *Provider { return &Provider{cfg: cfg} }
 
 // Types returns the provider's resource types.
 func (p *Provider) Types() []*providers.Type {
-	return append([]*providers.Type{p.virtualNetworks(), p.subnets()}, shape.Compile(p.deps(), p.kinds()...)...)
+	types := append([]*providers.Type{p.virtualNetworks(), p.subnets()}, shape.Compile(p.deps(), p.kinds()...)...)
+	for _, t := range types {
+		if strings.Contains(t.Name, "/") {
+			t.NotFound = partNotFound
+		}
+	}
+	return types
 }
 
 func (p *Provider) deps() shape.Deps {

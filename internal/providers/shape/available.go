@@ -18,6 +18,8 @@ type Availability struct {
 	Pattern *regexp.Regexp
 	// Rule and Taken are the texts for names that can't be had; Taken has a %s.
 	Rule, Taken string
+	// Bad answers a name that breaks the rule, for services with a code of their own.
+	Bad func(name string) *rest.Error
 }
 
 // check answers checkNameAvailability.
@@ -31,7 +33,11 @@ func (a Availability) check(d Deps) providers.Action {
 		}
 		answer := map[string]any{"nameAvailable": true}
 		if !a.Pattern.MatchString(asked.Name) {
-			return rest.OK(map[string]any{"nameAvailable": false, "reason": "AccountNameInvalid", "message": asked.Name + ": " + a.Rule}), nil
+			why := asked.Name + ": " + a.Rule
+			if a.Bad != nil {
+				why = a.Bad(asked.Name).Message
+			}
+			return rest.OK(map[string]any{"nameAvailable": false, "reason": "AccountNameInvalid", "message": why}), nil
 		}
 		holder, err := d.Holder(ctx, a.Space, asked.Name)
 		if err != nil {
@@ -47,7 +53,7 @@ func (a Availability) check(d Deps) providers.Action {
 // Apply makes the names of a kind unique: it claims them, gives them back, and
 // answers who asks.
 func (a Availability) Apply(d Deps, k *Kind, taken func(name string) *rest.Error) {
-	k.Type.NamePattern, k.Type.NameRule = a.Pattern, a.Rule
+	k.Type.NamePattern, k.Type.NameRule, k.Type.BadName = a.Pattern, a.Rule, a.Bad
 	k.Type.Actions = append(k.Type.Actions, a.check(d))
 	admit, remove := k.Admit, k.Remove
 	k.Admit = func(ctx context.Context, doc *Document) error {

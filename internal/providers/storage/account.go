@@ -51,6 +51,13 @@ func (p *Provider) Types() []*providers.Type {
 	return append(shape.Compile(p.cfg.Deps, p.accounts()), p.services()...)
 }
 
+// nameRule is Azure's sentence about names of accounts.
+const nameRule = "Storage account name must be between 3 and 24 characters in length and use numbers and lower-case letters only."
+
+func badAccountName(name string) *rest.Error {
+	return rest.NewError(http.StatusBadRequest, "AccountNameInvalid", name+" is not a valid storage account name. "+nameRule).WithTarget(name)
+}
+
 func (p *Provider) accounts() shape.Kind {
 	k := shape.Kind{
 		Type: providers.Type{
@@ -75,7 +82,8 @@ func (p *Provider) accounts() shape.Kind {
 	}
 	shape.Availability{
 		Space: "storage", Action: namespace + "/checknameavailability/read", Pattern: regexp.MustCompile(`^[a-z0-9]{3,24}$`),
-		Rule:  "Storage account name must be between 3 and 24 characters in length and use numbers and lower-case letters only.",
+		Rule:  nameRule,
+		Bad:   badAccountName,
 		Taken: "The storage account named %s is already taken.",
 	}.Apply(p.cfg.Deps, &k, func(name string) *rest.Error {
 		return rest.NewError(http.StatusConflict, "StorageAccountAlreadyTaken", fmt.Sprintf("The storage account named %s is already taken.", name))
