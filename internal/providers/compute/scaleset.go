@@ -31,9 +31,10 @@ func (p *Provider) scaleSets() *providers.Type {
 		Admit:     p.admitScaleSet,
 		Remove:    p.removeScaleSet,
 		Committed: p.machines.committed,
-		Actions: []providers.Action{{
-			Name: "instanceView", Method: "GET", Permission: scaleSetType + "/instanceView/read", Run: p.scaleSetView,
-		}},
+		Actions: []providers.Action{
+			{Name: "instanceView", Method: "GET", Permission: scaleSetType + "/instanceView/read", Run: p.scaleSetView},
+			{Name: "delete", Run: p.deleteInstances},
+		},
 	}
 }
 
@@ -74,6 +75,9 @@ func findReferences(set *resource.Resource) ([]shape.Found, error) {
 
 func (p *Provider) prepareScaleSet(_ context.Context, r *providers.Request) error {
 	if err := keepOmitted(r); err != nil {
+		return err
+	}
+	if err := checkCapacity(r); err != nil {
 		return err
 	}
 	if err := p.carrier().Prepare(r); err != nil {

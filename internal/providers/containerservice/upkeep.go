@@ -15,12 +15,15 @@ const (
 	lookEvery = 30 * time.Second
 	// renewEvery is how often certificates are looked at. They live for a year and are renewed when a third of it is left.
 	renewEvery = time.Hour
+	// scaleEvery is how often it is looked whether somebody scaled a pool by its scale set.
+	scaleEvery = 2 * time.Second
 )
 
 // Run keeps, until the context ends, clusters as they are to be that nobody touches: it restores what was deleted in them,
-// and renews the certificates of their programs and those by which they reach etcd.
+// scales their pools as their scale sets, and renews the certificates of their programs and those by which they reach etcd.
 func (p *Provider) Run(ctx context.Context) error {
-	look, renew := p.Clock.NewTimer(lookEvery), p.Clock.NewTimer(renewEvery)
+	look, renew, scale := p.Clock.NewTimer(lookEvery), p.Clock.NewTimer(renewEvery), p.Clock.NewTimer(scaleEvery)
+	defer scale.Stop()
 	defer look.Stop()
 	defer renew.Stop()
 	for {
@@ -32,6 +35,11 @@ func (p *Provider) Run(ctx context.Context) error {
 				p.Log.Error("restoring what was deleted in clusters", "error", err)
 			}
 			look.Reset(lookEvery)
+		case <-scale.C():
+			if err := p.Scale(ctx); err != nil && ctx.Err() == nil {
+				p.Log.Error("scaling pools as their scale sets", "error", err)
+			}
+			scale.Reset(scaleEvery)
 		case <-renew.C():
 			if err := p.Renew(ctx); err != nil && ctx.Err() == nil {
 				p.Log.Error("renewing certificates of clusters", "error", err)
@@ -68,7 +76,7 @@ func (p *Provider) Renew(ctx context.Context) error {
 }
 
 // upkeep reconciles clusters that need it and have nothing else going on: by an operation, so that no other one runs
-// beside it.
+// beside it. due may change the cluster that it gets.
 func (p *Provider) upkeep(ctx context.Context, shown string, due func(*resource.Resource, state) (bool, error)) error {
 	all, err := p.Resources.List(ctx, armid.Root(), clusterType)
 	if err != nil {
@@ -82,7 +90,8 @@ func (p *Provider) upkeep(ctx context.Context, shown string, due func(*resource.
 		if cluster.Busy() || cluster.ProvisioningState != resource.Succeeded || isStopped(cluster) || p.Engine == nil && !isConnected(cluster) {
 			continue
 		}
-		needed, err := due(cluster, s)
+		next := cluster.Clone()
+		needed, err := due(next, s)
 		if err != nil {
 			return err
 		}
@@ -91,7 +100,7 @@ func (p *Provider) upkeep(ctx context.Context, shown string, due func(*resource.
 		}
 		r := &providers.Request{
 			Caller: providers.Caller{TenantID: p.tenant(cluster.ID), Name: "lanyardd", Type: "Application"}, Method: providers.Do,
-			Type: p.whole, Now: p.Clock.Now(), ID: cluster.ID, Old: cluster,
+			Type: p.whole, Now: p.Clock.Now(), ID: cluster.ID, Old: cluster, Next: next,
 		}
 		plan := planReconcile
 		if isConnected(cluster) {

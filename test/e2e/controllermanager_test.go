@@ -1,0 +1,105 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lanyard-project/lanyard/test/e2e/rig"
+)
+
+// TestCloudControllerManagerIsKilled has it killed again and again, and its identity changed, while Services come, and has
+// one want an address by spec.loadBalancerIP: no address is made twice, and nothing is left.
+func TestCloudControllerManagerIsKilled(t *testing.T) {
+	cloud, kube, principal, _ := balancedCluster(t)
+	t.Run("killed while Services come", func(t *testing.T) {
+		stop, done := make(chan struct{}), make(chan int)
+		go func() {
+			kills := 0
+			defer func() { done <- kills }()
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(300 * time.Millisecond):
+					for _, pid := range processes(t, cloud.Cloud, "cloud-provider") {
+						if syscall.Kill(pid, syscall.SIGKILL) == nil {
+							kills++
+						}
+					}
+				}
+			}
+		}()
+		const services = 4
+		for i := range services {
+			expose(t, kube, fmt.Sprintf("s%d", i), nil, "")
+			time.Sleep(500 * time.Millisecond)
+		}
+		close(stop)
+		if kills := <-done; kills == 0 {
+			t.Error("nothing was killed")
+		} else {
+			t.Logf("killed %d times", kills)
+		}
+		seen := map[netip.Addr]bool{}
+		for i := range services {
+			public := ingress(t, kube, fmt.Sprintf("s%d", i), healLimit)
+			reach(t, public, healLimit)
+			seen[public] = true
+		}
+		if len(seen) != services {
+			t.Errorf("%d services have %d addresses", services, len(seen))
+		}
+		if n := cloud.Kinds(t, "MC_rg_c_"+rig.Location)["Microsoft.Network/publicIPAddresses"]; n != services+1 {
+			t.Errorf("there are %d public addresses for %d services and the outbound one", n, services)
+		}
+		for i := range services {
+			output(t, kube, "delete", "service", fmt.Sprintf("s%d", i))
+		}
+	})
+	t.Run("spec.loadBalancerIP wants an address of the user's", func(t *testing.T) {
+		address := cloud.PublicAddress(t, "addresses", "wanted")
+		cloud.Grant(t, principal, rig.NetworkContributor, cloud.Scope("addresses"))
+		expose(t, kube, "fixed", map[string]string{"azure-load-balancer-resource-group": "addresses"}, ", loadBalancerIP: "+address)
+		if got := ingress(t, kube, "fixed", healLimit); got.String() != address {
+			t.Errorf("the service has %s, want %s", got, address)
+		}
+		reach(t, netip.MustParseAddr(address), healLimit)
+		output(t, kube, "delete", "service", "fixed")
+		if n := cloud.Kinds(t, "addresses")["Microsoft.Network/publicIPAddresses"]; n != 1 {
+			t.Error("the user's address went with the service")
+		}
+	})
+	t.Run("another identity is given to the cluster while Services come", func(t *testing.T) {
+		lanyard := lanyardIn(t, cloud)
+		other := lanyard("identity", "create", "-g", "rg", "-n", "plane2", "--query", "id", "-o", "tsv")
+		updated := make(chan string)
+		go func() {
+			updated <- lanyard("aks", "update", "-g", "rg", "-n", "c", "--enable-managed-identity", "--assign-identity", other, "--yes", "--query", "identity.type", "-o", "tsv")
+		}()
+		for i := range 3 {
+			expose(t, kube, fmt.Sprintf("t%d", i), nil, "")
+			time.Sleep(time.Second)
+		}
+		if kind := <-updated; kind != "UserAssigned" {
+			t.Errorf("the cluster's identity is %s", kind)
+		}
+		expose(t, kube, "t3", nil, "") // by the new one alone
+		for i := range 4 {
+			reach(t, ingress(t, kube, fmt.Sprintf("t%d", i), healLimit), healLimit)
+		}
+		// What was granted to the identity before does nothing for this one.
+		expose(t, kube, "fixed", map[string]string{"azure-load-balancer-resource-group": "addresses", "azure-pip-name": "wanted"}, "")
+		refused(t, kube, "fixed", "AuthorizationFailed", "Microsoft.Network/publicIPAddresses/read")
+		cloud.Grant(t, lanyard("identity", "show", "-g", "rg", "-n", "plane2", "--query", "principalId", "-o", "tsv"), rig.NetworkContributor, cloud.Scope("addresses"))
+		reach(t, ingress(t, kube, "fixed", healLimit), healLimit)
+		output(t, kube, "delete", "service", "t0", "t1", "t2", "t3", "fixed")
+	})
+	if left := cloud.Kinds(t, "MC_rg_c_"+rig.Location); left["Microsoft.Network/publicIPAddresses"] != 1 {
+		t.Errorf("left in the node resource group: %v", left)
+	}
+}
