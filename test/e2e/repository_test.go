@@ -29,12 +29,12 @@ func TestRepositoriesWithAz(t *testing.T) {
 	}
 	is("other\nteam/pause", "acr", "repository", "list")
 	is("1\nlatest", "acr", "repository", "show-tags", "--repository", "team/pause")
-	is("1\t2", "acr", "repository", "show", "--repository", "team/pause", "--query", "[manifestCount,tagCount]")
+	is("1\n2", "acr", "repository", "show", "--repository", "team/pause", "--query", "[manifestCount,tagCount]")
 	digest := az.Must(t, "acr", "repository", "show", "--name", "heldregistry", "--image", "team/pause:1", "--query", "digest", "--output", "tsv")
 	if !strings.HasPrefix(digest, "sha256:") {
 		t.Errorf("the digest of an image is %q", digest)
 	}
-	is("amd64\tlinux", "acr", "repository", "show", "--image", "team/pause@"+digest, "--query", "[architecture,os]")
+	is("amd64\nlinux", "acr", "repository", "show", "--image", "team/pause@"+digest, "--query", "[architecture,os]")
 	var manifests []struct {
 		Digest string
 		Tags   []string

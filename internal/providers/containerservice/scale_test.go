@@ -1,30 +1,76 @@
-package containerservice
+package containerservice_test
 
 import (
-	"slices"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/arm/resource"
 )
 
-func TestCertainInstancesLeave(t *testing.T) {
-	for _, c := range []struct {
-		name          string
-		numbers       []int
-		left, leaving []int
-		some          bool
-	}{
-		{"one of them", []int{1}, []int{0, 4}, []int{3, 1}, true},
-		{"some, and one that isn't there", []int{0, 4, 9}, []int{1}, []int{3, 0, 4}, true},
-		{"one that leaves already", []int{3}, []int{0, 1, 4}, []int{3}, false},
-		{"none", nil, []int{0, 1, 4}, []int{3}, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := poolState{Next: 5, Instances: []int{0, 1, 4}, Leaving: []int{3}}
-			if some := s.without(c.numbers); some != c.some || !slices.Equal(s.Instances, c.left) || !slices.Equal(s.Leaving, c.leaving) {
-				t.Errorf("%v %v %v", some, s.Instances, s.Leaving)
-			}
-			if more := s.want(len(c.left) + 1); !slices.Contains(more.Instances, 5) {
-				t.Errorf("a number is used twice: %v", more.Instances)
-			}
-		})
+// TestPoolsFollowTheirScaleSets scales as a cluster autoscaler does: by capacity, and by certain instances that go.
+func TestPoolsFollowTheirScaleSets(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	p.works("demo", simple)
+	sets, err := p.engine.List(t.Context(), armid.Root(), "Microsoft.Compute/virtualMachineScaleSets")
+	if err != nil || len(sets) != 1 {
+		t.Fatal(len(sets), err)
+	}
+	set := sets[0].ID
+	wish := func(capacity string, leaving ...int) {
+		t.Helper()
+		if _, err := p.engine.Update(t.Context(), set, func(r *resource.Resource) error {
+			r.SKU = json.RawMessage(`{"name":"Standard_DS2_v2","tier":"Standard"` + capacity + `}`)
+			return r.SetInternal(map[string]any{"leaving": leaving})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	follows := func(step string, count int, nodes ...string) {
+		t.Helper()
+		if err := p.provider.Scale(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.settle(clusterID("demo"))
+		var have []string
+		for _, name := range keys(w.nodes) {
+			have = append(have, name[len(name)-6:])
+		}
+		if diff := cmp.Diff(nodes, have); diff != "" {
+			t.Errorf("%s: nodes (-want +got):\n%s", step, diff)
+		}
+		if c := p.get(clusterID("demo")); !strings.Contains(string(c.Properties), fmt.Sprintf(`"count":%d`, count)) {
+			t.Errorf("%s: %s", step, c.Properties)
+		}
+		instances, err := p.engine.List(t.Context(), set, "Microsoft.Compute/virtualMachineScaleSets/virtualMachines")
+		if err != nil || len(instances) != len(nodes) {
+			t.Errorf("%s: %d virtual machines (%v)", step, len(instances), err)
+		}
+		if err := p.provider.Scale(t.Context()); err != nil || p.get(clusterID("demo")).Busy() {
+			t.Errorf("%s: it is scaled again (%v)", step, err)
+		}
+	}
+	follows("nothing has changed", 2, "000000", "000001")
+	wish(`,"capacity":3`)
+	follows("one more", 3, "000000", "000001", "000002")
+	wish(`,"capacity":2`, 0)
+	follows("the first one goes", 2, "000001", "000002")
+	wish(``, 0)
+	follows("a write without a capacity", 2, "000001", "000002")
+	wish(`,"capacity":1`)
+	follows("the newest goes", 1, "000001")
+	wish(`,"capacity":0`)
+	if err := p.provider.Scale(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.settle(clusterID("demo"))
+	if len(w.nodes) != 1 {
+		t.Errorf("a system pool has %d nodes", len(w.nodes))
 	}
 }
