@@ -35,6 +35,7 @@ type config struct {
 	aks                      aksRules
 	clusters                 string
 	connectable              []string
+	simulator                string
 	tlsNames                 []string
 	clock                    string
 	registrationTakes        time.Duration
@@ -60,6 +61,7 @@ func (c *config) folders(flags *pflag.FlagSet) {
 func (c *config) service(flags *pflag.FlagSet) {
 	flags.StringVar(&c.clusters, "clusters", clustersLocal, "local (clusters run on this machine, which needs root and Linux), attach (those that run elsewhere are connected, on Linux) or none")
 	flags.StringArrayVar(&c.connectable, "connectable", nil, "API server, as host or host:port, of a cluster run elsewhere that may be connected by its kubeconfig; \"*\" is any (repeatable)")
+	flags.StringVar(&c.simulator, "simulator", "", "program that simulates nodes, KWOK (make tools/kwok), for node pools with the tag lanyard-simulated=true; empty: none")
 	flags.StringArrayVar(&c.tlsNames, "tls-name", nil, "further host name or address by which clients know this service, for its certificate (repeatable)")
 	flags.StringVar(&c.clock, "clock", clockReal, "real, or movable: administrators can move it forward by POST /lanyard/clock, and tokens, secrets and certificates follow")
 	flags.StringVar(&c.listen, "listen", "127.0.0.1:8443", "address of ARM and the token service")
@@ -173,6 +175,21 @@ func (c *config) cloudProviderProgram() (string, error) {
 		return filepath.Join(filepath.Dir(own), "cloud-provider"), nil
 	}
 	return filepath.Abs(c.cloudProvider)
+}
+
+// simulatorProgram is the program that simulates nodes, "" for none.
+func (c *config) simulatorProgram() (string, error) {
+	if c.simulator == "" {
+		return "", nil
+	}
+	program, err := filepath.Abs(c.simulator)
+	if err != nil {
+		return "", fmt.Errorf("--simulator: %w", err)
+	}
+	if _, err := os.Stat(program); err != nil {
+		return "", fmt.Errorf("--simulator: %w: build it with make tools/kwok", err)
+	}
+	return program, nil
 }
 
 func (c *config) absolute() error {

@@ -47,8 +47,13 @@ func connectedNodes(clusters *containerservice.Provider, metadata *imdsserver.Se
 			})
 		}
 		inner := r.Clone(r.Context())
-		inner.URL.Path, inner.URL.RawPath = "/"+path, ""
-		inner.RequestURI = ""
+		// The target as it was sent is what instance metadata looks at.
+		_, target, ok := strings.Cut(r.RequestURI, containerservice.ConnectedPath+key)
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		inner.URL.Path, inner.URL.RawPath, inner.RequestURI = "/"+path, "", target
 		inner.Header.Del("Authorization")
 		metadata.Answer(w, inner, node.Cluster.ID, m)
 	})

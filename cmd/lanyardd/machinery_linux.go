@@ -68,8 +68,12 @@ func openMachinery(ctx context.Context, c config, log *slog.Logger) (machinery, 
 	if err != nil {
 		return nil, err
 	}
+	simulator, err := c.simulatorProgram()
+	if err != nil {
+		return nil, err
+	}
 	engine, err := clusters.New(clusters.Options{
-		DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, KubeDirs: others, Registries: registries, CloudProvider: provider, Log: log,
+		DataDir: clustersDir(c), RunDir: clustersRunDir(c), KubeDir: c.kubeDir, KubeDirs: others, Registries: registries, CloudProvider: provider, Simulator: simulator, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -90,7 +94,7 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 		CACertificates: f.authority, Images: f.config.nodeImages, PauseImage: f.config.pauseImage, DNSImage: f.config.dnsImage,
 	}
 	if m.engine != nil {
-		options.Engine, options.CgroupFolder = m.engine, m.engine.CgroupFolder()
+		options.Engine, options.CgroupFolder, options.Simulates = m.engine, m.engine.CgroupFolder(), f.config.simulator != ""
 	}
 	m.aks = containerservice.New(ctx, options)
 	m.nodes = connectedNodes(m.aks, f.metadata, f.log)

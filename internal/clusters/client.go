@@ -96,9 +96,10 @@ func (c *client) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	role := cloudRole()
-	if _, err := c.RbacV1().ClusterRoles().Create(ctx, &role, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("making role %s: %w", role.Name, err)
+	for _, role := range []rbacv1.ClusterRole{cloudRole(), simulatorRole()} {
+		if _, err := c.RbacV1().ClusterRoles().Create(ctx, &role, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("making role %s: %w", role.Name, err)
+		}
 	}
 	for _, b := range roleBindings() {
 		_, err := c.RbacV1().ClusterRoleBindings().Create(ctx, &b, metav1.CreateOptions{})
@@ -135,15 +136,13 @@ func roleBindings() []rbacv1.ClusterRoleBinding {
 		bind(controlplane.CloudController, controlplane.CloudController, controlplane.CloudController),
 		// By this name and with these users, AKS gives local accounts their rights.
 		bind("aks-cluster-admin-binding", "cluster-admin", string(administrator), string(user)),
+		bind(controlplane.Simulator, controlplane.Simulator, controlplane.Simulator),
 		bind("lanyard:cluster-monitoring", "view", string(monitor)),
 	}
 }
 
 // cloudRole is what a cloud controller manager does.
 func cloudRole() rbacv1.ClusterRole {
-	rule := func(group string, resources []string, verbs ...string) rbacv1.PolicyRule {
-		return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: verbs}
-	}
 	return rbacv1.ClusterRole{
 		ObjectMeta: metav1.ObjectMeta{Name: controlplane.CloudController},
 		Rules: []rbacv1.PolicyRule{
@@ -158,6 +157,24 @@ func cloudRole() rbacv1.ClusterRole {
 			rule("storage.k8s.io", []string{"volumeattachments/status"}, "update"),
 			rule("", []string{"events"}, "create", "update", "patch"),
 			rule("events.k8s.io", []string{"events"}, "create", "update", "patch"),
+		},
+	}
+}
+
+func rule(group string, resources []string, verbs ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: verbs}
+}
+
+// simulatorRole is what stands for the kubelets of simulated nodes.
+func simulatorRole() rbacv1.ClusterRole {
+	return rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: controlplane.Simulator},
+		Rules: []rbacv1.PolicyRule{
+			rule("", []string{"nodes"}, "get", "list", "watch"),
+			rule("", []string{"nodes/status", "pods/status"}, "update", "patch"),
+			rule("", []string{"pods"}, "get", "list", "watch", "patch", "update", "delete"),
+			rule("coordination.k8s.io", []string{"leases"}, "get", "list", "watch", "create", "update", "patch", "delete"),
+			rule("", []string{"events"}, "create", "update", "patch"),
 		},
 	}
 }

@@ -291,6 +291,6 @@ func (e *Engine) controlPlaneSettings(r clusterRecord) controlplane.Settings {
 		Name: r.Name, Disk: e.controlPlaneDisk(r.ID), Binaries: e.programsOf(r.KubernetesVersion),
 		Address: r.Address, ServiceCIDR: r.ServiceCIDR, Etcd: r.Etcd,
 		Issuer: r.ServiceAccountIssuer, KeysURL: r.ServiceAccountKeysURL,
-		Names: r.Hostnames, Guard: r.Guard, ExtraArgs: r.APIServerArgs, Cloud: e.cloud(r.ControlPlane),
+		Names: r.Hostnames, Guard: r.Guard, ExtraArgs: r.APIServerArgs, Cloud: e.cloud(r.ControlPlane), Simulator: e.options.Simulator,
 	}
 }

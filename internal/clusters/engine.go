@@ -40,6 +40,9 @@ type Options struct {
 	// CloudProvider is the program of the clusters' cloud controller managers; none
 	// leaves clusters without one.
 	CloudProvider string
+	// Simulator is the program that stands for the kubelets of simulated nodes,
+	// KWOK; none leaves clusters without simulated nodes.
+	Simulator string
 	// Clock is the real time, by default: certificates are checked by programs
 	// that look at the machine's clock, so a clock that a test moves has no
 	// place here.

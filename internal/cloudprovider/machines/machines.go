@@ -111,8 +111,16 @@ func isNotFound(err error) bool {
 	return errors.As(err, &response) && response.StatusCode == http.StatusNotFound
 }
 
+// simulatedPool is the label of nodes behind which there never was a machine: who made them takes them away.
+const simulatedPool = "lanyard.dev/simulated-pool"
+
+func simulated(node *corev1.Node) bool { return node.Labels[simulatedPool] != "" }
+
 // InstanceExists implements cloudprovider.InstancesV2.
 func (m *Machines) InstanceExists(ctx context.Context, node *corev1.Node) (bool, error) {
+	if simulated(node) {
+		return true, nil
+	}
 	id, err := m.find(ctx, node)
 	if err == nil {
 		_, err = m.get(ctx, id)
@@ -125,6 +133,9 @@ func (m *Machines) InstanceExists(ctx context.Context, node *corev1.Node) (bool,
 
 // InstanceShutdown implements cloudprovider.InstancesV2.
 func (m *Machines) InstanceShutdown(ctx context.Context, node *corev1.Node) (bool, error) {
+	if simulated(node) {
+		return false, nil
+	}
 	id, err := m.find(ctx, node)
 	if err != nil {
 		return false, err

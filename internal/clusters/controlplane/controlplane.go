@@ -47,6 +47,8 @@ type Settings struct {
 	ExtraArgs []string
 	// Cloud is none for a cluster without a cloud controller manager.
 	Cloud *Cloud
+	// Simulator is the host's program that stands for the kubelets of simulated nodes, KWOK; "" for none.
+	Simulator string
 }
 
 // ControlPlane is a control plane whose files are in place.

@@ -37,6 +37,7 @@ func (cp *ControlPlane) certificates(c clock.PassiveClock) error {
 		"controller-manager":       {CommonName: controllerManager},
 		"scheduler":                {CommonName: scheduler},
 		cloudController:            {CommonName: CloudController},
+		simulator:                  {CommonName: Simulator},
 	} {
 		if err := cp.Authority.Ensure(pki.In(dir, name), r); err != nil {
 			return err
@@ -59,7 +60,7 @@ const frontProxy = "front-proxy-client"
 
 // kubeconfigs are written with the paths that the programs see.
 func (cp *ControlPlane) kubeconfigs() error {
-	for _, name := range []string{"controller-manager", "scheduler", cloudController} {
+	for _, name := range []string{"controller-manager", "scheduler", cloudController, simulator} {
 		kubeconfig, err := pki.ProgramKubeconfig(cp.Server(), pkiDir+"/ca.crt", pki.In(pkiDir, name))
 		if err != nil {
 			return err

@@ -31,6 +31,7 @@ func (cp *ControlPlane) Machine(id, network string, group cgroup.Group) (machine
 	}
 	binds := append(cp.settings.Disk.Binds(), machine.Bind{Source: cp.settings.Binaries, Target: binDir, ReadOnly: true})
 	binds = append(binds, cp.settings.Cloud.binds()...)
+	binds = append(binds, cp.settings.simulatorBinds()...)
 	return machine.Spec{
 		ID: id, Hostname: "control-plane", Network: network, Cgroup: group,
 		Binds:    append(binds, sockets...),
@@ -40,7 +41,7 @@ func (cp *ControlPlane) Machine(id, network string, group cgroup.Group) (machine
 			{Name: "kube-apiserver", Args: cp.apiServer(former), Ready: "tcp:" + cp.HostPort(), StopSeconds: 5},
 			{Name: "kube-controller-manager", Args: cp.controllerManager(), After: readyFile, StopSeconds: 3},
 			{Name: "kube-scheduler", Args: cp.scheduler(), After: readyFile, StopSeconds: 3},
-		}, cp.settings.Cloud.units()...),
+		}, append(cp.settings.Cloud.units(), cp.settings.simulatorUnits()...)...),
 	}, nil
 }
 

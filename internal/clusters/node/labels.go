@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // ownLabels are those that a node may give itself: NodeRestriction reserves
@@ -46,13 +48,22 @@ func encodeLabels(labels map[string]string) string {
 	return strings.Join(pairs, ",")
 }
 
-// encodeTaints reads taints as the cloud writes them, "key=value:Effect".
+// encodeTaints writes taints for the kubelet's configuration.
 func encodeTaints(taints []string) []object {
 	var out []object
+	for _, t := range Taints(taints) {
+		out = append(out, object{"key": t.Key, "value": t.Value, "effect": string(t.Effect)})
+	}
+	return out
+}
+
+// Taints reads taints as the cloud writes them, "key=value:Effect".
+func Taints(taints []string) []corev1.Taint {
+	var out []corev1.Taint
 	for _, t := range taints {
 		pair, effect, _ := strings.Cut(t, ":")
 		key, value, _ := strings.Cut(pair, "=")
-		out = append(out, object{"key": key, "value": value, "effect": effect})
+		out = append(out, corev1.Taint{Key: key, Value: value, Effect: corev1.TaintEffect(effect)})
 	}
 	return out
 }

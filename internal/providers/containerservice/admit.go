@@ -41,6 +41,9 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 	if e := p.offered(r, wanted); e != nil {
 		return e
 	}
+	if e := p.admitSimulated(wanted); e != nil {
+		return e
+	}
 	if err := p.admitSubnets(ctx, wanted); err != nil {
 		return err
 	}

@@ -128,6 +128,9 @@ func (p *Provider) IssuerAlias(ctx context.Context, published string) (issuer st
 	return s.Connected.Issuer, true
 }
 
+// cgroups is where nodes have the version 2 hierarchy if they have no other.
+const cgroups = "/sys/fs/cgroup"
+
 // connectedValues are the chart's for nodes that aren't this cloud's.
 func (p *Provider) connectedValues(w *work, nmi map[string]any) map[string]any {
 	c := w.is.ConnectedProfile
@@ -137,6 +140,9 @@ func (p *Provider) connectedValues(w *work, nmi map[string]any) map[string]any {
 		if value != "" {
 			nmi[name] = value
 		}
+	}
+	if c.CgroupFolder != "" && c.CgroupFolder != cgroups {
+		nmi["rulesPrivileged"] = false // the nodes have version 1 as well, as p.CgroupFolder says of this cloud's own
 	}
 	values := map[string]any{}
 	if c.ImageRepository != "" {

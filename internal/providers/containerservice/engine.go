@@ -38,6 +38,8 @@ type Engine interface {
 	ServiceAccountKeys(ctx context.Context, clusterID string) ([]byte, error)
 	EnsureNode(ctx context.Context, n clusters.Node) error
 	DeleteNode(ctx context.Context, clusterID, name string) error
+	// EnsureSimulated gives a simulated pool its nodes, and takes others of it away.
+	EnsureSimulated(ctx context.Context, s clusters.Simulated) error
 	// DrainNode keeps new pods from a node and evicts those that it has; a node that isn't there is drained. It fails with
 	// a *clusters.DrainError if they don't go in time.
 	DrainNode(ctx context.Context, clusterID, name string, d clusters.Drain) error

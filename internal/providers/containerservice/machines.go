@@ -46,11 +46,19 @@ func (p *Provider) machinesOf(ctx context.Context, poolID armid.ID) ([]*resource
 	}
 	s := w.state.Pools[strings.ToLower(poolID.Name())]
 	var all []*resource.Resource
+	state := "Running"
+	if s.Simulated {
+		state = "Simulated"
+	}
 	for _, number := range s.present() {
+		built, ok := s.Built[number]
+		if !ok {
+			built = s.Model
+		}
 		name := w.computer(strings.ToLower(poolID.Name()), number)
 		instance := w.scaleSet(strings.ToLower(poolID.Name())).Child("virtualMachines", fmt.Sprint(number))
-		raw, err := json.Marshal(object{"resourceId": instance.String(), "status": object{"vmState": "Running"}, "kubernetes": object{
-			"currentOrchestratorVersion": s.Built[number].Version, "nodeImageVersion": s.Built[number].Image, "nodeName": name,
+		raw, err := json.Marshal(object{"resourceId": instance.String(), "status": object{"vmState": state}, "kubernetes": object{
+			"currentOrchestratorVersion": built.Version, "nodeImageVersion": built.Image, "nodeName": name,
 		}})
 		if err != nil {
 			return nil, fmt.Errorf("writing a machine: %w", err)

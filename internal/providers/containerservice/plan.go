@@ -47,6 +47,7 @@ func (p *Provider) reconcilePlan() providers.Plan {
 			{Name: "dns", Run: p.step("ReconcileDNSError", short, p.ensureDNS)},
 			{Name: "storage", Run: p.step("ReconcileStorageClassesError", short, p.ensureStorage)},
 			{Name: "nodes", Run: p.step("ReconcileNodesError", long, p.ensureNodes)},
+			{Name: "simulated-nodes", Run: p.step("ReconcileNodesError", long, p.ensureSimulated)},
 			{Name: "roll", Run: p.step("UpgradeFailed", long, p.roll)},
 			{Name: "surplus", Run: p.step("ReconcileAgentPoolError", long, p.removeSurplus)},
 			{Name: "addons", Run: p.step("ReconcileAddonIdentityError", short, p.ensureAddons)},

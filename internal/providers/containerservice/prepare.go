@@ -262,6 +262,9 @@ func unchanged(before, after properties) *rest.Error {
 				fixed{"agentPoolProfile.type", o.Type, p.Type},
 				fixed{"agentPoolProfile.osType", o.OSType, p.OSType},
 				fixed{"agentPoolProfile.vnetSubnetID", o.VNetSubnetID, p.VNetSubnetID})
+			if o.simulated() != p.simulated() {
+				return changeNotAllowed("agentPoolProfile.tags." + SimulatedTag)
+			}
 			if o.MaxPods != p.MaxPods {
 				return changeNotAllowed("agentPoolProfile.maxPods")
 			}

@@ -16,6 +16,7 @@ import (
 type Options struct {
 	Resources  providers.Resources
 	Engine     Engine // nil runs no clusters
+	Simulates  bool   // the engine has the program that simulates nodes
 	Etcd       EtcdUsers
 	Platform   Platform
 	Directory  Directory

@@ -23,6 +23,9 @@ const defaultDrain = 30 * time.Minute
 // name and addresses; its disk and its node are new.
 func (p *Provider) roll(ctx context.Context, w *work) error {
 	for _, pool := range w.is.AgentPools {
+		if pool.simulated() {
+			continue // its nodes consist of nothing
+		}
 		if len(w.state.Pools[pool.Name].outdated()) == 0 && len(w.state.Pools[pool.Name].Surge) == 0 {
 			continue
 		}

@@ -57,6 +57,8 @@ type poolState struct {
 	// Model is what instances are to be, Built what each one was made as.
 	Model model         `json:"model,omitzero"`
 	Built map[int]model `json:"built,omitempty"`
+	// Simulated says that there are no machines: Instances are the nodes, and nothing of one that left is to be removed.
+	Simulated bool `json:"simulated,omitempty"`
 	// Placed are the identities that the service itself put on the scale set.
 	Placed []string `json:"placed,omitempty"`
 }
@@ -91,6 +93,9 @@ func (s poolState) want(count int) poolState {
 		last := len(s.Instances) - 1
 		s.Leaving = append(s.Leaving, s.Instances[last])
 		s.Instances = s.Instances[:last]
+	}
+	if s.Simulated {
+		s.Leaving, s.Built = nil, nil
 	}
 	return s
 }

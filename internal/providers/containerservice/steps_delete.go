@@ -26,6 +26,11 @@ func (p *Provider) removeSurplus(ctx context.Context, w *work) error {
 				return err
 			}
 		}
+		if !wanted[name] && w.state.Pools[name].Simulated {
+			if err := p.removeSimulated(ctx, w, name); err != nil {
+				return err
+			}
+		}
 		if !wanted[name] {
 			if err := p.deleteResource(ctx, w, w.scaleSet(name)); err != nil {
 				return err
@@ -124,6 +129,9 @@ func (p *Provider) deleteProcesses(ctx context.Context, w *work) error {
 
 func (p *Provider) deleteInstances(ctx context.Context, w *work) error {
 	for _, name := range w.state.poolNames() {
+		if w.state.Pools[name].Simulated {
+			continue
+		}
 		for _, number := range slices.Concat(w.state.Pools[name].present(), w.state.Pools[name].Leaving) {
 			if err := p.forgetMachine(ctx, w, name, number); err != nil {
 				return err

@@ -71,7 +71,7 @@ func (w *work) plan(kubelet string) {
 	}
 	for _, pool := range w.is.AgentPools {
 		s := w.state.Pools[pool.Name].clone()
-		s.Model = s.Model.next(pool, kubelet)
+		s.Model, s.Simulated = s.Model.next(pool, kubelet), pool.simulated()
 		s = s.want(pool.Count)
 		for _, id := range s.kubelets() {
 			if !slices.Contains(s.Placed, id) {
@@ -90,6 +90,9 @@ func (w *work) takeRanges() {
 		return
 	}
 	for _, pool := range w.is.AgentPools {
+		if pool.simulated() {
+			continue
+		}
 		for _, number := range w.state.Pools[pool.Name].present() {
 			w.state.takeRange(w.computer(pool.Name, number))
 		}
@@ -105,6 +108,9 @@ func (w *work) podsInSubnet() bool {
 func (p *Provider) machines(ctx context.Context, w *work) ([]machine, error) {
 	var all []machine
 	for _, pool := range w.is.AgentPools {
+		if pool.simulated() {
+			continue
+		}
 		subnet := w.subnet(pool)
 		document, err := w.run.Resources.Get(ctx, subnet)
 		if err != nil {

@@ -143,6 +143,9 @@ func validatePool(p pool) *rest.Error {
 	case p.EnableAutoScaling:
 		return notOffered("InvalidParameter", "agentPoolProfile.enableAutoScaling", "The cluster autoscaler")
 	}
+	if e := validateSimulated(p); e != nil {
+		return e
+	}
 	if p.VNetSubnetID == "" {
 		return nil
 	}

@@ -70,6 +70,8 @@ type world struct {
 	attach    bool            // the process runs no clusters of its own
 	far       *farCluster     // the cluster that can be connected
 
+	simulated map[string]clusters.Simulated // by pool
+
 	clock  clock.Clock // the provider's; nil: the real one
 	points int         // passed so far
 	killAt int         // the point at which the process dies; 0: never
@@ -217,7 +219,7 @@ func (w *world) start() *process {
 		CACertificates: []byte("CA"), Images: []string{"/images/pause.tar"}, PauseImage: "pause:1",
 	}
 	if !w.attach {
-		options.Engine = fakeEngine{w}
+		options.Engine, options.Simulates = fakeEngine{w}, true
 	}
 	p.provider = containerservice.New(ctx, options)
 	for _, types := range [][]*providers.Type{p.roles.Types(), groups.Types(), networks.Types(), zones.Types(), p.identities.Types(), p.machines.Types(), p.provider.Types()} {
@@ -326,6 +328,21 @@ func (f fakeEngine) EnsureNode(ctx context.Context, n clusters.Node) error {
 
 func (f fakeEngine) DeleteNode(ctx context.Context, _, name string) error {
 	return f.change(ctx, "DeleteNode "+name, func() error { delete(f.nodes, name); return nil })
+}
+
+func (f fakeEngine) EnsureSimulated(ctx context.Context, s clusters.Simulated) error {
+	return f.change(ctx, "EnsureSimulated "+s.Pool, func() error {
+		if _, ok := f.planes[s.ClusterID]; !ok {
+			return errors.New("the control plane is missing")
+		}
+		if f.simulated == nil {
+			f.simulated = map[string]clusters.Simulated{}
+		}
+		if f.simulated[s.Pool] = s; len(s.Names) == 0 {
+			delete(f.simulated, s.Pool)
+		}
+		return nil
+	})
 }
 
 func (f fakeEngine) ConfigureCloud(context.Context, string, secret.String) error { return nil }

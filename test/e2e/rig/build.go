@@ -42,3 +42,10 @@ func Module(t testing.TB, folder, path string) GoModule {
 	}
 	return module
 }
+
+// Simulator is KWOK, built where it isn't there.
+func Simulator(t testing.TB) string {
+	t.Helper()
+	Built(t, "kwok")
+	return filepath.Join(sourceTree(t), "build", "tools", "kwok")
+}
