@@ -42,7 +42,7 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:8445", "loopback address of ARM and the token service")
 	chart := flag.String("chart", "charts/lanyard", "Helm chart of mic and nmi")
 	resources := flag.String("arm-resources", "10000,100000", "how many resources the rows of ARM with many are of; 100000 take minutes")
-	only := flag.String("only", "", "measure one part only: arm, registry, nmi, mic, sts or pods")
+	only := flag.String("only", "", "measure one part only: arm, registry, nmi, mic, sts, pods or clusters")
 	noop := flag.String("noop", "", "be the empty handler that others are compared with; a folder for its certificate")
 	flag.Parse()
 	many, err := counts(*resources)
@@ -120,7 +120,7 @@ func (b *bench) measure(ctx context.Context) ([]row, error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) ([]row, error)
-	}{{"nmi", b.tokenHit}, {"nmi", b.serving}, {"nmi", b.besides}, {"mic", b.scale}, {"mic", b.growth}, {"sts", b.mint}, {"sts", b.cachedIdentityToken}, {"arm", b.arm}, {"registry", b.registry}, {"pods", b.podsToToken}} {
+	}{{"nmi", b.tokenHit}, {"nmi", b.serving}, {"nmi", b.besides}, {"mic", b.scale}, {"mic", b.growth}, {"sts", b.mint}, {"sts", b.cachedIdentityToken}, {"arm", b.arm}, {"registry", b.registry}, {"pods", b.podsToToken}, {"clusters", b.manyUp}} {
 		if b.only != "" && b.only != part.name {
 			continue
 		}

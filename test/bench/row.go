@@ -47,6 +47,10 @@ const (
 	clusterMemory      = "cluster_idle_memory"
 	nodeMemory         = "node_memory"
 	serviceToFirstByte = "service_to_first_byte"
+	manyPutToReady     = "four_clusters_put_to_ready"
+	manyPutToToken     = "four_clusters_put_to_first_pod_token"
+	manyClusterMemory  = "four_clusters_idle_memory"
+	manyNodeMemory     = "four_clusters_node_memory"
 )
 
 const (
@@ -80,6 +84,7 @@ func missing(rows []row) error {
 		getVsNoop, createVsEtcdPut, registryPull, registryMany,
 		micAssigned, micWrites, micCalls, micBatches, micCPU, micMemory, micRestart, micRestartWrites, micUnrelated, micBesideStuck, micGrowth,
 		clusterPutToReady, clusterMemory, nodeMemory, serviceToFirstByte,
+		manyPutToReady, manyPutToToken, manyClusterMemory, manyNodeMemory,
 	} {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.Name == name }) {
 			names = append(names, name)
