@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/containerservice/armcontainerservice/v6"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armresources"
@@ -109,7 +108,13 @@ func firstOfCluster(ctx context.Context, clusters *armcontainerservice.ManagedCl
 	if err != nil {
 		return 0, 0, err
 	}
-	made, err := poller.PollUntilDone(ctx, &runtime.PollUntilDoneOptions{Frequency: 100 * time.Millisecond})
+	for !poller.Done() { // PollUntilDone asks once a second at most, which is too coarse
+		if _, err := poller.Poll(ctx); err != nil {
+			return 0, 0, err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	made, err := poller.Result(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
