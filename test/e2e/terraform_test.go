@@ -34,7 +34,7 @@ func TestTerraformCluster(t *testing.T) {
 		t.Errorf("the pool has %d nodes, want 2", count)
 	}
 	tf.Settled(t)
-	tf.Must(t, "destroy", "-auto-approve", "-no-color")
+	tf.Must(t, "destroy", "-auto-approve")
 }
 
 // TestTerraformRoles applies the role assignments of seed 001 for both identities of a cluster.
@@ -60,7 +60,7 @@ func TestTerraformRoles(t *testing.T) {
 			t.Errorf("the roles of %s are %q, want %q", principal, got, want)
 		}
 	}
-	tf.Must(t, "destroy", "-auto-approve", "-no-color")
+	tf.Must(t, "destroy", "-auto-approve")
 }
 
 // TestTerraformResources applies what stands around clusters; no second plan finds anything to do, and nothing is left.
@@ -73,7 +73,7 @@ func TestTerraformResources(t *testing.T) {
 	}
 	tf.Apply(t)
 	tf.Settled(t)
-	tf.Must(t, "destroy", "-auto-approve", "-no-color")
+	tf.Must(t, "destroy", "-auto-approve")
 	groups, err := armresources.NewResourceGroupsClient(cloud.Admin.SubscriptionID, cloud.Credential, cloud.Options)
 	if err != nil {
 		t.Fatal(err)

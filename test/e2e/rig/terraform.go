@@ -14,28 +14,32 @@ import (
 
 // Terraform is the real terraform with a provider binary that the user named, in a working folder of its own.
 type Terraform struct {
-	dir string
-	env []string
+	program string
+	dir     string
+	env     []string
 }
 
 // ProviderVariable names the environment variable for a binary of terraform-provider-azurerm, which has no package
 // that could be installed from here.
 const ProviderVariable = "TF_AZURERM"
 
-// releasedVersion is in the file names of released providers.
+// releasedVersion is in the file names of released providers. One that was built from source has none; it is offered as
+// builtVersion, which the configurations' "~> 4.0" admits, whatever it is.
 var releasedVersion = regexp.MustCompile(`_v(4\.\d+\.\d+)`)
 
-// Terraform prepares a folder with the configuration of another. It is nil where no provider is at hand, and has then
-// said so loudly.
-func (c *Cloud) Terraform(t testing.TB, configuration string) *Terraform {
+const builtVersion = "4.81.0"
+
+// TerraformProgram is the real terraform, which finds the provider and works as the cloud's administrator. It is empty where
+// no provider is at hand, and has then said so loudly.
+func (c *Cloud) TerraformProgram(t testing.TB) string {
 	t.Helper()
 	provider := os.Getenv(ProviderVariable)
 	program, err := exec.LookPath("terraform")
 	if provider == "" || err != nil {
-		fmt.Fprintf(os.Stderr, "\n!!! %s DID NOT RUN: it needs terraform in the path and %s naming a binary of terraform-provider-azurerm 4.x\n\n", t.Name(), ProviderVariable)
-		return nil
+		fmt.Fprintf(os.Stderr, "\n!!! Terraform in %s DID NOT RUN: it needs terraform in the path and %s naming a binary of terraform-provider-azurerm\n\n", t.Name(), ProviderVariable)
+		return ""
 	}
-	version := "4.81.0"
+	version := builtVersion
 	if found := releasedVersion.FindStringSubmatch(filepath.Base(provider)); found != nil {
 		version = found[1]
 	}
@@ -43,27 +47,36 @@ func (c *Cloud) Terraform(t testing.TB, configuration string) *Terraform {
 		t.Fatal(err)
 	}
 	root := t.TempDir()
-	tf := &Terraform{dir: filepath.Join(root, "work")}
-	mirror := filepath.Join(root, "mirror")
+	own, mirror, settings := filepath.Join(root, "terraform"), filepath.Join(root, "mirror"), filepath.Join(root, "terraform.rc")
 	plugins := filepath.Join(mirror, "registry.terraform.io", "hashicorp", "azurerm", version, "linux_amd64")
-	settings := filepath.Join(root, "terraform.rc")
+	// The administrator's secret is in the cloud's own file of exports: scripts print their environment.
+	wrapper := fmt.Sprintf("#!/bin/sh -eu\n. '%s'\nexport TF_CLI_CONFIG_FILE='%s' CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_CLI_ARGS=-no-color\nexec '%s' \"$@\"\n",
+		c.EnvFile(), settings, program)
 	if err := errors.Join(
-		os.CopyFS(tf.dir, os.DirFS(configuration)),
+		c.WriteEnv(""),
 		os.MkdirAll(plugins, 0o700),
 		os.Symlink(provider, filepath.Join(plugins, "terraform-provider-azurerm_v"+version)),
 		os.WriteFile(settings, fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror), 0o600),
+		os.WriteFile(own, []byte(wrapper), 0o700),
 	); err != nil {
 		t.Fatal(err)
 	}
-	vars, err := c.Environment("")
-	if err != nil {
+	return own
+}
+
+// Terraform prepares a folder with the configuration of another. It is nil where TerraformProgram is empty.
+func (c *Cloud) Terraform(t testing.TB, configuration string) *Terraform {
+	t.Helper()
+	program := c.TerraformProgram(t)
+	if program == "" {
+		return nil
+	}
+	home := t.TempDir()
+	tf := &Terraform{program: program, dir: filepath.Join(home, "work"), env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}}
+	if err := os.CopyFS(tf.dir, os.DirFS(configuration)); err != nil {
 		t.Fatal(err)
 	}
-	tf.env = append(tf.env, "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"), "HOME="+root, "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
-	for _, v := range vars {
-		tf.env = append(tf.env, v[0]+"="+v[1])
-	}
-	tf.Must(t, "init", "-no-color")
+	tf.Must(t, "init")
 	return tf
 }
 
@@ -85,13 +98,13 @@ func (tf *Terraform) Must(t testing.TB, args ...string) string {
 // Apply makes what the configuration says.
 func (tf *Terraform) Apply(t testing.TB) {
 	t.Helper()
-	tf.Must(t, "apply", "-auto-approve", "-no-color")
+	tf.Must(t, "apply", "-auto-approve")
 }
 
 // Settled fails if a plan wants to change anything.
 func (tf *Terraform) Settled(t testing.TB) {
 	t.Helper()
-	if out, err := tf.run(t.Context(), "plan", "-detailed-exitcode", "-no-color"); err != nil {
+	if out, err := tf.run(t.Context(), "plan", "-detailed-exitcode"); err != nil {
 		t.Errorf("a second plan isn't empty: %v\n%s", err, tailOf(out))
 	}
 }
@@ -116,7 +129,7 @@ func (tf *Terraform) Change(t testing.TB, file string, change func(string) strin
 func (tf *Terraform) run(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("terraform %s wasn't done after %s", args[0], limit))
 	defer cancel()
-	command := exec.CommandContext(ctx, "terraform", args...)
+	command := exec.CommandContext(ctx, tf.program, args...)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // it ends its provider
 	command.WaitDelay = time.Minute
 	command.Dir, command.Env = tf.dir, tf.env
