@@ -6,6 +6,7 @@ import (
 	_ "embed" // the runner of page lines
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ var pageRunner string
 // place of az.
 func TestSeedsWithLanyard(t *testing.T) {
 	cloud := rig.Start(t, "--registration-time=0s")
-	pages(t, cloud, "lanyard", cloud.Lanyard(t), "testdata/seeds/*.txt")
+	pages(t, cloud, "lanyard", append(cloud.Lanyard(t), "TERRAFORM="+cloud.TerraformProgram(t)), "testdata/seeds/*.txt")
 }
 
 // TestPodIdentityPageWithAz runs seed 003 with the real az: its extension comes from the cloud.
@@ -45,6 +46,10 @@ func pages(t *testing.T, cloud *rig.Cloud, program string, environment []string,
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts at %s: %v", pattern, err)
 	}
+	configurations, err := filepath.Abs("testdata/terraform")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.RunT(sequential{t}, testscript.Params{
 		Files: files, ContinueOnError: false, RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
@@ -54,10 +59,18 @@ func pages(t *testing.T, cloud *rig.Cloud, program string, environment []string,
 			}
 			e.Setenv("PATH", strings.Join([]string{filepath.Join(cloud.Build, "bin"), filepath.Join(cloud.Build, "kube"), filepath.Join(cloud.Build, "tools"), e.Getenv("PATH")}, ":"))
 			e.Setenv("PROGRAM", program)
+			e.Setenv("CONFIGURATIONS", configurations)
 			e.Setenv("CHARTS", cloud.Origin()+"/charts")
 			e.Setenv("CHART_SETTINGS", strings.Join(cloud.ChartSettings(), " "))
 			e.Setenv("KUBECONFIG", filepath.Join(e.WorkDir, "kubeconfig"))
 			return nil
+		},
+		// [NAME] asks whether the environment has a value for NAME.
+		Condition: func(name string) (bool, error) {
+			return slices.ContainsFunc(environment, func(v string) bool {
+				value, is := strings.CutPrefix(v, name+"=")
+				return is && value != ""
+			}), nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"page": page, "kubectl": kubectlLine, "logs": podLogs},
 	})
