@@ -33,7 +33,7 @@ func main() {
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
-	case errors.Is(err, settings.ErrChanged):
+	case errors.Is(err, settings.ErrChanged), errors.Is(err, settings.ErrRefused):
 		log.Info("ending, to be started again", "why", err)
 	default:
 		fmt.Fprintf(os.Stderr, "cloud-provider: %v\n", err)

@@ -227,7 +227,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	tlsConfig := authority.ServerConfig(append(c.tlsNames, "localhost", "127.0.0.1", "::1", "168.63.129.16", "management.azure.com", "*"+images.LoginServerSuffix(), "*.blob.core.windows.net", "*.servicebus.windows.net")...)
 
 	// The clusters.
-	cloud := imdsserver.Cloud{Compute: computing, Tokens: signIn, Directory: people}
+	cloud := imdsserver.Cloud{Compute: computing, Tokens: signIn, Directory: people, Keys: ring}
 	metadata := imdsserver.New(imdsserver.Options{
 		Machines: cloud, Issuer: cloud, Clock: clk, Log: log, Record: recordMetadata(recorder),
 		Unavailable: machines.unavailable,

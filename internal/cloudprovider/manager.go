@@ -43,7 +43,8 @@ const (
 	serviceWorkers = 1
 )
 
-// Run runs the controllers until the context ends or the configuration changes.
+// Run runs the controllers until the context ends, the configuration changes or ARM refuses
+// a token that was good.
 func Run(ctx context.Context, o Options) error {
 	config, err := clientcmd.BuildConfigFromFlags("", o.Kubeconfig)
 	if err != nil {
@@ -65,6 +66,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return settings.AwaitChange(ctx, o.CloudConfig) })
+	group.Go(func() error { return read.AwaitRefusal(ctx) })
 	group.Go(func() error { return control(ctx, client, cloud, o.ClusterName) })
 	return group.Wait()
 }

@@ -15,7 +15,7 @@ import (
 // from the machine's scale set before it asks here.
 //
 // A token is handed out until half of its life is over. Clients refresh at half-life, and would be given the very token
-// that they want to replace if we kept it longer.
+// that they want to replace if we kept it longer. One whose key was taken out of use isn't handed out any more.
 type cache struct {
 	issuer Issuer
 	clock  clock.PassiveClock
@@ -41,7 +41,7 @@ const maxResources = 64
 // get returns a token, from memory if there is a good one and fresh isn't asked for.
 func (c *cache) get(ctx context.Context, identity Identity, resource string, fresh bool) (token Token, cached bool, err error) {
 	if !fresh {
-		if token, ok := c.lookup(identity, resource); ok {
+		if token, ok := c.lookup(identity, resource); ok && c.issuer.Believed(token) {
 			exists, err := c.issuer.IdentityExists(ctx, identity)
 			if err != nil {
 				return Token{}, false, err

@@ -9,6 +9,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/entra"
+	"github.com/lanyard-project/lanyard/internal/keys"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 )
 
@@ -25,6 +26,10 @@ type Cloud struct {
 	// Directory is *directory.Directory.
 	Directory interface {
 		ByObjectID(ctx context.Context, objectID string) (directory.ServicePrincipal, error)
+	}
+	// Keys is *keys.Ring.
+	Keys interface {
+		Public(id string) (*keys.Key, bool)
 	}
 }
 
@@ -81,6 +86,12 @@ func (c Cloud) IdentityExists(ctx context.Context, identity Identity) (bool, err
 	return true, nil
 }
 
+// Believed implements Issuer.
+func (c Cloud) Believed(token Token) bool {
+	_, ok := c.Keys.Public(token.KeyID)
+	return ok
+}
+
 // IdentityToken implements Issuer.
 func (c Cloud) IdentityToken(ctx context.Context, identity Identity, resource string) (Token, error) {
 	response, err := c.Tokens.ManagedIdentityToken(ctx, entra.IdentityRequest{ObjectID: identity.PrincipalID, Resource: resource, Host: identity.Host})
@@ -96,7 +107,7 @@ func (c Cloud) IdentityToken(ctx context.Context, identity Identity, resource st
 		return Token{}, err
 	}
 	return Token{
-		Value: response.Token.Raw, ID: response.Token.ID, NotBefore: response.Token.NotBefore, ExpiresOn: response.Token.Expires,
+		Value: response.Token.Raw, ID: response.Token.ID, KeyID: response.Token.KeyID, NotBefore: response.Token.NotBefore, ExpiresOn: response.Token.Expires,
 		Extended: response.ExtExpiresIn,
 	}, nil
 }

@@ -99,7 +99,7 @@ func newRealCloud(t testing.TB, limits imdsserver.Limits) realCloud {
 		ComputerName: "nodes000000", VMID: "vm", VNet: vnetID, Subnet: netip.MustParsePrefix("10.1.0.0/24"), Address: node,
 	}))
 
-	cloud := imdsserver.Cloud{Compute: machines, Tokens: service, Directory: people}
+	cloud := imdsserver.Cloud{Compute: machines, Tokens: service, Directory: people, Keys: ring}
 	handler := imdsserver.New(imdsserver.Options{Machines: cloud, Issuer: cloud, Clock: clk, Log: log, Limits: limits,
 		Record: func(_ context.Context, d imdsserver.Decision) { lines.Token(d.Entry()) }}).Handler(vnetID)
 	return realCloud{handler: handler, engine: engine, ring: ring, by: by, set: set, identity: identity, is: is}
@@ -156,6 +156,38 @@ func TestCloud(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("deleted, but on the scale set and cached: %d %s", rec.Code, rec.Body)
 		}
+	}
+}
+
+// TestTokensOfADroppedKeyArentHandedOut drops the key of a token that is kept: the next one is another key's, and good.
+func TestTokensOfADroppedKeyArentHandedOut(t *testing.T) {
+	c := newRealCloud(t, imdsserver.Limits{})
+	token := func() string {
+		t.Helper()
+		rec := get(c.handler, node, tokenPath)
+		var document struct {
+			AccessToken string `json:"access_token"`
+		}
+		if err := json.Unmarshal(rec.Body.Bytes(), &document); err != nil || rec.Code != http.StatusOK {
+			t.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+		return document.AccessToken
+	}
+	first := token()
+	if token() != first {
+		t.Fatal("the first token isn't kept")
+	}
+	check(t, c.ring.Drop(t.Context(), c.ring.Signing().ID))
+	second := token()
+	verifier := tokens.NewVerifier(origin, c.ring, clock.RealClock{})
+	audiences := []string{"https://management.azure.com/"}
+	if _, err := verifier.Verify(t.Context(), first, audiences); err == nil {
+		t.Error("the dropped key's token is still believed")
+	}
+	_, err := verifier.Verify(t.Context(), second, audiences)
+	check(t, err)
+	if token() != second {
+		t.Error("the second token isn't kept")
 	}
 }
 

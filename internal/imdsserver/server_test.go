@@ -79,6 +79,8 @@ func (w *world) IdentityExists(_ context.Context, i imdsserver.Identity) (bool, 
 	return !w.gone[i.PrincipalID], nil
 }
 
+func (w *world) Believed(imdsserver.Token) bool { return true }
+
 func newWorld(identities ...imdsserver.Identity) *world {
 	return &world{
 		clock: clocktesting.NewFakeClock(start),

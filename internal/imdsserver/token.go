@@ -17,6 +17,8 @@ type Issuer interface {
 	// IdentityExists tells whether the directory still has the principal. It is asked before a cached token is handed
 	// out, so it has to be cheap.
 	IdentityExists(ctx context.Context, identity Identity) (bool, error)
+	// Believed tells whether the key that signed a token is still in use. It is asked as often.
+	Believed(token Token) bool
 }
 
 // ErrNoIdentity says that a managed identity is gone from the directory, though a scale set may still name it.
@@ -35,6 +37,7 @@ func (e *RefusedError) Error() string { return e.Code + ": " + e.Description }
 type Token struct {
 	Value     secret.String
 	ID        string // jti, for the record
+	KeyID     string // of the key that signed it
 	NotBefore time.Time
 	ExpiresOn time.Time
 	// Extended is how long a resource may accept the token in an outage (ext_expires_in), counted from NotBefore.

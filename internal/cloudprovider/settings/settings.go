@@ -5,7 +5,7 @@
 // of the file that says how to sign in. A managed identity's tokens come from a
 // socket that the control plane alone can reach, by the wire format of instance
 // metadata; a service principal signs in by itself. Nothing is kept: the programs
-// end when the file changes, and are started again.
+// end when the file changes or their token is refused, and are started again.
 package settings
 
 import (
@@ -38,7 +38,8 @@ type Settings struct {
 	SecurityGroupName string `json:"securityGroupName"`
 	RouteTableName    string `json:"routeTableName"`
 
-	signIn *cloudconfig.Config
+	signIn  *cloudconfig.Config
+	answers *answers
 }
 
 // Read reads the file.
@@ -47,7 +48,7 @@ func Read(path string) (*Settings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading cloud config: %w", err)
 	}
-	s := &Settings{}
+	s := &Settings{answers: newAnswers()}
 	if s.signIn, err = cloudconfig.Read(path, os.Getenv); err != nil {
 		return nil, err
 	}
@@ -89,6 +90,7 @@ func (s *Settings) Client(socket string) (azcore.TokenCredential, *arm.ClientOpt
 	if err != nil {
 		return nil, nil, fmt.Errorf("preparing to sign in: %w", err)
 	}
+	options.PerRetryPolicies = []policy.Policy{s.answers} // of ARM's clients alone
 	return credential, &arm.ClientOptions{ClientOptions: options, DisableRPRegistration: true}, nil
 }
 
