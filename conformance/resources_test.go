@@ -112,3 +112,35 @@ func TestProvidersAndTags(t *testing.T) {
 		t.Errorf("%v", got.Properties.Tags)
 	}
 }
+
+func TestPredefinedTags(t *testing.T) {
+	ctx, name := t.Context(), group(t)
+	tags := must[*armresources.TagsClient](t, "making a client")(armresources.NewTagsClient(cloud.Subscription, cloud.credential, cloud.options))
+	tag := "cost-" + name
+	made := must[armresources.TagsClientCreateOrUpdateResponse](t, "predefining a name")(tags.CreateOrUpdate(ctx, tag, nil))
+	if *made.TagName != tag || *made.Count.Value != 0 || len(made.Values) != 0 {
+		t.Errorf("made %v", made.TagDetails)
+	}
+	value := must[armresources.TagsClientCreateOrUpdateValueResponse](t, "predefining a value")(tags.CreateOrUpdateValue(ctx, tag, "Ops team", nil))
+	if *value.TagValue.TagValue != "Ops team" || *value.ID != "/subscriptions/"+cloud.Subscription+"/tagNames/"+tag+"/tagValues/Ops team" {
+		t.Errorf("made %v", value.TagValue)
+	}
+	_, err := tags.CreateOrUpdateValue(ctx, "none-"+name, "v", nil)
+	refused(t, err, 404, "ParentResourceNotFound")
+	_, err = tags.CreateOrUpdate(ctx, "Microsoft-"+name, nil)
+	refused(t, err, 400, "InvalidTagNamePrefix")
+	found := false
+	for _, page := range all(t, "listing tags", tags.NewListPager(nil)) {
+		for _, one := range page.Value {
+			found = found || *one.TagName == tag && len(one.Values) == 1 && *one.Values[0].TagValue == "Ops team"
+		}
+	}
+	if !found {
+		t.Error("the list doesn't have the name with its value")
+	}
+	_, err = tags.Delete(ctx, tag, nil)
+	refused(t, err, 409, "TagInUse")
+	must[armresources.TagsClientDeleteValueResponse](t, "deleting the value")(tags.DeleteValue(ctx, tag, "Ops team", nil))
+	must[armresources.TagsClientDeleteResponse](t, "deleting the name")(tags.Delete(ctx, tag, nil))
+	must[armresources.TagsClientDeleteResponse](t, "deleting it again")(tags.Delete(ctx, tag, nil))
+}

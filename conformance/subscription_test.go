@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,19 @@ func TestLocks(t *testing.T) {
 	must[armlocks.ManagementLocksClientGetAtResourceLevelResponse](t, "reading")(locks.GetAtResourceLevel(ctx, in, namespace, "", kind, "app", "keep", nil))
 	must[armlocks.ManagementLocksClientDeleteAtResourceGroupLevelResponse](t, "unlocking the group")(locks.DeleteAtResourceGroupLevel(ctx, in, "frozen", nil))
 	must[armlocks.ManagementLocksClientDeleteAtResourceLevelResponse](t, "unlocking")(locks.DeleteAtResourceLevel(ctx, in, namespace, "", kind, "app", "keep", nil))
+	// By scope: the client sends the whole ID as one segment, its slashes encoded.
+	scope := "/subscriptions/" + cloud.Subscription + "/resourceGroups/" + in + "/providers/" + namespace + "/" + kind + "/app"
+	must[armlocks.ManagementLocksClientCreateOrUpdateByScopeResponse](t, "locking a scope")(locks.CreateOrUpdateByScope(ctx, scope, "scoped", lock(armlocks.LockLevelCanNotDelete), nil))
+	got := must[armlocks.ManagementLocksClientGetByScopeResponse](t, "reading a scope's lock")(locks.GetByScope(ctx, strings.TrimPrefix(scope, "/"), "scoped", nil))
+	if want := scope + "/providers/Microsoft.Authorization/locks/scoped"; *got.ID != want {
+		t.Errorf("the lock is %s, want %s", *got.ID, want)
+	}
+	if pages := all(t, "listing a scope's locks", locks.NewListByScopePager(scope, nil)); len(pages[0].Value) != 1 {
+		t.Errorf("%d locks at the scope, want 1", len(pages[0].Value))
+	}
+	_, err = identities.Delete(ctx, in, "app", nil)
+	refused(t, err, 409, "ScopeLocked")
+	must[armlocks.ManagementLocksClientDeleteByScopeResponse](t, "unlocking a scope")(locks.DeleteByScope(ctx, scope, "scoped", nil))
 	must[armmsi.UserAssignedIdentitiesClientDeleteResponse](t, "deleting")(identities.Delete(ctx, in, "app", nil))
 }
 

@@ -92,6 +92,8 @@ type Type struct {
 	// group deletes referrers first.
 	References []string
 
+	// NoBody types are made by a PUT that may come without a body: the path says all.
+	NoBody bool
 	// Relax makes JSON of a body that isn't; nil: such a body is refused.
 	Relax func(raw []byte) []byte
 	// Prepare checks and completes a PUT or PATCH without looking at any other

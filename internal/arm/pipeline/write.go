@@ -18,9 +18,13 @@ const attempts = 20
 
 // write answers PUT and PATCH.
 func (p *Pipeline) write(ctx context.Context, c *call) (rest.Response, error) {
-	body, err := readBody(c, true)
+	optional := c.match.Type.NoBody && c.match.Method == providers.Put
+	body, err := readBody(c, !optional)
 	if err != nil {
 		return rest.Response{}, err
+	}
+	if body == nil {
+		body = json.RawMessage("{}")
 	}
 	for attempt := range attempts {
 		response, err := p.tryWrite(ctx, c, body, attempt)
@@ -64,21 +68,25 @@ func (p *Pipeline) tryWrite(ctx context.Context, c *call, body json.RawMessage, 
 		if err != nil {
 			return rest.Response{}, byProvider(t, err)
 		}
-		return respond(ctx, c, http.StatusOK, shown)
+		return respond(ctx, c, made(r), shown)
 	}
 	outcome, err := p.Engine.Commit(ctx, r)
 	if err != nil {
 		return rest.Response{}, err
 	}
-	status := http.StatusOK
-	if r.Old == nil && !t.MadeOK {
-		status = http.StatusCreated
-	}
-	response, err := respond(ctx, c, status, outcome.Resource)
+	response, err := respond(ctx, c, made(r), outcome.Resource)
 	if err != nil || outcome.Operation == nil {
 		return response, err
 	}
 	return p.follow(c, response, outcome.Operation, false), nil
+}
+
+// made is the status of a write that is done.
+func made(r *providers.Request) int {
+	if r.Old == nil && !r.Type.MadeOK {
+		return http.StatusCreated
+	}
+	return http.StatusOK
 }
 
 // proposal reads the stored resource and makes what the call wants of it.

@@ -83,6 +83,9 @@ func (t *Table) find(method, path, version string) (*Match, error) {
 		// The older form, which az uses for a deployment's operations.
 		return t.Match(method, strings.TrimSuffix(id.String(), "/")+"/providers/Microsoft.Resources/"+strings.Join(left, "/"), version)
 	}
+	if tag, ok := tag(id, left); ok {
+		return t.resource(method, tag, version)
+	}
 	switch {
 	case len(left) == 0:
 		return t.resource(method, id, version)
@@ -94,6 +97,19 @@ func (t *Table) find(method, path, version string) (*Match, error) {
 		return nil, t.unknownType(left[1], version)
 	}
 	return nil, rest.NewError(http.StatusNotFound, "InvalidResourcePath", "The path '"+path+"' names neither a resource nor a collection.")
+}
+
+// tag recognises a subscription's predefined tag names and values, whose paths
+// name no provider.
+func tag(scope armid.ID, left []string) (armid.ID, bool) {
+	if !scope.Is(armid.SubscriptionType) || len(left) != 2 && len(left) != 4 || !strings.EqualFold(left[0], "tagNames") {
+		return armid.ID{}, false
+	}
+	name := scope.Extension("Microsoft.Resources", "tagNames", left[1])
+	if len(left) == 2 {
+		return name, true
+	}
+	return name.Child("tagValues", left[3]), strings.EqualFold(left[2], "tagValues")
 }
 
 // operation recognises the URLs of long-running operations.

@@ -45,7 +45,7 @@ func (p *Provider) RegistrationTakes(d time.Duration) *Provider {
 
 // Types returns the provider's types.
 func (p *Provider) Types() []*providers.Type {
-	return []*providers.Type{p.tenants(), p.subscriptions(), p.locations(), p.groups(), p.registrations(), p.contents(), p.tagsOf(), p.tagNames()}
+	return []*providers.Type{p.tenants(), p.subscriptions(), p.locations(), p.groups(), p.registrations(), p.contents(), p.tagsOf(), p.tagNames(), p.tagValues()}
 }
 
 // apiVersions are what az, Terraform and the SDKs send for the types of

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
-	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
@@ -140,69 +138,4 @@ func checkTags(tags map[string]string) error {
 		}
 	}
 	return nil
-}
-
-// tagNames is …/tagNames: which tags the subscription uses, and how often.
-func (p *Provider) tagNames() *providers.Type {
-	return &providers.Type{
-		Namespace: namespace, Name: "tagNames", ActionType: "Microsoft.Resources/subscriptions/tagNames", APIVersions: apiVersions(),
-		Levels: providers.AtSubscription, Verbs: providers.CanList, List: p.listTagNames,
-		Document: func(_ context.Context, r *resource.Resource, _ string) (json.RawMessage, error) {
-			return r.Properties, nil
-		},
-	}
-}
-
-type tagCount struct {
-	Type  string `json:"type"`
-	Value int    `json:"value"`
-}
-
-type tagValue struct {
-	ID    string   `json:"id"`
-	Value string   `json:"tagValue"`
-	Count tagCount `json:"count"`
-}
-
-type tagName struct {
-	ID     string     `json:"id"`
-	Name   string     `json:"tagName"`
-	Count  tagCount   `json:"count"`
-	Values []tagValue `json:"values"`
-}
-
-func (p *Provider) listTagNames(ctx context.Context, r *providers.Request) ([]*resource.Resource, error) {
-	all, err := p.resources.List(ctx, r.Scope, "")
-	if err != nil {
-		return nil, err
-	}
-	uses := map[string]map[string]int{}
-	for _, one := range all {
-		for name, value := range one.Tags {
-			if uses[name] == nil {
-				uses[name] = map[string]int{}
-			}
-			uses[name][value]++
-		}
-	}
-	var out []*resource.Resource
-	for _, name := range slices.Sorted(maps.Keys(uses)) {
-		id := r.Scope.String() + "/tagNames/" + name
-		shown := tagName{ID: id, Name: name, Count: tagCount{Type: "Total"}}
-		for _, value := range slices.Sorted(maps.Keys(uses[name])) {
-			n := uses[name][value]
-			shown.Count.Value += n
-			shown.Values = append(shown.Values, tagValue{ID: id + "/tagValues/" + value, Value: value, Count: tagCount{"Total", n}})
-		}
-		raw, err := json.Marshal(shown)
-		if err != nil {
-			return nil, fmt.Errorf("writing tag names: %w", err)
-		}
-		out = append(out, &resource.Resource{ID: tagNameID(r.Scope, name), Properties: raw})
-	}
-	return out, nil
-}
-
-func tagNameID(scope armid.ID, name string) armid.ID {
-	return scope.Extension(namespace, "tagNames", name)
 }
