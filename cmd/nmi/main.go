@@ -4,8 +4,9 @@
 // "nmi rules" installs the redirect and ends; run as an init container, it makes sure that pods are refused from then on,
 // whatever becomes of the agent. "nmi remove-rules" takes it away again.
 //
-// "nmi probe" is a pod that asks, for the agents' self-test, and with --once for helm test. "nmi untaint" runs once in a cluster and takes the startup taint off
-// nodes whose agent is ready.
+// "nmi probe" is a pod that asks, for the agents' self-test, and with --once for helm test. "nmi token" asks for a token
+// beside a pod, for kubectl lanyard token. "nmi untaint" runs once in a cluster and takes the startup taint off nodes whose
+// agent is ready.
 package main
 
 import (
@@ -43,11 +44,14 @@ func main() {
 
 func run(ctx context.Context, arguments []string, output io.Writer) error {
 	command := ""
-	if len(arguments) > 0 && slices.Contains([]string{"rules", "remove-rules", "probe", "untaint"}, arguments[0]) {
+	if len(arguments) > 0 && slices.Contains([]string{"rules", "remove-rules", "probe", "token", "untaint"}, arguments[0]) {
 		command, arguments = arguments[0], arguments[1:]
 	}
-	if command == "untaint" {
+	switch command {
+	case "untaint":
 		return untaintNodes(ctx, arguments, output)
+	case "token":
+		return askToken(ctx, arguments, os.Stdout, output)
 	}
 	options, err := parse(arguments, output)
 	if err != nil {

@@ -33,12 +33,16 @@ func kubectlOf(c *command.Call) (string, error) {
 
 // kube runs kubectl with the user's own kubeconfig and context.
 func kube(ctx context.Context, c *command.Call, args ...string) ([]byte, error) {
+	return kubeInput(ctx, c, nil, args...)
+}
+
+func kubeInput(ctx context.Context, c *command.Call, input []byte, args ...string) ([]byte, error) {
 	program, err := kubectlOf(c)
 	if err != nil {
 		return nil, err
 	}
 	run := exec.CommandContext(ctx, program, args...) //nolint:gosec // kubectl of the PATH
-	run.Env = os.Environ()
+	run.Env, run.Stdin = os.Environ(), bytes.NewReader(input)
 	var out, complaint bytes.Buffer
 	run.Stdout, run.Stderr = &out, &complaint
 	if err := run.Run(); err != nil {

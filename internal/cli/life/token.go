@@ -23,17 +23,19 @@ func argOf(names, help string) argument { return grammar.Arg(names, help) }
 func tokenCommand() command.Table {
 	return command.Table{Commands: []*command.Command{{
 		Path: "token", Summary: "Ask for a token as the current sign-in or as a pod, and say what it means.",
-		Details: "The token itself is shown with --raw only. A token that comes from elsewhere is explained with --decode.",
+		Details: "The token itself is shown with --raw only. A token that comes from elsewhere is explained with --decode. A pod is asked by its own curl or wget; --beside needs neither.",
 		Arguments: []argument{
 			grammar.Arg("who", "me, or pod/NAMESPACE/NAME of the current cluster.").Of(grammar.Optional),
 			grammar.Arg("--resource", "Resource that the token is for.").Or("https://management.azure.com/"),
 			grammar.Arg("--client-id", "Identity to ask for, when a pod has several."),
+			grammar.Flag("--beside", "Ask from an ephemeral container that is added to the pod, with the node agent's image."),
 			grammar.Arg("--decode", "A token to explain; - reads it.").Hidden(),
 			grammar.Flag("--raw", "Print the token."),
 		},
 		Examples: []command.Example{
 			{Title: "What does my token say?", Line: "lanyard token"},
 			{Title: "What token does a pod get?", Line: "lanyard token pod/my-app/demo"},
+			{Title: "The same of a pod whose image has no shell.", Line: "lanyard token pod/my-app/demo --beside"},
 			{Title: "Explain a token.", Line: "lanyard token --decode @token.txt"},
 		},
 		Run: func(ctx context.Context, c *command.Call) (any, error) {
@@ -83,33 +85,6 @@ func tokenOf(ctx context.Context, c *command.Call) (secret.String, error) {
 	}
 	token, err := client.Credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{c.Get("resource") + "/.default"}})
 	return secret.New(token.Token), err
-}
-
-// podToken asks the metadata address from within a pod, with what the pod has for it.
-func podToken(ctx context.Context, c *command.Call, pod string) (secret.String, error) {
-	namespace, name, ok := strings.Cut(pod, "/")
-	if !ok {
-		namespace, name = "default", pod
-	}
-	address := "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=" + c.Get("resource")
-	if id := c.Get("client-id"); id != "" {
-		address += "&client_id=" + id
-	}
-	var failures []error
-	for _, program := range [][]string{{"curl", "-sS", "-H", "Metadata: true", address}, {"wget", "-qO-", "--header", "Metadata: true", address}} {
-		data, err := kube(ctx, c, append([]string{"exec", name, "--namespace", namespace, "--"}, program...)...)
-		if err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		v, err := value.Decode(data)
-		o, _ := v.(*value.Object)
-		if err == nil && o.String("access_token") != "" {
-			return secret.New(o.String("access_token")), nil
-		}
-		return secret.String{}, fmt.Errorf("the pod was refused: %s", strings.TrimSpace(string(data)))
-	}
-	return secret.String{}, fmt.Errorf("the pod has neither curl nor wget to ask with: %w", errors.Join(failures...))
 }
 
 // decodeToken reads the claims of a token. It proves nothing: the signature isn't looked at.
