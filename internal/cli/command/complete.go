@@ -23,7 +23,9 @@ func CompletionCommands(values func(ctx context.Context, c *Call, kind string) [
 			Arguments: []grammar.Argument{grammar.Arg("shell", "bash, zsh, fish or powershell.").Required().Choices("bash", "zsh", "fish", "powershell")},
 			Examples: []Example{
 				{Title: "bash", Line: "source <(lanyard completion bash)"},
+				{Title: "zsh, after compinit", Line: "source <(lanyard completion zsh)"},
 				{Title: "fish", Line: "lanyard completion fish | source"},
+				{Title: "PowerShell", Line: "lanyard completion powershell | Out-String | Invoke-Expression"},
 			},
 			Run: func(_ context.Context, c *Call) (any, error) {
 				_, err := io.WriteString(c.Program.Out, strings.ReplaceAll(scripts()[c.Get("shell")], "PROGRAM", c.Program.Name))
