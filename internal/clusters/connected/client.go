@@ -13,6 +13,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -62,10 +63,15 @@ func (Clusters) Look(ctx context.Context, k Kubeconfig) (f Facts, err error) {
 			return fmt.Errorf("asking for its namespace kube-system: %w", err)
 		}
 		f.Cluster = string(system.UID)
-		f.Issuer, f.Keys, err = c.issuer(ctx)
-		return err
+		if f.Issuer, f.Keys, err = c.issuer(ctx); err != nil {
+			return err
+		}
+		return f.check()
 	})
-	return f, err
+	if err != nil {
+		return Facts{}, err
+	}
+	return f, nil
 }
 
 // ErrNotAdministrator is Look's for a user who isn't bound to cluster-admin.
@@ -141,7 +147,8 @@ func (Clusters) Review(ctx context.Context, k Kubeconfig, token, audience string
 			return ErrUnknownToken
 		}
 		a.Name = review.Status.User.Username
-		if nodes := review.Status.User.Extra["authentication.kubernetes.io/node-name"]; len(nodes) == 1 {
+		nodes := review.Status.User.Extra["authentication.kubernetes.io/node-name"]
+		if len(nodes) == 1 && len(validation.IsDNS1123Subdomain(nodes[0])) == 0 {
 			a.Node = nodes[0]
 		}
 		return nil
@@ -178,7 +185,7 @@ func talk(_ context.Context, k Kubeconfig, do func(conversation) error) error {
 	}
 	defer transport.CloseIdleConnections()
 	over := &http.Client{
-		Transport: bearer{transport, config.BearerToken}, Timeout: patience,
+		Transport: bounded{bearer{transport, config.BearerToken}}, Timeout: patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	set, err := kubernetes.NewForConfigAndClient(config, over)
@@ -186,7 +193,7 @@ func talk(_ context.Context, k Kubeconfig, do func(conversation) error) error {
 		return fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	if err := do(conversation{set, config, over}); err != nil {
-		return fmt.Errorf("the cluster at %s: %w", k.Server.Host, err)
+		return fmt.Errorf("the cluster at %s: %w", k.Server.Host, short(err))
 	}
 	return nil
 }
