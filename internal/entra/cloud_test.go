@@ -2,6 +2,7 @@ package entra_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -53,6 +54,7 @@ type cloud struct {
 	tenant    directory.Tenant
 	app       *directory.Administrator
 	record    string
+	aliases   map[string]string // in which name who issues, by the published one
 }
 
 // atHome is the service itself, which exists only after its own address is known.
@@ -98,6 +100,10 @@ func start(t testing.TB, clock clock.WithTicker) *cloud {
 	})
 	must(err)
 	c.service, err = entra.New(entra.Options{
+		IssuerAlias: func(_ context.Context, published string) (string, bool) {
+			name, ok := c.aliases[published]
+			return name, ok
+		},
 		Federation: foreign, Box: box, Origin: c.origin, Aliases: []string{alias}, Directory: c.directory, Keys: c.ring,
 		Issuer: tokens.NewIssuer(c.origin, c.ring, clock), Record: recorded, Clock: clock, Log: log,
 	})

@@ -43,7 +43,8 @@ func (s *Service) checkFederated(ctx context.Context, parsed assertion, p direct
 			continue
 		}
 		if _, err := parsed.signed.Verify(key); err != nil {
-			return federatedForged(keyID)
+			refused = federatedForged(keyID) // another issuer may call its key the same
+			continue
 		}
 		return s.checkTime(claims)
 	}

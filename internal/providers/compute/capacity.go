@@ -24,34 +24,40 @@ type leaving struct {
 // Wanted reads how many instances a scale set is to have, -1 if it doesn't say, and which have to go. Whoever makes its
 // instances follows.
 func Wanted(set *resource.Resource) (capacity int, going []int, err error) {
-	sku := struct {
-		Capacity int `json:"capacity"`
-	}{Capacity: -1}
-	if len(set.SKU) > 0 {
-		if err := json.Unmarshal(set.SKU, &sku); err != nil {
-			return 0, nil, fmt.Errorf("reading the capacity of %s: %w", set.ID, err)
-		}
+	capacity, says, err := readCapacity(set.SKU)
+	if err != nil {
+		return 0, nil, fmt.Errorf("reading the capacity of %s: %w", set.ID, err)
+	}
+	if !says {
+		capacity = -1
 	}
 	kept, err := resource.ReadInternal[leaving](set)
-	return sku.Capacity, kept.Instances, err
+	return capacity, kept.Instances, err
+}
+
+// readCapacity reads it out of a size. A number in quotes is one, too.
+func readCapacity(sku json.RawMessage) (capacity int, says bool, err error) {
+	var size struct {
+		Capacity json.Number `json:"capacity"`
+	}
+	if len(sku) == 0 {
+		return 0, false, nil
+	}
+	if err := json.Unmarshal(sku, &size); err != nil || size.Capacity == "" {
+		return 0, false, err
+	}
+	capacity, err = strconv.Atoi(size.Capacity.String())
+	return capacity, true, err
 }
 
 // checkCapacity refuses what no scale set has.
 func checkCapacity(r *providers.Request) error {
-	if len(r.Next.SKU) == 0 {
-		return nil
-	}
-	var sku struct {
-		Capacity json.Number `json:"capacity"`
-	}
-	if err := json.Unmarshal(r.Next.SKU, &sku); err != nil {
+	n, says, err := readCapacity(r.Next.SKU)
+	if err != nil && !says {
 		return rest.InvalidRequestContent("sku.capacity isn't a number")
 	}
-	if sku.Capacity == "" {
-		return nil
-	}
-	if n, err := sku.Capacity.Int64(); err != nil || n < 0 || n > mostInstances {
-		return rest.NewError(http.StatusBadRequest, "InvalidParameter", fmt.Sprintf("The value of parameter sku.capacity is invalid: %s isn't a number from 0 to %d.", sku.Capacity, mostInstances)).WithTarget("sku.capacity")
+	if err != nil || n < 0 || n > mostInstances {
+		return rest.NewError(http.StatusBadRequest, "InvalidParameter", fmt.Sprintf("The value of parameter sku.capacity is invalid: it isn't a number from 0 to %d.", mostInstances)).WithTarget("sku.capacity")
 	}
 	return nil
 }

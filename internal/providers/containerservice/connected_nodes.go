@@ -47,9 +47,6 @@ type ConnectedNode struct {
 	Identities []Principal
 }
 
-// provingAtOnce bounds how many strangers make this process ask clusters.
-const provingAtOnce = 8
-
 // ConnectedNode says what who shows this token may have. The token is that of nmi's service account, and the cluster itself
 // says whether it is good.
 func (p *Provider) ConnectedNode(ctx context.Context, key string, presented secret.String) (ConnectedNode, error) {
@@ -71,12 +68,10 @@ func (p *Provider) ConnectedNode(ctx context.Context, key string, presented secr
 	if err != nil {
 		return ConnectedNode{}, err
 	}
-	select {
-	case p.proving <- struct{}{}:
-		defer func() { <-p.proving }()
-	default:
+	if !p.proofs.begin(key) {
 		return ConnectedNode{}, ErrBusy
 	}
+	defer p.proofs.end(key)
 	account, err := p.Connected.Review(ctx, k, presented.Reveal(), p.nodeAudience(key))
 	if errors.Is(err, connected.ErrUnknownToken) || err == nil && account.Name != nodeAgent {
 		return ConnectedNode{}, ErrNotNode

@@ -29,6 +29,9 @@ type farCluster struct {
 	away    bool
 	sets    map[string][]*unstructured.Unstructured
 	reviews int
+	// slow is the key of a cluster that answers reviews when held is closed.
+	slow string
+	held chan struct{}
 }
 
 type fakeConnected struct{ *world }
@@ -63,6 +66,9 @@ func (f fakeConnected) Missing(context.Context, connected.Kubeconfig) ([]string,
 }
 
 func (f fakeConnected) Review(_ context.Context, _ connected.Kubeconfig, token, audience string) (connected.Account, error) {
+	if f.far.slow != "" && strings.HasSuffix(audience, "/"+f.far.slow) {
+		<-f.far.held
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.far.reviews++

@@ -69,6 +69,9 @@ func (p *Provider) resolvePodIdentities(ctx context.Context, r *providers.Reques
 		if sent := i.Identity.ObjectID; sent != "" && !strings.EqualFold(sent, found.ObjectID) {
 			return invalidParameter("podIdentityProfile.userAssignedIdentities", "the object ID '%s' of pod identity '%s' is not that of '%s'", sent, i.key(), i.Identity.ResourceID)
 		}
+		if was, ok := known[i.key()]; ok && !strings.EqualFold(was.Identity.ObjectID, found.ObjectID) {
+			entries[n]["provisioningState"] = podIdentityUpdating // made again under its name, it is another one, which nobody has lent yet
+		}
 		entries[n].section("identity")["clientId"] = found.ClientID
 		entries[n].section("identity")["objectId"] = found.ObjectID
 	}

@@ -66,7 +66,7 @@ type Provider struct {
 	relays  relays
 	outages outages
 	keys    byKey
-	proving chan struct{} // callers that a connected cluster is asked about
+	proofs  proofs // of callers that a connected cluster is asked about
 	// places is held while what this process has for a network or a cluster is made or taken away: listeners and relays.
 	places sync.Mutex
 	whole  *providers.Type // managedClusters
@@ -77,7 +77,7 @@ func New(ctx context.Context, o Options) *Provider {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	p := &Provider{Options: o, proving: make(chan struct{}, provingAtOnce)}
+	p := &Provider{Options: o}
 	p.relays = relays{ctx: ctx, engine: o.Engine, log: o.Log, running: map[string]*relay{}}
 	p.whole = p.clusters()
 	return p

@@ -14,12 +14,7 @@ import (
 // Scale starts an operation for each cluster with a scale set whose capacity is another than its pool's count, or that has
 // instances to go: a cluster autoscaler, or whoever else may write scale sets, scales a pool by them.
 func (p *Provider) Scale(ctx context.Context) error {
-	return p.upkeep(ctx, scaling, func(cluster *resource.Resource, _ state) (bool, error) {
-		if isConnected(cluster) {
-			return false, nil
-		}
-		return p.scaled(ctx, cluster)
-	})
+	return p.upkeep(ctx, scaling, oursOnly, func(cluster *resource.Resource, _ state) (bool, error) { return p.scaled(ctx, cluster) })
 }
 
 // scaled writes into a cluster what its scale sets say, and reports whether that is anything new.
