@@ -34,7 +34,7 @@ func recordCall(log *record.Log, done *activity.Log) func(pipeline.Entry) {
 func recordRequest(log *record.Log) func(edge.Access) {
 	return func(a edge.Access) {
 		host := ofDataPlane(a.Host)
-		first, _, _ := strings.Cut(strings.TrimPrefix(a.Path, "/"), "/")
+		first, _, _ := strings.Cut(strings.TrimLeft(a.Path, "/"), "/") // slashes in a row are one
 		switch strings.ToLower(first) {
 		case "subscriptions", "providers", "tenants", "debug", "healthz", "readyz":
 			if host == "" {
