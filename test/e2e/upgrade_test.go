@@ -72,6 +72,13 @@ func TestKubernetesUpgrade(t *testing.T) {
 	})
 }
 
+// TestUpgradeWithLanyard upgrades a cluster with lanyard, its nodes by their pool.
+func TestUpgradeWithLanyard(t *testing.T) {
+	before, after := rig.PreviousKube(t)
+	cloud := rig.Start(t, "--registration-time=0s", "--other-kube-dir="+before.Folder)
+	pages(t, cloud, "lanyard", append(cloud.Lanyard(t), "BEFORE="+before.Version, "AFTER="+after.Version), "testdata/upgrade/*.txt")
+}
+
 // tokensForever is a pod that asks for tokens again and again.
 const tokensForever = `
 apiVersion: apps/v1
