@@ -1,5 +1,7 @@
 package store
 
+import clientv3 "go.etcd.io/etcd/client/v3"
+
 // Hold makes transactions wait as if others were under way; release lets the first
 // of them go, with whom it may share.
 func (s *Store) Hold() (release func()) {
@@ -27,3 +29,7 @@ func (s *Store) Flying() int {
 	defer s.group.mu.Unlock()
 	return s.group.flying
 }
+
+// Through has requests go through what wrap makes of the way to etcd. Not while any
+// are under way.
+func (s *Store) Through(wrap func(clientv3.KV) clientv3.KV) { s.client.KV = wrap(s.client.KV) }

@@ -7,6 +7,8 @@ type footprint struct {
 	ranges []keyRange // of conditions on more than one key
 
 	ops, compares, size int
+
+	frees bool // see member
 }
 
 // keyRange is the keys from one, included, to another, excluded.
@@ -17,14 +19,14 @@ type keyRange struct{ from, to string }
 func (r keyRange) has(key string) bool { return r.from <= key && (key < r.to || r.to == "\x00") }
 
 func newFootprint(m *member) *footprint {
-	f := &footprint{writes: map[string]struct{}{}, conds: map[string]struct{}{}}
+	f := &footprint{writes: map[string]struct{}{}, conds: map[string]struct{}{}, frees: m.frees}
 	f.take(m)
 	return f
 }
 
 // add takes the member in unless it and the others mean something to each other.
 func (f *footprint) add(m *member) bool {
-	if f.ops+len(m.ops) > mostShared || f.compares+len(m.conds) > mostShared || f.size+m.size > bytesShared || f.meets(m) {
+	if f.frees != m.frees || f.ops+len(m.ops) > mostShared || f.compares+len(m.conds) > mostShared || f.size+m.size > bytesShared || f.meets(m) {
 		return false
 	}
 	f.take(m)

@@ -42,6 +42,7 @@ type member struct {
 	conds []Cond
 	ops   []Op
 	size  int
+	frees bool         // only deletes, which a full etcd takes as well
 	told  chan verdict // has room for the one that comes
 }
 
@@ -67,12 +68,16 @@ func newMember(conds []Cond, ops []Op) *member {
 	if len(ops) == 0 || len(ops)+len(conds) > mostOfOne {
 		return nil
 	}
-	m := &member{conds: conds, ops: ops, told: make(chan verdict, 1)}
+	m := &member{conds: conds, ops: ops, frees: true, told: make(chan verdict, 1)}
 	for _, o := range ops {
 		if o.leased {
 			return nil
 		}
+		m.frees = m.frees && o.op.IsDelete()
 		m.size += len(o.op.KeyBytes()) + len(o.op.ValueBytes())
+	}
+	for _, c := range conds {
+		m.size += len(c.cmp.KeyBytes()) + len(c.cmp.RangeEnd)
 	}
 	if m.size > bytesOfOne {
 		return nil
@@ -115,6 +120,10 @@ func (s *Store) obey(ctx context.Context, m *member, v verdict) (int64, error) {
 
 // lead writes the member's transaction and those of who waits and fits.
 func (s *Store) lead(ctx context.Context, m *member) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		s.group.pass()
+		return 0, fmt.Errorf("writing: %w", err)
+	}
 	others := s.group.company(m)
 	if len(others) == 0 {
 		defer s.group.pass()
@@ -124,30 +133,40 @@ func (s *Store) lead(ctx context.Context, m *member) (int64, error) {
 	for _, other := range others {
 		conds, ops = append(conds, other.conds...), append(ops, other.ops...)
 	}
-	// Whoever leads may go away; the others stay.
-	shared, cancel := bounded(context.WithoutCancel(ctx))
-	revision, err := s.send(shared, conds, ops)
-	cancel()
-	s.group.pass()
-	v := verdict{next: finish, revision: revision, err: err}
-	if errors.Is(err, ErrConflict) || refused(err) {
-		v = verdict{next: alone}
+	// Whoever leads may go away, as any other; the rest stays. This ends within
+	// callTimeout, or with Close.
+	go func() {
+		shared, cancel := bounded(context.WithoutCancel(ctx))
+		defer cancel()
+		revision, err := s.send(shared, conds, ops)
+		s.group.pass()
+		v := verdict{next: finish, revision: revision, err: err}
+		if errors.Is(err, ErrConflict) || refused(err) {
+			v = verdict{next: alone}
+		}
+		for _, one := range append(others, m) {
+			one.told <- v
+		}
+	}()
+	select {
+	case v := <-m.told:
+		return s.obey(ctx, m, v)
+	case <-ctx.Done(): // it may or may not be written
+		return 0, fmt.Errorf("writing: %w", ctx.Err())
 	}
-	for _, other := range others {
-		other.told <- v
-	}
-	return s.obey(ctx, m, v)
 }
 
 // refused reports whether etcd has rejected a transaction without trying it, which
-// may be one member's fault.
+// may be one member's fault. ErrFull isn't such: etcd also says so of the
+// transaction that it has written, and which filled it. It is true of all members,
+// since what only deletes shares with its like.
 func refused(err error) bool {
 	var e rpctypes.EtcdError
 	if !errors.As(err, &e) {
 		return false
 	}
 	switch e.Code() {
-	case codes.InvalidArgument, codes.PermissionDenied, codes.ResourceExhausted, codes.NotFound:
+	case codes.InvalidArgument, codes.PermissionDenied, codes.NotFound:
 		return true
 	}
 	return false
