@@ -242,6 +242,8 @@ func (l *Log) List(ctx context.Context, q Query) ([]Event, error) {
 		}
 		return strings.Compare(b.ID, a.ID)
 	})
+	// Events whose writing was tried again, its answer being lost, are there twice.
+	out = slices.CompactFunc(out, func(a, b Event) bool { return a.ID == b.ID && a.Time.Equal(b.Time) })
 	return out[:min(len(out), q.Limit)], nil
 }
 

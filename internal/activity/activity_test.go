@@ -10,6 +10,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/lanyard-project/lanyard/internal/activity"
+	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/storetest"
 )
 
@@ -17,7 +18,12 @@ import (
 // written because time has passed.
 func kept(t *testing.T) *activity.Log {
 	t.Helper()
-	log := activity.New(storetest.New(t), clocktesting.NewFakeClock(noon), slog.New(slog.DiscardHandler))
+	return keptIn(t, storetest.New(t))
+}
+
+func keptIn(t *testing.T, s *store.Store) *activity.Log {
+	t.Helper()
+	log := activity.New(s, clocktesting.NewFakeClock(noon), slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context())) // the cleanup waits for its end
 	ended := make(chan struct{})
 	go func() {
@@ -69,6 +75,30 @@ func TestListShowsManyThatWait(t *testing.T) {
 	}
 	if got := listed(t, log, "s"); len(got) != many {
 		t.Errorf("%d of %d events", len(got), many)
+	}
+}
+
+// A write whose answer is lost is tried again, and then the same events are in two items.
+func TestListShowsOnceWhatIsThereTwice(t *testing.T) {
+	s := storetest.New(t)
+	log := keptIn(t, s)
+	for i := range 3 {
+		log.Add(activity.Event{Time: noon, Subscription: "s", Resource: fmt.Sprint("r", i)})
+	}
+	if got := listed(t, log, "s"); len(got) != 3 {
+		t.Fatalf("%v, want three", got)
+	}
+	page, err := s.List(t.Context(), "/lanyard/activity/", store.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range page.Items {
+		if _, err := s.Txn(t.Context(), nil, []store.Op{store.Put(item.Key+"-again", item.Value)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := listed(t, log, "s"); len(got) != 3 {
+		t.Errorf("%v, want each once", got)
 	}
 }
 
