@@ -32,7 +32,7 @@ func below(scope armid.ID) string { return strings.TrimSuffix(Key(scope), "/") +
 // Get reads a resource; nil when there is none. It is the caller's own.
 func (d *Documents) Get(ctx context.Context, id armid.ID) (*resource.Resource, error) {
 	known, err := d.Look(ctx, id)
-	return own(known), err
+	return known.Clone(), err
 }
 
 // Look is Get for who only looks: what it returns is also others', and nobody may
@@ -62,16 +62,6 @@ func load(item store.Item) (*resource.Resource, error) {
 	return r, nil
 }
 
-// own is a copy that its holder may change.
-func own(known *resource.Resource) *resource.Resource {
-	if known == nil {
-		return nil
-	}
-	r := known.Clone()
-	r.Shown = known.Shown
-	return r
-}
-
 // Scan describes a range of resources.
 type Scan struct {
 	Scope armid.ID
@@ -92,7 +82,7 @@ type Scan struct {
 func (d *Documents) Scan(ctx context.Context, q Scan) iter.Seq2[*resource.Resource, error] {
 	return func(yield func(*resource.Resource, error) bool) {
 		for known, err := range d.LookThrough(ctx, q) {
-			if !yield(own(known), err) {
+			if !yield(known.Clone(), err) {
 				return
 			}
 		}
