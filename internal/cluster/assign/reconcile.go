@@ -39,8 +39,8 @@ type Sets interface {
 	// Place marks an assigned identity that is about to be written as Assigned if
 	// nothing is to be done for that, and reports whether it is.
 	Place(a *aadpodid.AzureAssignedIdentity) bool
-	// Placed hears of one that has been written so.
-	Placed(a *aadpodid.AzureAssignedIdentity)
+	// Placed hears of each that it has marked, once it is written or that failed.
+	Placed(a *aadpodid.AzureAssignedIdentity, err error)
 }
 
 // Reconcile makes one pass over a pod, which need not exist any more.
@@ -212,11 +212,11 @@ func (r *Reconciler) create(ctx context.Context, want *aadpodid.AzureAssignedIde
 			created.Name = name
 			placed := r.Sets.Place(created)
 			err := r.Kube.Create(ctx, created)
+			if placed {
+				r.Sets.Placed(created, err)
+			}
 			if err == nil {
 				r.fresh.add(pod, key)
-				if placed {
-					r.Sets.Placed(created)
-				}
 				return created, nil
 			}
 			if !apierrors.IsAlreadyExists(err) {

@@ -70,6 +70,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, id ID) (reconcile.Result, er
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	r.placed.seen(id, assigned)
 	if len(assigned) == 0 {
 		r.forget(id)
 		return reconcile.Result{}, nil
@@ -156,6 +157,7 @@ const mostTrust = 10 * time.Second
 func (r *Reconciler) bring(ctx context.Context, id ID, d demand, state State, m *memory) (*State, time.Time, error) {
 	r.claim(d, state, m)
 	changes, _ := r.plan(d, state, m)
+	changes, wait := r.placed.clear(id, changes, r.Clock.Now())
 	var err error
 	if len(changes) > 0 {
 		if err := r.announce(ctx, d, changes, m); err != nil {
@@ -171,6 +173,7 @@ func (r *Reconciler) bring(ctx context.Context, id ID, d demand, state State, m 
 		m.known.ETag = "" // who knows what became of it
 	}
 	_, next := r.plan(d, state, m)
+	next = soonest(next, wait)
 	for identity, u := range d {
 		if r.mayCome(identity, u, state) {
 			next = soonest(next, r.Clock.Now().Add(lookAgain*r.Backoff))
@@ -189,9 +192,7 @@ const behind = 20 * time.Millisecond
 // change sends changes and remembers what Azure refused.
 func (r *Reconciler) change(ctx context.Context, id ID, state State, changes []Change, m *memory) (State, error) {
 	for _, c := range changes {
-		if c.Remove {
-			r.placed.withdraw(id)
-		} else {
+		if !c.Remove {
 			m.ours[c.Identity] = true
 		}
 	}
