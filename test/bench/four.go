@@ -109,7 +109,7 @@ func firstOfCluster(ctx context.Context, clusters *armcontainerservice.ManagedCl
 		return 0, 0, err
 	}
 	for !poller.Done() { // PollUntilDone asks once a second at most, which is too coarse
-		if _, err := poller.Poll(ctx); err != nil {
+		if _, err := poller.Poll(ctx); err != nil { //nolint:bodyclose // the SDK has read the body and closed it
 			return 0, 0, err
 		}
 		time.Sleep(100 * time.Millisecond)
