@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
-	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
@@ -50,7 +49,7 @@ func (p *Provider) getTagValue(ctx context.Context, r *providers.Request) (*reso
 		return nil, err
 	}
 	if !slices.Contains(kept.Values, r.ID.Name()) {
-		return nil, ops.NotFound(r.ID)
+		return nil, rest.ResourceNotFound("tagNames/"+name.ID.Name()+"/tagValues/"+r.ID.Name(), "")
 	}
 	return p.shownValue(ctx, r.ID.Rebase(name.ID))
 }
