@@ -122,6 +122,9 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Unlock()
 	w.WriteHeader(http.StatusOK)
 	w.(http.Flusher).Flush()
+	// The real one says about once a minute that nothing has changed; who waits for that here has less patience.
+	bookmarks := time.NewTicker(time.Second)
+	defer bookmarks.Stop()
 	for {
 		select {
 		case event, open := <-events:
@@ -130,6 +133,12 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			_ = json.NewEncoder(w).Encode(event)
 			w.(http.Flusher).Flush()
+		case <-bookmarks.C:
+			a.mu.Lock()
+			if path, watching := a.watchers[events]; watching {
+				events <- a.bookmark(path)
+			}
+			a.mu.Unlock()
 		case <-r.Context().Done():
 			a.mu.Lock()
 			delete(a.watchers, events)
@@ -200,10 +209,16 @@ func (a *fakeAPI) send(path, kind string, object map[string]any) {
 			watcher <- map[string]any{"type": kind, "object": object}
 			continue
 		}
-		apiVersion, kind := kindOf(watched)
-		bookmark := map[string]any{"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"resourceVersion": fmt.Sprint(a.version)}}
-		watcher <- map[string]any{"type": "BOOKMARK", "object": bookmark}
+		watcher <- a.bookmark(watched)
 	}
+}
+
+// bookmark says how far a watcher has come once it has what was sent to it before.
+func (a *fakeAPI) bookmark(path string) map[string]any {
+	apiVersion, kind := kindOf(path)
+	return map[string]any{"type": "BOOKMARK", "object": map[string]any{
+		"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"resourceVersion": fmt.Sprint(a.version)},
+	}}
 }
 
 func (a *fakeAPI) putPod(p *pod) {
