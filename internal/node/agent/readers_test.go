@@ -13,7 +13,7 @@ import (
 
 // While aad-pod-identity's agent has the port of the probes, ours serves pods all the same, and takes the port over.
 func TestPortOfThePredecessorIsWaitedFor(t *testing.T) {
-	predecessor, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	predecessor, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.2:0") // an address whose ports nobody else takes meanwhile
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestPortOfThePredecessorIsWaitedFor(t *testing.T) {
 	if err := predecessor.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address, nil)
 		if err != nil {
 			t.Fatal(err)

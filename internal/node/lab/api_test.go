@@ -31,12 +31,33 @@ type fakeAPI struct {
 	mu       sync.Mutex
 	version  int
 	objects  map[string]map[string]map[string]any // path, name, object
-	watchers map[chan map[string]any]string
+	watchers map[*watch]bool
 	refused  bool
 	reader   string // who may read collections
 	brokers  map[string]string
 	told     []string      // events on pods
 	youth    time.Duration // for which pods are yet to be made
+}
+
+// watch is somebody who is told of a collection's changes. What he hasn't taken yet waits for him, so that nobody waits for him.
+type watch struct {
+	path    string
+	pending []map[string]any
+	ended   bool
+	news    chan struct{} // there is something pending, or it has ended
+}
+
+// tell is called with the API server's lock.
+func (w *watch) tell(event map[string]any) {
+	w.pending = append(w.pending, event)
+	w.wake()
+}
+
+func (w *watch) wake() {
+	select {
+	case w.news <- struct{}{}:
+	default:
+	}
 }
 
 func (a *fakeAPI) events() []string {
@@ -48,7 +69,7 @@ func (a *fakeAPI) events() []string {
 func newAPI(t testing.TB, node *namespace, folder string) *fakeAPI {
 	a := &fakeAPI{
 		objects:  map[string]map[string]map[string]any{"/api/v1/pods": {}, assignmentsPath: {}, identitiesPath: {}, bindingsPath: {}, exceptionsPath: {}},
-		watchers: map[chan map[string]any]string{}, version: 1, reader: "account-token",
+		watchers: map[*watch]bool{}, version: 1, reader: "account-token",
 		caFile: filepath.Join(folder, "ca.crt"), tokenFile: filepath.Join(folder, "token"),
 	}
 	server := httptest.NewUnstartedServer(a)
@@ -117,32 +138,45 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.mu.Unlock()
 		return
 	}
-	events := make(chan map[string]any, 1000)
-	a.watchers[events] = r.URL.Path
+	watcher := &watch{path: r.URL.Path, news: make(chan struct{}, 1)}
+	a.watchers[watcher] = true
 	a.mu.Unlock()
+	a.serve(w, r, watcher)
+}
+
+// serve passes on what a watcher is told until the watch ends.
+func (a *fakeAPI) serve(w http.ResponseWriter, r *http.Request, watcher *watch) {
+	defer func() {
+		a.mu.Lock()
+		delete(a.watchers, watcher)
+		a.mu.Unlock()
+	}()
 	w.WriteHeader(http.StatusOK)
 	w.(http.Flusher).Flush()
 	// The real one says about once a minute that nothing has changed; who waits for that here has less patience.
 	bookmarks := time.NewTicker(time.Second)
 	defer bookmarks.Stop()
 	for {
+		quiet := false
 		select {
-		case event, open := <-events:
-			if !open {
-				return
-			}
-			_ = json.NewEncoder(w).Encode(event)
-			w.(http.Flusher).Flush()
+		case <-watcher.news:
 		case <-bookmarks.C:
-			a.mu.Lock()
-			if path, watching := a.watchers[events]; watching {
-				events <- a.bookmark(path)
-			}
-			a.mu.Unlock()
+			quiet = true
 		case <-r.Context().Done():
-			a.mu.Lock()
-			delete(a.watchers, events)
-			a.mu.Unlock()
+			return
+		}
+		a.mu.Lock()
+		if quiet && !watcher.ended {
+			watcher.tell(a.bookmark(watcher.path))
+		}
+		events, ended := watcher.pending, watcher.ended
+		watcher.pending = nil
+		a.mu.Unlock()
+		for _, event := range events {
+			_ = json.NewEncoder(w).Encode(event)
+		}
+		w.(http.Flusher).Flush()
+		if ended {
 			return
 		}
 	}
@@ -153,7 +187,8 @@ func (a *fakeAPI) drop() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for watcher := range a.watchers {
-		close(watcher)
+		watcher.ended = true
+		watcher.wake()
 		delete(a.watchers, watcher)
 	}
 }
@@ -204,12 +239,12 @@ func kindOf(path string) (apiVersion, kind string) {
 }
 
 func (a *fakeAPI) send(path, kind string, object map[string]any) {
-	for watcher, watched := range a.watchers {
-		if watched == path {
-			watcher <- map[string]any{"type": kind, "object": object}
+	for watcher := range a.watchers {
+		if watcher.path == path {
+			watcher.tell(map[string]any{"type": kind, "object": object})
 			continue
 		}
-		watcher <- a.bookmark(watched)
+		watcher.tell(a.bookmark(watcher.path))
 	}
 }
 

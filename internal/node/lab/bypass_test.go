@@ -26,7 +26,7 @@ func TestHooksWherePodsBypassNetfilter(t *testing.T) {
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.hooked("--pod-network=other")
-	web := w.housed("web", "10.77.1.2", "demo")
+	web := w.seen("web", "10.77.1.2", "demo")
 	w.api.assign(web, demo, "Assigned")
 	w.bypass(web)
 	web.wantAnswer("", "200", "demo")

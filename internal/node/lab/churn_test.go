@@ -131,8 +131,9 @@ func (w *world) churn(address string, lives int, counts *tally) {
 			lingering.Go(func() { gone.linger(counts) })
 		}
 		c := client(p.namespace, nil)
+		c.Timeout = 5 * time.Second // a connection that the news has overtaken
 		got := false
-		for deadline := time.Now().Add(20 * time.Second); !got && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(patience); !got && time.Now().Before(deadline); {
 			status, body, err := ask(c, tokenURL)
 			if got = counts.count(w.t, p.name, who.name, status, body, err); !got {
 				time.Sleep(10 * time.Millisecond)

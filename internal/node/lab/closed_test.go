@@ -7,21 +7,25 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// late connects, waits for a moment and only then asks.
+// late connects, waits until it is told to go on, and only then asks.
 func late(url string) {
-	conn, err := net.DialTimeout("tcp4", metadataIP+":80", time.Second)
+	conn, err := net.DialTimeout("tcp4", metadataIP+":80", patience)
 	if err != nil {
 		fmt.Println("error", err)
 		return
 	}
+	toldTo := make(chan os.Signal, 1)
+	signal.Notify(toldTo, syscall.SIGUSR1)
 	fmt.Println("connected")
-	time.Sleep(1500 * time.Millisecond)
-	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	<-toldTo
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nMetadata: true\r\n\r\n", strings.TrimPrefix(url, "http://"+metadataIP), metadataIP)
 	answer := make([]byte, 64)
 	n, err := io.ReadAtLeast(conn, answer, 12)
@@ -33,7 +37,6 @@ func TestOlderConnectionsAreCut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := w.plug("eager", "10.77.1.2")
-	binary(t) // which takes time that the connections don't wait
 	start := func(in *namespace, names ...string) *process {
 		older := w.startIn(in, group(t, names...), []string{roleVariable + "=" + roleLate, targetVariable + "=" + tokenURL}, os.Args[0])
 		w.eventually("it is connected", func() bool { return strings.Contains(older.output.String(), "connected") })
@@ -43,6 +46,11 @@ func TestOlderConnectionsAreCut(t *testing.T) {
 	host := start(w.node, "node1", "kubepods", "besteffort", "pod2")
 	daemon := start(w.node, "node1", "system")
 	w.agent()
+	for _, older := range []*process{own, host, daemon} {
+		if err := older.Process.Signal(syscall.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, older := range map[string]*process{"own network": own, "node's network": host} {
 		<-older.ended
 		if got := older.output.String(); !strings.Contains(got, `answer ""`) {
@@ -80,7 +88,7 @@ func TestAnswersEndAtThePod(t *testing.T) {
 		inner.route("", "eth0", "192.168.77.1")
 	})
 	p.wantToken("", "demo")
-	if status, body, err := fetch(inner, nil, tokenURL); err == nil {
+	if status, body, err := fetchInVain(inner, nil, tokenURL); err == nil {
 		t.Errorf("behind the pod the answer is %d %s", status, body)
 	}
 	// it is the limit that keeps it away

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -56,6 +55,14 @@ func (w *world) housed(name, address, label string) *pod {
 	return p
 }
 
+// seen makes a housed pod that the agent has heard of.
+func (w *world) seen(name, address, label string) *pod {
+	w.t.Helper()
+	p := w.housed(name, address, label)
+	p.isHeardOf()
+	return p
+}
+
 func (p *pod) wantAnswer(query, status, text string) {
 	p.t.Helper()
 	got := p.asks(query)
@@ -76,7 +83,7 @@ func TestHooks(t *testing.T) {
 			w.metadata.attach(demo)
 			w.metadata.attach(other)
 			w.hooked()
-			web, job := w.housed("web", "10.77.1.2", "demo"), w.housed("job", "10.77.1.3", "other")
+			web, job := w.seen("web", "10.77.1.2", "demo"), w.seen("job", "10.77.1.3", "other")
 			host := w.hostPod("host", "demo")
 			for p, i := range map[*pod]identity{web: demo, job: other, host: demo} {
 				w.api.assign(p, i, "Assigned")
@@ -114,7 +121,7 @@ func TestHooksCoverMappedAddresses(t *testing.T) {
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	w.hooked()
-	web := w.housed("java", "10.77.1.2", "demo")
+	web := w.seen("java", "10.77.1.2", "demo")
 	w.api.assign(web, demo, "Assigned")
 	container := group(t, "node1", "kubepods", "besteffort", "pod"+web.uid, "container")
 	for _, target := range []string{metadataIP + ":80", "[::ffff:" + metadataIP + "]:80"} {
@@ -160,7 +167,7 @@ func peer(target string) {
 		return
 	}
 	_ = file.Close()
-	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+	client := http.Client{Timeout: patience, Transport: &http.Transport{
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 	}}
 	request, err := http.NewRequest(http.MethodGet, tokenURL, nil)
@@ -185,7 +192,7 @@ func TestHooksStayWhenTheAgentIsKilled(t *testing.T) {
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	agent := w.hooked()
-	web := w.housed("web", "10.77.1.2", "demo")
+	web := w.seen("web", "10.77.1.2", "demo")
 	w.api.assign(web, demo, "Assigned")
 	web.wantAnswer("", "200", "demo")
 	agent.kill()
@@ -202,5 +209,6 @@ func TestHooksStayWhenTheAgentIsKilled(t *testing.T) {
 	}
 	w.installHooks() // as a new version's init container does, over those that are there
 	w.agent()
+	web.isHeardOf()
 	web.wantAnswer("", "200", "demo")
 }

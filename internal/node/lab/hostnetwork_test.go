@@ -21,7 +21,17 @@ func (w *world) hostPod(name, label string) *pod {
 	p.house()
 	w.api.putPod(p)
 	w.runtime.start(p)
+	p.isHeardOf()
 	return p
+}
+
+// isHeardOf waits until the agent has heard of a pod with a cgroup.
+func (p *pod) isHeardOf() {
+	p.t.Helper()
+	container := group(p.t, "node1", "kubepods", "besteffort", "pod"+p.uid, "container")
+	p.world.eventually(p.name+" is known", func() bool {
+		return strings.HasPrefix(p.world.getFromURL(p.namespace, container, "http://"+metadataIP+"/metadata/versions"), "200 ")
+	})
 }
 
 // house gives a pod its cgroup.
@@ -99,7 +109,7 @@ func TestHostNetworkPortIsReachedByRedirectOnly(t *testing.T) {
 	p := w.pod("web", "10.77.1.2", "demo")
 	path := strings.TrimPrefix(tokenURL, "http://"+metadataIP)
 	for _, from := range []*namespace{p.namespace, w.node} {
-		if status, body, err := fetch(from, nil, "http://"+agentIP+":2581"+path); err == nil {
+		if status, body, err := fetchInVain(from, nil, "http://"+agentIP+":2581"+path); err == nil {
 			t.Errorf("answered directly: %d %s", status, body)
 		}
 	}

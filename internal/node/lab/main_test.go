@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 
 // get prints status and body of one metadata request.
 func get(url string) {
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
+	client := &http.Client{Timeout: patience + time.Minute, Transport: &http.Transport{}}
 	request, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
 		fmt.Println("error", err)

@@ -16,13 +16,14 @@ const notePort = 40404
 
 // fromPort prints the status of a metadata request that goes to an address from a port of the caller's choice.
 func fromPort(address string) {
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(os.Getenv(sourceVariable)), Port: notePort}, Timeout: 5 * time.Second}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(os.Getenv(sourceVariable)), Port: notePort}}
 	conn, err := dialer.Dial("tcp4", address)
 	if err != nil {
 		fmt.Println("error", err)
 		return
 	}
 	defer conn.Close()
+	fmt.Println("connected")
 	request, err := http.NewRequest(http.MethodGet, tokenURL, nil)
 	if err != nil {
 		fmt.Println("error", err)
@@ -37,7 +38,7 @@ func fromPort(address string) {
 		return
 	}
 	defer response.Body.Close()
-	fmt.Println(response.StatusCode)
+	fmt.Println("status", response.StatusCode)
 }
 
 // Pods in the node's network share an address. One connects while there is no agent, in vain; the hook's note of that stays.
@@ -61,6 +62,7 @@ func TestNoteOfAFailedConnectionIsNobodyElses(t *testing.T) {
 		t.Fatalf("without an agent the victim got %s", got)
 	}
 	w.agent()
+	victim.isHeardOf()
 	victim.wantAnswer("", "200", "demo")
 	if got := from(thief, "169.254.25.79:2582"); !strings.Contains(got, "operation not permitted") {
 		t.Errorf("the thief got %s", got)
@@ -74,7 +76,7 @@ func TestNotesOfAForgedAddressReplaceNobodys(t *testing.T) {
 	w := newWorld(t)
 	w.metadata.attach(demo)
 	agent := w.hooked()
-	victim, thief := w.housed("victim", "10.77.1.2", "demo"), w.housed("thief", "10.77.1.3", "")
+	victim, thief := w.seen("victim", "10.77.1.2", "demo"), w.seen("thief", "10.77.1.3", "")
 	host := w.hostPod("host", "demo")
 	w.api.assign(victim, demo, "Assigned")
 	w.api.assign(host, demo, "Assigned")
@@ -97,18 +99,22 @@ func TestNotesOfAForgedAddressReplaceNobodys(t *testing.T) {
 			}, os.Args[0])
 		}
 		asking := start(test.pod)
-		time.Sleep(500 * time.Millisecond)
+		w.eventually("the victim is connected", func() bool { return strings.Contains(asking.output.String(), "connected") })
 		forging := start(thief)
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond) // nobody answers it, so there is nothing to wait for
 		if err := agent.Process.Signal(syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
 		<-asking.ended
-		if got := asking.output.String(); !strings.HasPrefix(got, "200") {
+		if got := asking.output.String(); !strings.Contains(got, "status 200") {
 			t.Errorf("%s, whose address another pod took, got %s", test.pod.name, got)
 		}
-		<-forging.ended
-		if got := forging.output.String(); strings.HasPrefix(got, "200") {
+		select {
+		case <-forging.ended:
+		case <-time.After(2 * time.Second):
+			forging.kill()
+		}
+		if got := forging.output.String(); strings.Contains(got, "status 200") {
 			t.Errorf("the thief of %s's address got %s", test.pod.name, got)
 		}
 	}

@@ -146,6 +146,11 @@ func (f *fakeRuntime) GetContainerEvents(_ *cri.GetEventsRequest, server grpc.Se
 	f.mu.Lock()
 	f.streams[stream] = true
 	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		delete(f.streams, stream)
+		f.mu.Unlock()
+	}()
 	for {
 		select {
 		case event, ok := <-stream:
@@ -156,9 +161,6 @@ func (f *fakeRuntime) GetContainerEvents(_ *cri.GetEventsRequest, server grpc.Se
 				return err
 			}
 		case <-server.Context().Done():
-			f.mu.Lock()
-			delete(f.streams, stream)
-			f.mu.Unlock()
 			return nil
 		}
 	}

@@ -144,7 +144,7 @@ func TestLibrariesOfGoTryAgain(t *testing.T) {
 	unmanaged(t)
 	w := newWorld(t)
 	w.metadata.attach(demo)
-	w.agent("--assignment-timeout=200ms")
+	w.agent()
 	p := w.pod("web", "10.77.1.2", "demo")
 	w.api.assign(p, demo, "Assigned")
 	p.wantToken("", "demo")
@@ -194,16 +194,19 @@ func TestDefaultAzureCredentialFindsTheAgent(t *testing.T) {
 	w.api.assign(p, demo, "Assigned")
 	p.wantToken("", "demo")
 
-	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-		ClientOptions: azcore.ClientOptions{Transport: client(p.namespace, nil)},
+	w.eventually("an answer within the library's second", func() bool { // which a busy machine may let pass now and then
+		credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
+			ClientOptions: azcore.ClientOptions{Transport: client(p.namespace, nil)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := credential.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://default.example/.default"}})
+		if got := tokenOf(token.Token); err == nil && got != "demo" {
+			t.Errorf("token of %q, want one of demo", got)
+		}
+		return err == nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := credential.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://default.example/.default"}})
-	if got := tokenOf(token.Token); err != nil || got != "demo" {
-		t.Errorf("token of %q, %v; want one of demo", got, err)
-	}
 }
 
 // tokenOf gives the name of the identity that a token is for.

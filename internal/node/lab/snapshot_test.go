@@ -21,39 +21,63 @@ func TestRestartWithTheAPIServerAway(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.metadata.attach(demo)
-			arguments := []string{"--operation-mode=" + mode, "--snapshot-folder=" + filepath.Join(w.folder, "run"), "--snapshot-max-age=10s", "--requests-per-second=0"}
+			folder := filepath.Join(w.folder, "run")
+			arguments := []string{"--operation-mode=" + mode, "--snapshot-folder=" + folder}
 			first := w.agent(arguments...)
-			if mode == "managed" {
-				w.api.identify("my-app", "demo", demo)
-				w.api.bind("my-app", "demo-binding", "demo", "web")
-			}
-			p, late := w.pod("web", "10.77.1.2", "web"), w.pod("late", "10.77.1.3", "web")
-			if mode == "standard" {
-				w.api.assign(p, demo, "Assigned")
-				w.api.assign(late, demo, "Assigned")
-			}
+			p, late := w.bound(mode)
 			p.wantToken("", "demo")
-			w.kept(filepath.Join(w.folder, "run"), mode)
+			w.kept(folder, mode)
 			first.kill()
 			w.api.refuse(true)
 
 			w.agent(arguments...)
 			p.getsToken("demo")
 			p.wantRefusal("&client_id="+other.clientID, 400, "Identity not found")
-
-			w.eventually("what is known is too old", func() bool { return w.metric("nmi_knowledge_age_seconds") > 10 })
-			late.wantRefusal("", 503, "has not been heard for too long") // who wasn't served before
-			p.wantToken("", "demo")                                      // who was, is
-			w.api.refuse(false)
 			late.getsToken("demo")
 			for _, file := range []string{"snapshot", "key"} {
-				content, err := os.ReadFile(filepath.Join(w.folder, "run", file))
+				content, err := os.ReadFile(filepath.Join(folder, file))
 				if err != nil || bytes.Contains(content, []byte(demo.clientID)) {
 					t.Errorf("%s: %v, or readable", file, err)
 				}
 			}
 		})
 	}
+}
+
+// What the API server has not confirmed for too long serves those who had it before, and nobody else.
+func TestAPIServerAwayForTooLong(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"standard", "managed"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.metadata.attach(demo)
+			w.agent("--operation-mode="+mode, "--snapshot-max-age=5s", "--requests-per-second=0")
+			p, late := w.bound(mode)
+			p.getsToken("demo")
+			w.api.refuse(true)
+			w.eventually("what is known is too old", func() bool { return w.metric("nmi_knowledge_age_seconds") > 5 })
+			late.wantRefusal("", 503, "has not been heard for too long") // who wasn't served before
+			p.wantToken("", "demo")                                      // who was, is
+			w.api.refuse(false)
+			late.getsToken("demo")
+		})
+	}
+}
+
+// bound makes two pods that may have the same identity.
+func (w *world) bound(mode string) (web, late *pod) {
+	w.t.Helper()
+	if mode == "managed" {
+		w.api.identify("my-app", "demo", demo)
+		w.api.bind("my-app", "demo-binding", "demo", "web")
+	}
+	web, late = w.pod("web", "10.77.1.2", "web"), w.pod("late", "10.77.1.3", "web")
+	if mode == "standard" {
+		w.api.assign(web, demo, "Assigned")
+		w.api.assign(late, demo, "Assigned")
+	}
+	return web, late
 }
 
 // kept waits until the agent's snapshot has what the API server has.
