@@ -194,7 +194,7 @@ func withoutRoot(program, dir string) (copied string, as *syscall.SysProcAttr, e
 
 // ready waits until the cloud answers and reads its administrator.
 func ready(ca, admin string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	for ctx.Err() == nil {
 		time.Sleep(50 * time.Millisecond)

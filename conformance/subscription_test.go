@@ -21,7 +21,7 @@ func TestFeatures(t *testing.T) {
 	if *begun.Properties.State != "Registering" && *begun.Properties.State != "Registered" {
 		t.Errorf("the feature is %s", *begun.Properties.State)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		if got := must[armfeatures.ClientGetResponse](t, "reading")(features.Get(ctx, namespace, name, nil)); *got.Properties.State == "Registered" {
 			break
 		} else if time.Now().After(deadline) {
@@ -77,12 +77,12 @@ func TestLocks(t *testing.T) {
 
 // TestActivityLog finds who wrote what.
 func TestActivityLog(t *testing.T) {
-	ctx, in, before := t.Context(), group(t), time.Now().Add(-time.Minute).UTC()
+	ctx, in, before := t.Context(), group(t), time.Now().Add(-time.Hour).UTC()
 	logs := must[*armmonitor.ActivityLogsClient](t, "making a client")(armmonitor.NewActivityLogsClient(cloud.Subscription, cloud.credential, cloud.options))
 	identities := clientFor(t, cloud.credential)
 	must[armmsi.UserAssignedIdentitiesClientCreateOrUpdateResponse](t, "making an identity")(identities.CreateOrUpdate(ctx, in, "seen", armmsi.Identity{Location: ptr(location)}, nil))
 	filter := fmt.Sprintf("eventTimestamp ge '%s' and resourceGroupName eq '%s'", before.Format(time.RFC3339), in)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		found := 0
 		for _, page := range all(t, "listing events", logs.NewListPager(filter, nil)) {
 			for _, event := range page.Value {

@@ -113,7 +113,7 @@ func TestUsersSignIn(t *testing.T) {
 	}
 	isHis("device code", must[public.AuthResult](t, "redeeming the device code")(device.AuthenticationResult(ctx)))
 
-	browsing, cancel := context.WithTimeout(ctx, time.Minute)
+	browsing, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	browsed := make(chan error, 1)
 	isHis("browser", must[public.AuthResult](t, "signing in with a browser")(publicClient(t).AcquireTokenInteractive(browsing, scopes,

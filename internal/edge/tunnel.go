@@ -18,6 +18,8 @@ const (
 	// maxBeginning how many bytes.
 	handshakeLimit = 10 * time.Second
 	maxBeginning   = 16 << 10
+	// mostUnread is how much more of a refused client's bytes is taken.
+	mostUnread = 256 << 10
 )
 
 // Tunnel makes the front's listener an HTTP proxy as well, for the names of the
@@ -29,14 +31,19 @@ const (
 // same server. Names that aren't below one of the routes' suffixes, and aren't this
 // server's own, are refused: nothing leaves the machine.
 func Tunnel(listener net.Listener, hosts ...HostRoute) net.Listener {
-	t := &tunnel{Listener: listener, hosts: hosts, ready: make(chan net.Conn), failed: make(chan error), closed: make(chan struct{})}
+	return newTunnel(listener, handshakeLimit, hosts)
+}
+
+func newTunnel(listener net.Listener, patience time.Duration, hosts []HostRoute) net.Listener {
+	t := &tunnel{Listener: listener, hosts: hosts, patience: patience, ready: make(chan net.Conn), failed: make(chan error), closed: make(chan struct{})}
 	go t.accept()
 	return t
 }
 
 type tunnel struct {
 	net.Listener
-	hosts []HostRoute
+	hosts    []HostRoute
+	patience time.Duration
 
 	ready  chan net.Conn
 	failed chan error
@@ -81,7 +88,7 @@ func (t *tunnel) accept() {
 
 // begin finds out what the client speaks and hands the connection on.
 func (t *tunnel) begin(c net.Conn) {
-	_ = c.SetDeadline(time.Now().Add(handshakeLimit)) // fails with the connection
+	_ = c.SetDeadline(time.Now().Add(t.patience)) // fails with the connection
 	bounded := &io.LimitedReader{R: c, N: maxBeginning}
 	in := bufio.NewReader(bounded)
 	first, err := in.Peek(1)
@@ -144,6 +151,12 @@ func refuse(c net.Conn, status int, text string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s\n", status, http.StatusText(status), len(text)+1, text)
 	_, err := io.WriteString(c, b.String())
+	if half, ok := c.(interface{ CloseWrite() error }); ok && err == nil {
+		// A connection that is closed over something unread is reset, and the client's
+		// kernel may then throw the answer away. It ends by the connection's deadline.
+		err = half.CloseWrite()
+		_, _ = io.CopyN(io.Discard, c, mostUnread)
+	}
 	return errors.Join(errRefused, err)
 }
 

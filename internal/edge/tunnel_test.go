@@ -34,12 +34,12 @@ func tunneled(t *testing.T) (address string, trust *x509.CertPool) {
 	server := &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) }),
 		TLSConfig:         authority.ServerConfig("127.0.0.1", "*.azurecr.io"),
-		ReadHeaderTimeout: time.Second,
+		ReadHeaderTimeout: time.Minute,
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.ServeTLS(edge.Tunnel(listener, edge.HostRoute{Suffix: ".azurecr.io"}), "", "") // ends with Close
+		_ = server.ServeTLS(edge.PatientTunnel(listener, edge.HostRoute{Suffix: ".azurecr.io"}), "", "") // ends with Close
 	}()
 	t.Cleanup(func() {
 		if err := server.Close(); err != nil {
@@ -117,7 +117,7 @@ func TestTunnelSaysWhatItIsNot(t *testing.T) {
 	}
 }
 
-// A client that says nothing holds up nobody else.
+// A client that says nothing holds up nobody else: the tunnel would wait for it longer than the other one.
 func TestSilentClientHoldsUpNobody(t *testing.T) {
 	address, trust := tunneled(t)
 	silent, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
@@ -125,7 +125,7 @@ func TestSilentClientHoldsUpNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust, MinVersion: tls.VersionTLS12}}}
+	client := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust, MinVersion: tls.VersionTLS12}}}
 	if _, err := get(t.Context(), client, "https://"+address+"/"); err != nil {
 		t.Error(err)
 	}

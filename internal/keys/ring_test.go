@@ -224,7 +224,7 @@ func TestRunningRingFollowsAnotherOnesRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); service.Signing().ID != next.ID; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); service.Signing().ID != next.ID; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the service doesn't follow")
 		}

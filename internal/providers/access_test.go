@@ -137,7 +137,7 @@ func TestCustomRoleRefusals(t *testing.T) {
 		"built-in as type":        {ownerID, uuid.NewString(), strings.Replace(good, "CustomRole", "BuiltInRole", 1), "RoleDefinitionTypeNotSupported", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
-			(&fixture{T: t, server: f.server}).refused(tt.who, tt.status, tt.code, "PUT", roleDefinition(tt.guid)+roleVer, tt.body)
+			(&fixture{TB: t, server: f.server}).refused(tt.who, tt.status, tt.code, "PUT", roleDefinition(tt.guid)+roleVer, tt.body)
 		})
 	}
 }

@@ -13,7 +13,7 @@ func (f *fixture) activities(principal, filter string, want int) []any {
 	query := url.Values{"api-version": {"2015-04-01"}, "$filter": {"eventTimestamp ge " + time.Now().UTC().Add(-time.Hour).Format("2006-01-02T15:04:05.000000Z") + filter}}
 	path := "/subscriptions/" + subscription + "/providers/Microsoft.Insights/eventtypes/management/values?" + query.Encode()
 	var events []any
-	for range 100 {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		status, page := f.call(principal, "GET", path, "")
 		if status != 200 {
 			f.Fatalf("the activity log: %d %v", status, page)
@@ -21,7 +21,6 @@ func (f *fixture) activities(principal, filter string, want int) []any {
 		if events, _ = page["value"].([]any); len(events) >= want {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	if len(events) != want {
 		f.Fatalf("%d events of %q, want %d: %v", len(events), filter, want, events)
@@ -75,7 +74,7 @@ func TestActivityLogIsReadInPages(t *testing.T) {
 	first := "/subscriptions/" + subscription + "/providers/Microsoft.Insights/eventtypes/management/values?" + query.Encode()
 	f.activities(ownerID, " and resourceProvider eq 'Microsoft.Network'", 200)
 	seen := map[any]bool{}
-	for range 50 {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		clear(seen)
 		for link := first; link != ""; {
 			page := f.must(200, "GET", link, "")
@@ -97,7 +96,6 @@ func TestActivityLogIsReadInPages(t *testing.T) {
 		if len(seen) == writes {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	t.Errorf("%d events of %d", len(seen), writes)
 }

@@ -58,7 +58,7 @@ func TestAssignmentBodyIsAsRecorded(t *testing.T) {
 	got := f.must(201, "PUT", assignmentPath(identityPath, name)+assignVer, assignBody(miOperate, strings.ToUpper(principal)))
 	props := got["properties"].(map[string]any)
 	stamp, err := time.Parse(time.RFC3339Nano, props["createdOn"].(string))
-	if err != nil || time.Since(stamp) > time.Minute {
+	if err != nil || time.Since(stamp) > time.Hour {
 		t.Errorf("createdOn: %v %v", props["createdOn"], err)
 	}
 	want := map[string]any{
@@ -112,18 +112,18 @@ func TestAssignmentRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &fixture{T: t, server: f.server}
+			f := &fixture{TB: t, server: f.server}
 			if message := f.refused(ownerID, tt.status, tt.code, "PUT", tt.path+assignVer, tt.body); tt.message != "" && message != tt.message {
 				t.Errorf("message:\n got %s\nwant %s", message, tt.message)
 			}
 		})
 	}
 	t.Run("naming the type skips the directory", func(t *testing.T) {
-		f := &fixture{T: t, server: f.server}
+		f := &fixture{TB: t, server: f.server}
 		f.must(201, "PUT", assignmentPath(subPath, uuid.NewString())+assignVer, strings.Replace(assignBody(readerRole, unknown), `"principalId"`, `"principalType":"serviceprincipal","principalId"`, 1))
 	})
 	t.Run("contributors grant nothing", func(t *testing.T) {
-		f := &fixture{T: t, server: f.server, authorization: f.authorization, admin: f.admin}
+		f := &fixture{TB: t, server: f.server, authorization: f.authorization, admin: f.admin}
 		f.grant(guestID, "b24988ac-6180-42a0-ab88-20f7382dd24c", armid.Subscription(subscription))
 		f.refused(guestID, 403, "AuthorizationFailed", "PUT", assignmentPath(subPath, uuid.NewString())+assignVer, assignBody(vmRole, principal))
 	})
@@ -171,21 +171,19 @@ func TestWritesElsewhereCount(t *testing.T) {
 	waitFor(t, func() bool { return !allowed() })
 }
 
-func waitFor(t *testing.T, done func() bool) {
+func waitFor(t testing.TB, done func() bool) {
 	t.Helper()
-	start := time.Now()
-	for !done() {
-		if time.Since(start) > 20*time.Second { // milliseconds, but for a busy machine
+	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
 			t.Fatal("waited in vain")
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
 // newAuthorization is the provider of another process on the same store.
-func newAuthorization(t *testing.T, f *fixture) *authorization.Provider {
+func newAuthorization(t testing.TB, f *fixture) *authorization.Provider {
 	t.Helper()
-	other := &fixture{T: t}
+	other := &fixture{TB: t}
 	p, err := authorization.New(authorization.Config{Store: f.store, Resources: f.engine, Principals: f.directory, Log: quiet(), Clock: realClock()})
 	if err != nil {
 		t.Fatal(err)
@@ -265,7 +263,7 @@ func TestAssignmentLists(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &fixture{T: t, server: f.server}
+			f := &fixture{TB: t, server: f.server}
 			answer := f.must(200, "GET", tt.scope+"/providers/Microsoft.Authorization/roleAssignments"+assignVer+"&$filter="+url.QueryEscape(tt.filter), "")
 			var got []string
 			for _, v := range answer["value"].([]any) {

@@ -63,7 +63,7 @@ const (
 )
 
 type fixture struct {
-	*testing.T
+	testing.TB
 	server        *httptest.Server
 	store         *store.Store
 	registry      *providers.Registry
@@ -89,13 +89,13 @@ func (c *shiftedClock) Now() time.Time { return c.RealClock.Now().Add(time.Durat
 
 func (c *shiftedClock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
-func newCloud(t *testing.T) *fixture {
+func newCloud(t testing.TB) *fixture {
 	t.Helper()
 	return newCloudWith(t, 0)
 }
 
 // newCloudWith is a cloud whose role assignments take a while to propagate.
-func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
+func newCloudWith(t testing.TB, propagation time.Duration) *fixture {
 	t.Helper()
 	s := storetest.New(t)
 	log := slog.New(slog.DiscardHandler)
@@ -106,7 +106,7 @@ func newCloudWith(t *testing.T, propagation time.Duration) *fixture {
 			done.Add(event)
 		}
 	}})
-	f := &fixture{T: t, store: s, registry: registry, engine: engine, clock: &shiftedClock{}, propagation: propagation,
+	f := &fixture{TB: t, store: s, registry: registry, engine: engine, clock: &shiftedClock{}, propagation: propagation,
 		admin: providers.Caller{TenantID: tenant, ObjectID: ownerID, AppID: ownerID, Type: "Application"}}
 
 	box, err := seal.New(bytes.Repeat([]byte{7}, 32))
@@ -324,7 +324,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func realClock() clock.Clock { return clock.RealClock{} }
 
-func toJSON(t *testing.T, value any) string {
+func toJSON(t testing.TB, value any) string {
 	t.Helper()
 	raw, err := json.Marshal(value)
 	if err != nil {

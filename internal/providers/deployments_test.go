@@ -189,13 +189,12 @@ func TestDeploymentHasNoRightsOfItsOwn(t *testing.T) {
 
 func (f *fixture) ended(path string) map[string]any {
 	f.Helper()
-	for range 400 {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		got := f.must(200, "GET", path+deployVer, "")
 		switch got["properties"].(map[string]any)["provisioningState"] {
 		case "Succeeded", "Failed", "Canceled":
 			return got
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	f.Fatal("the deployment doesn't end")
 	return nil
@@ -222,7 +221,7 @@ func TestTemplateRefusals(t *testing.T) {
 		"a wrong expression":  {deployment("Incremental", with(fmt.Sprintf(identity, "[concat(]", "")), "{}"), "InvalidTemplate", "can't be read at position"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text := (&fixture{T: t, server: f.server}).refused(ownerID, 400, tt.code, "PUT", deploymentsAt+"bad"+deployVer, tt.body)
+			text := (&fixture{TB: t, server: f.server}).refused(ownerID, 400, tt.code, "PUT", deploymentsAt+"bad"+deployVer, tt.body)
 			if !strings.Contains(text, tt.text) {
 				t.Errorf("%q isn't in: %s", tt.text, text)
 			}

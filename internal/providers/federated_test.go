@@ -95,7 +95,7 @@ func TestFederatedCredentialRefusals(t *testing.T) {
 		{"short name", "PUT", strings.TrimSuffix(federatedPath, "c"), federatedBody("https://i", "t", "b"), "InvalidResourceName", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &fixture{T: t, server: f.server}
+			f := &fixture{TB: t, server: f.server}
 			if got := f.refused(ownerID, 400, tt.code, tt.method, tt.path+"?api-version=2023-01-31", tt.body); tt.text != "" && got != tt.text {
 				t.Errorf("%s", got)
 			}

@@ -65,7 +65,7 @@ func TestIdentityRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &fixture{T: t, server: f.server}
+			f := &fixture{TB: t, server: f.server}
 			f.refused(ownerID, tt.status, tt.code, tt.method, tt.path+"?api-version=2023-01-31", tt.body)
 		})
 	}

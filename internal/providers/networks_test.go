@@ -132,7 +132,7 @@ func TestNetworkRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &fixture{T: t, server: f.server}
+			f := &fixture{TB: t, server: f.server}
 			if message := f.refused(ownerID, 400, tt.code, "PUT", tt.path+netVersion, tt.body); tt.message != "" && message != tt.message {
 				t.Errorf("message:\n got %s\nwant %s", message, tt.message)
 			}

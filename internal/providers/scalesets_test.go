@@ -130,7 +130,7 @@ func TestScaleSetIdentityRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &fixture{T: t, server: f.server}
+			f := &fixture{TB: t, server: f.server}
 			message := f.refused(ownerID, 400, tt.code, "PATCH", setURL, tt.body)
 			if tt.message != "" && message != tt.message {
 				t.Errorf("message:\n got %s\nwant %s", message, tt.message)

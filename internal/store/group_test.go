@@ -41,7 +41,7 @@ func together(t *testing.T, s *store.Store, all ...func(context.Context) (int64,
 
 func await(t *testing.T, what func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !what(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !what(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it never came to that")
 		}

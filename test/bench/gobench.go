@@ -58,6 +58,15 @@ func (b *bench) cachedIdentityToken(ctx context.Context) ([]row, error) {
 		"requests/s of a machine for a managed identity's token: cached, decided, recorded / empty handler")}, nil
 }
 
+// follows measures how soon another lanyardd decides by a role assignment.
+func (b *bench) follows(ctx context.Context) ([]row, error) {
+	values, err := b.report(ctx, goBenchmark{pkg: "internal/providers", name: "BenchmarkIndexFollowsAWriteElsewhere", times: "200x"})
+	if err != nil {
+		return nil, err
+	}
+	return []row{newRow(indexFollows, seconds, values["lag_p50_ms"]*1e-3, 1, "assignment written to another process's decision by it, median")}, nil
+}
+
 // serving measures what pods feel of nmi besides the rate of tokens that it has.
 func (b *bench) serving(ctx context.Context) ([]row, error) {
 	values, err := b.report(ctx, goBenchmark{pkg: "internal/node/lab", name: "BenchmarkServing", times: "1x"})

@@ -120,7 +120,7 @@ func (b *bench) measure(ctx context.Context) ([]row, error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) ([]row, error)
-	}{{"nmi", b.tokenHit}, {"nmi", b.serving}, {"nmi", b.besides}, {"mic", b.scale}, {"mic", b.growth}, {"sts", b.mint}, {"sts", b.cachedIdentityToken}, {"arm", b.arm}, {"registry", b.registry}, {"pods", b.podsToToken}, {"clusters", b.manyUp}} {
+	}{{"nmi", b.tokenHit}, {"nmi", b.serving}, {"nmi", b.besides}, {"mic", b.scale}, {"mic", b.growth}, {"sts", b.mint}, {"sts", b.cachedIdentityToken}, {"arm", b.arm}, {"arm", b.follows}, {"registry", b.registry}, {"pods", b.podsToToken}, {"clusters", b.manyUp}} {
 		if b.only != "" && b.only != part.name {
 			continue
 		}

@@ -29,6 +29,7 @@ const (
 	podToFirstTokenP50 = "pod_created_to_first_token_p50"
 	podToFirstTokenP99 = "pod_created_to_first_token_p99"
 	getVsNoop          = "arm_get_vs_noop_1"
+	indexFollows       = "rbac_index_follows_p50"
 	createVsEtcdPut    = "arm_create_vs_etcd_put_64"
 	registryPull       = "registry_pull_vs_copy"
 	registryMany       = "registry_pull_100_vs_copy"
@@ -81,7 +82,7 @@ func missing(rows []row) error {
 	var names []string
 	for _, name := range []string{
 		tokenHitVsNoop, tokenHitFlat, connectionP50, connectionP99, coldToken, assignedToToken, agentMemory, mintVsRSA2048, cachedVsNoop, podToFirstTokenP50, podToFirstTokenP99,
-		getVsNoop, createVsEtcdPut, registryPull, registryMany,
+		getVsNoop, createVsEtcdPut, indexFollows, registryPull, registryMany,
 		micAssigned, micWrites, micCalls, micBatches, micCPU, micMemory, micRestart, micRestartWrites, micUnrelated, micBesideStuck, micGrowth,
 		clusterPutToReady, clusterMemory, nodeMemory, serviceToFirstByte,
 		manyPutToReady, manyPutToToken, manyClusterMemory, manyNodeMemory,

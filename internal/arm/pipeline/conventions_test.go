@@ -7,15 +7,19 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
 	"github.com/lanyard-project/lanyard/internal/providers"
 )
 
-// limited is the world with limits on what a caller may do in an hour.
+// limited is the world with limits on what a caller may do in an hour, which does not end.
 func (w *world) limited(l pipeline.Limits) {
 	o := w.pipeline.Options
 	o.Limits = &l
+	o.Clock = clocktesting.NewFakeClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 	w.pipeline = pipeline.New(o)
 }
 

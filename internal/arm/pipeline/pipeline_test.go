@@ -299,7 +299,7 @@ func TestConcurrentWritesOfOneResource(t *testing.T) {
 // eventually polls until the call has the status.
 func (w *world) eventually(t *testing.T, status int, method, path string) answer {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		a := w.do(t, method, strings.TrimPrefix(path, origin), "")
 		if a.status == status && a.at("status") != "InProgress" {

@@ -18,7 +18,8 @@ import (
 	"github.com/lanyard-project/lanyard/internal/store"
 )
 
-const startTimeout = 30 * time.Second
+// startTimeout is generous: it costs nothing where etcd starts.
+const startTimeout = 2 * time.Minute
 
 // New starts an etcd of its own for the test (or benchmark) and returns a store
 // on it. Both end with the test.
