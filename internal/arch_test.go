@@ -76,6 +76,7 @@ var layers = []string{
 	"internal/brokerapi",
 	"internal/loopback",
 	"internal/door",
+	"internal/loopback/loopbacktest",
 	"internal/seal",
 	"internal/secret",
 	"api/v1",

@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"flag"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lanyard-project/lanyard/internal/cli/local"
+	"github.com/lanyard-project/lanyard/internal/loopback/loopbacktest"
 )
 
 var update = flag.Bool("update", false, "write what the scripts' commands print into the scripts")
@@ -78,14 +78,8 @@ func startCloud(t *testing.T) *local.Cloud {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building lanyardd: %v: %s", err, out)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
 	cloud := &local.Cloud{
-		Dir: filepath.Join(dir, "cloud"), Build: filepath.Join(dir, "build"), Listen: address,
+		Dir: filepath.Join(dir, "cloud"), Build: filepath.Join(dir, "build"), Listen: loopbacktest.Free(t),
 		Flags: []string{"--clusters=none", "--clock=movable", "--registration-time=0s"},
 	}
 	t.Cleanup(func() {

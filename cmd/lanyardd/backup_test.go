@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lanyard-project/lanyard/internal/loopback/loopbacktest"
 	"github.com/lanyard-project/lanyard/internal/store/etcdserver"
 )
 
@@ -81,13 +81,7 @@ func newInstance(t *testing.T) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var listen net.ListenConfig
-	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	i := &instance{dir: dir, address: l.Addr().String()}
+	i := &instance{dir: dir, address: loopbacktest.Free(t)}
 	t.Cleanup(func() {
 		if out, err := i.commandContext(context.WithoutCancel(t.Context()), "teardown").CombinedOutput(); err != nil {
 			t.Errorf("teardown: %v: %s", err, out)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +26,7 @@ import (
 
 	aadpodid "github.com/lanyard-project/lanyard/api/v1"
 	"github.com/lanyard-project/lanyard/internal/cluster/armtest"
+	"github.com/lanyard-project/lanyard/internal/loopback/loopbacktest"
 )
 
 const (
@@ -291,17 +291,11 @@ func (m *metadataService) clientID() string {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	var listen net.ListenConfig
-	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(loopbacktest.Free(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	addr, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		t.Fatalf("address %v", l.Addr())
-	}
-	return strconv.Itoa(addr.Port)
+	return port
 }
 
 func contains(t *testing.T, url, want string) error {

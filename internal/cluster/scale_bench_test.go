@@ -25,6 +25,7 @@ import (
 
 	aadpodid "github.com/lanyard-project/lanyard/api/v1"
 	"github.com/lanyard-project/lanyard/internal/cluster/armtest"
+	"github.com/lanyard-project/lanyard/internal/loopback/loopbacktest"
 )
 
 // scale is a cluster of some size, with a real API server and etcd.
@@ -118,7 +119,7 @@ func (s *scale) simulate() {
 		s.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), kwok, "--kubeconfig="+kubeconfig, "--config=testdata/kwok.yaml", "--manage-all-nodes=true",
-		"--server-address="+freePort(s.t), "--node-lease-duration-seconds=240")
+		"--server-address="+loopbacktest.Free(s.t), "--node-lease-duration-seconds=240")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {

@@ -35,6 +35,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/cluster"
 	"github.com/lanyard-project/lanyard/internal/cluster/armtest"
 	"github.com/lanyard-project/lanyard/internal/cluster/scaleset"
+	"github.com/lanyard-project/lanyard/internal/loopback/loopbacktest"
 )
 
 // childVariable makes this program mic and nothing else: a process whose CPU and
@@ -125,9 +126,9 @@ func startMic(b testing.TB, azure *armtest.Server) *micProcess {
 	if err := os.WriteFile(kubeconfig, micKubeconfig, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	p := &micProcess{b: b, metrics: freePort(b), log: filepath.Join(b.TempDir(), "log")}
+	p := &micProcess{b: b, metrics: loopbacktest.Free(b), log: filepath.Join(b.TempDir(), "log")}
 	settings, err := json.Marshal(childSettings{
-		Kubeconfig: kubeconfig, ARM: azure.URL(), Probes: freePort(b), Metrics: p.metrics,
+		Kubeconfig: kubeconfig, ARM: azure.URL(), Probes: loopbacktest.Free(b), Metrics: p.metrics,
 		Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: azure.Certificate().Raw})),
 		Profile:     profileFile(),
 	})

@@ -3,7 +3,6 @@ package cluster_test
 import (
 	"bytes"
 	"context"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ import (
 
 	aadpodid "github.com/lanyard-project/lanyard/api/v1"
 	"github.com/lanyard-project/lanyard/internal/cluster"
+	"github.com/lanyard-project/lanyard/internal/loopback/loopbacktest"
 )
 
 // The chart's configuration, asked by URL because this API server's pods have no
@@ -31,9 +31,9 @@ func TestWebhookRefusesAndWarns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
+	port := loopbacktest.Free(t)
 	hook := chartWebhook(t, l, "https://"+port+"/validate")
-	probes := freePort(t)
+	probes := loopbacktest.Free(t)
 	stop := l.mic(func(o *cluster.Options) {
 		o.Webhook = cluster.Webhook{Address: port, Configuration: hook, Pod: "mic-1"}
 		o.ProbeAddress, o.Metrics = probes, prometheus.NewRegistry()
@@ -110,16 +110,6 @@ func bundle(t *testing.T, l *lab, name string) []byte {
 		t.Fatal(err)
 	}
 	return hook.Webhooks[0].ClientConfig.CABundle
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // warnings keeps the API server's last one.

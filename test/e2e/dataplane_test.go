@@ -21,6 +21,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/cli/kubectl"
 	"github.com/lanyard-project/lanyard/internal/clusters/images"
+	"github.com/lanyard-project/lanyard/internal/loopback/loopbacktest"
 	"github.com/lanyard-project/lanyard/test/e2e/rig"
 )
 
@@ -141,7 +142,7 @@ func (w *dataWorld) resolves(name, address string) {
 
 func newDataWorld(t *testing.T) *dataWorld {
 	t.Helper()
-	address := freePort(t)
+	address := loopbacktest.Free(t)
 	w := &dataWorld{T: t}
 	w.cloud = rig.Start(t, "--registration-time=0s", "--subscription=Hub="+hub, "--dns-listen="+address,
 		"--node-image="+packProbe(t), "--node-image="+packModule(t, externalDNSImage, "externaldns", "sigs.k8s.io/external-dns"), "--node-image="+packModule(t, dataClientImage, "testdata/dataclient", "."))
@@ -171,16 +172,6 @@ func newDataWorld(t *testing.T) *dataWorld {
 	}
 	w.vnet = *page.Value[0].ID
 	return w
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 const sharedGroup = "/subscriptions/" + hub + "/resourceGroups/shared"

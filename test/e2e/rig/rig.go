@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 
 	"github.com/lanyard-project/lanyard/internal/cli/local"
+	"github.com/lanyard-project/lanyard/internal/loopback/loopbacktest"
 )
 
 // Cloud is a running lanyardd, and its administrator signed in.
@@ -43,7 +43,7 @@ func Start(t testing.TB, flags ...string) *Cloud {
 	if err := local.CheckPrograms(build); err != nil {
 		t.Fatal(err)
 	}
-	c := &Cloud{Cloud: &local.Cloud{Dir: t.TempDir(), Build: build, Listen: freeAddress(t), Flags: flags}, root: root}
+	c := &Cloud{Cloud: &local.Cloud{Dir: t.TempDir(), Build: build, Listen: loopbacktest.Free(t), Flags: flags}, root: root}
 	before, err := c.Footprint()
 	if err != nil {
 		t.Fatalf("looking at the machine: %v", err)
@@ -114,16 +114,6 @@ func sourceTree(t testing.TB) string {
 	}
 	t.Fatal("the test runs outside of the source tree, where it finds no programs and no chart")
 	return ""
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func tail(file string, lines int) string {
