@@ -74,7 +74,7 @@ var layers = []string{
 	"internal/imds",
 	"internal/imagepull",
 	"internal/brokerapi",
-	"internal/loopback",
+	"internal/loopback/...",
 	"internal/door",
 	"internal/loopback/loopbacktest",
 	"internal/seal",

@@ -83,7 +83,7 @@ func startCloud(t *testing.T) *local.Cloud {
 		Flags: []string{"--clusters=none", "--clock=movable", "--registration-time=0s"},
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
 		defer cancel()
 		if err := cloud.Down(ctx); err != nil {
 			t.Errorf("taking the cloud down: %v", err)
@@ -104,13 +104,13 @@ func keep(script *testscript.TestScript, _ bool, args []string) {
 // It is for what lanyardd writes down a moment after its answer.
 func until(script *testscript.TestScript, _ bool, args []string) {
 	pattern := regexp.MustCompile("(?m)" + args[0])
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		err := script.Exec(args[1], args[2:]...)
 		if err == nil && pattern.MatchString(script.ReadFile("stdout")) {
 			return
 		}
 		if time.Now().After(deadline) {
-			script.Fatalf("no match for %s within a minute: %v", args[0], err)
+			script.Fatalf("no match for %s within two minutes: %v", args[0], err)
 		}
 	}
 }

@@ -72,6 +72,9 @@ func firstHalf(t *testing.T, file string) []byte {
 	return content[:len(content)/2]
 }
 
+// readyLimit is how long anything here may take on a machine that does much else.
+const readyLimit = 3 * time.Minute
+
 // instance is a lanyardd without clusters, with folders and an address of its own.
 type instance struct{ dir, address string }
 
@@ -129,7 +132,7 @@ func (i *instance) serve(t *testing.T, more ...string) (stop func()) {
 			t.Errorf("lanyardd ended with %v:\n%s", err, log.String())
 		}
 	}
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(readyLimit); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		ca, err := os.ReadFile(i.caFile())
 		if err != nil {
 			continue
@@ -144,7 +147,7 @@ func (i *instance) serve(t *testing.T, more ...string) (stop func()) {
 		}
 	}
 	_ = command.Process.Kill()
-	t.Fatalf("lanyardd isn't ready after 30 s:\n%s", log.String())
+	t.Fatalf("lanyardd isn't ready after %s:\n%s", readyLimit, log.String())
 	return nil
 }
 
@@ -193,5 +196,5 @@ func client(t *testing.T, ca []byte) *http.Client {
 	if !roots.AppendCertsFromPEM(ca) {
 		t.Fatal("no certificate")
 	}
-	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	return &http.Client{Timeout: readyLimit, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
 }

@@ -28,7 +28,7 @@ func TestKeysAreChangedWhileItServes(t *testing.T) {
 	if said, want := i.run(t, "keys", "drop", published[0]), "key "+published[0]+" is out of use; key "+published[1]+" signs\n"; said != want {
 		t.Errorf("dropping said %s, not %s", said, want)
 	}
-	for deadline := time.Now().Add(10 * time.Second); slices.Contains(i.publishedKeys(t), published[0]); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(readyLimit); slices.Contains(i.publishedKeys(t), published[0]); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a dropped key is still published")
 		}

@@ -41,7 +41,7 @@ func TestReplicasOverOneEtcd(t *testing.T) {
 	if status := one.call(t, http.MethodPut, group, token, `{"location":"eastus"}`); status != http.StatusCreated {
 		t.Fatalf("the first answers %d", status)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(readyLimit); ; time.Sleep(20 * time.Millisecond) {
 		status := two.call(t, http.MethodGet, group, token, "")
 		if status == http.StatusOK {
 			break

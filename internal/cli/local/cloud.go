@@ -34,6 +34,12 @@ type Cloud struct {
 	Flags []string
 }
 
+const (
+	// startLimit is for a machine that does much else; a lanyardd that can't start ends, and is noticed at once.
+	startLimit = 3 * time.Minute
+	endLimit   = time.Minute
+)
+
 // Administrator is the credential that lanyardd made at its first start: an
 // Owner service principal of its one subscription.
 type Administrator struct {
@@ -124,7 +130,7 @@ func (c *Cloud) flags() []string {
 
 // waitHealthy returns when the front answers, or why it never will.
 func (c *Cloud) waitHealthy(ctx context.Context, exited <-chan error) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	for {
 		if client, err := c.Client(); err == nil {
@@ -245,7 +251,7 @@ func (c *Cloud) serves(pid int) bool {
 }
 
 func (c *Cloud) waitGone(pid int) error {
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(endLimit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if state := processState(pid); state == "" || state == "Z" {
 			_ = os.Remove(c.pidFile())
 			return nil

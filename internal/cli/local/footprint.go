@@ -3,6 +3,7 @@ package local
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -111,14 +112,14 @@ func (f Footprint) mounts(c *Cloud) error {
 }
 
 func (f Footprint) network(*Cloud) error {
-	links, err := netlink.LinkList()
+	links, err := whole(netlink.LinkList)
 	if err != nil {
 		return fmt.Errorf("listing links: %w", err)
 	}
 	for _, link := range links {
 		f.add("link %s %s", link.Attrs().Name, link.Type())
 	}
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_ALL)
+	routes, err := whole(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_ALL) })
 	if err != nil {
 		return fmt.Errorf("listing routes: %w", err)
 	}
@@ -133,6 +134,16 @@ func (f Footprint) network(*Cloud) error {
 		f.add("nft table %d %s", table.Family, table.Name)
 	}
 	return nil
+}
+
+// whole asks again when something changed while the kernel was listing.
+func whole[T any](list func() ([]T, error)) (all []T, err error) {
+	for range 100 {
+		if all, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return all, err
 }
 
 // cgroups adds those of this cloud's tree, whose root is named after RunDir.

@@ -2,7 +2,6 @@ package local
 
 import (
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -16,11 +15,7 @@ func TestFootprintShowsWhatACloudLeavesBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A process that names the data folder, as lanyardd and etcd do, and a folder in /run.
-	script := exec.CommandContext(t.Context(), "sh", "-c", "sleep 60; :", "--data-dir="+c.DataDir())
-	if err := script.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = script.Process.Kill(); _ = script.Wait() }()
+	defer end(t, pretend(t, c))
 	if err := os.MkdirAll(c.RunDir(), 0o700); err != nil {
 		t.Fatalf("making %s: %v (the tests need root)", c.RunDir(), err)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // clusterLimit is how long a cluster may take until its node is Ready.
-const clusterLimit = 5 * time.Minute
+const clusterLimit = 10 * time.Minute
 
 func (s *Story) createCluster(ctx context.Context) error {
 	n := s.Narrator
@@ -120,7 +120,7 @@ func (s *Story) getCredentials(ctx context.Context) error {
 	}
 	s.kube = &kubectl.Kubectl{Program: filepath.Join(s.Cloud.Build, "kube", "kubectl"), Kubeconfig: file}
 	n.Command(fmt.Sprintf("kubectl --kubeconfig %s get nodes", relative(file)))
-	nodes, err := s.kube.WaitFor(ctx, time.Minute, "a Ready node", func(out string) bool { return strings.Contains(out, " Ready ") }, "get", "nodes")
+	nodes, err := s.kube.WaitFor(ctx, patience, "a Ready node", func(out string) bool { return strings.Contains(out, " Ready ") }, "get", "nodes")
 	if err != nil {
 		return err
 	}

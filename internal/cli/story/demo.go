@@ -17,7 +17,7 @@ func (s *Story) runDemo(ctx context.Context) error {
 	if err := s.kube.Apply(ctx, demoManifest(podIdentityName, s.azure.subscription, s.env.identityClientID, s.env.nodeGroup), "--namespace", namespace); err != nil {
 		return err
 	}
-	if _, err := s.kube.WaitFor(ctx, time.Minute, "the running demo pod", func(out string) bool { return out == "Running" },
+	if _, err := s.kube.WaitFor(ctx, patience, "the running demo pod", func(out string) bool { return out == "Running" },
 		"get", "pod", "demo", "-n", namespace, "-o", "jsonpath={.status.phase}"); err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (s *Story) runDemo(ctx context.Context) error {
 		fmt.Sprintf("successfully acquired a token, userAssignedID MSI, msiEndpoint(http://169.254.169.254/metadata/identity/oauth2/token) clientID(%s)", s.env.identityClientID),
 		"successfully made GET on instance metadata",
 	} {
-		line, err := s.demoLog.Line(ctx, time.Minute, time.Time{}, expected)
+		line, err := s.demoLog.Line(ctx, patience, time.Time{}, expected)
 		if err != nil {
 			assigned, _ := s.kube.Run(ctx, "", "get", "azureassignedidentities", "-A", "-o", "yaml")
 			return fmt.Errorf("%w\n%s", err, assigned)

@@ -21,10 +21,10 @@ func (s *Story) installPodIdentity(ctx context.Context) error {
 	n := s.Narrator
 	n.Command(fmt.Sprintf("helm install %s charts/lanyard --namespace %s --set image.repository=%s,webhook.enabled=true --wait", release, releaseNamespace, chartImages))
 	started := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*patience)
 	defer cancel()
 	args := []string{
-		"install", release, s.ChartDir, "--kubeconfig", s.kube.Kubeconfig, "--namespace", releaseNamespace, "--wait", "--timeout", "2m",
+		"install", release, s.ChartDir, "--kubeconfig", s.kube.Kubeconfig, "--namespace", releaseNamespace, "--wait", "--timeout", patience.String(),
 		"--set", "mic.replicas=1,webhook.enabled=true,image.repository=" + chartImages,
 	}
 	// On a machine with both versions of cgroups the second is elsewhere, and containers have no cgroup namespaces.
@@ -37,7 +37,7 @@ func (s *Story) installPodIdentity(ctx context.Context) error {
 		return fmt.Errorf("helm install: %w: %s\n%s", err, out, pods)
 	}
 	// helm counts a daemon set as ready when all but maxUnavailable of its pods are.
-	if _, err := s.kube.Run(ctx, "", "rollout", "status", "daemonset/lanyard-nmi", "-n", releaseNamespace, "--timeout=60s"); err != nil {
+	if _, err := s.kube.Run(ctx, "", "rollout", "status", "daemonset/lanyard-nmi", "-n", releaseNamespace, "--timeout="+patience.String()); err != nil {
 		logs, _ := s.kube.Run(context.WithoutCancel(ctx), "", "logs", "daemonset/lanyard-nmi", "-n", releaseNamespace, "--all-containers", "--tail=5")
 		return fmt.Errorf("%w\n%s", err, logs)
 	}
