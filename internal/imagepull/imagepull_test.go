@@ -37,7 +37,7 @@ func world(t *testing.T, config string, metadata, registry http.HandlerFunc) ima
 	imds, server := httptest.NewServer(metadata), httptest.NewTLSServer(registry)
 	t.Cleanup(imds.Close)
 	t.Cleanup(server.Close)
-	client := imagepull.NewClient(10 * time.Second)
+	client := imagepull.NewClient(2 * time.Minute)
 	client.Transport = &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the certificate is the test server's
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {

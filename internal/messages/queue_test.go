@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/store/storetest"
 )
+
+// patience is how long a test waits for what has to come.
+const patience = 2 * time.Minute
 
 // newBroker is a service over a real store, on a clock that the test moves.
 func newBroker(t *testing.T) (*Service, *clocktesting.FakePassiveClock, queue) {
@@ -113,16 +117,24 @@ func TestEveryMessageGoesToOneReceiver(t *testing.T) {
 	}
 	var mu sync.Mutex
 	seen := map[string]int{}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for range receivers {
 		all.Go(func() {
 			for {
-				m, err := s.receive(t.Context(), q, true, time.Second)
+				m, err := s.receive(ctx, q, true, patience)
+				if ctx.Err() != nil {
+					return // all came
+				}
 				if err != nil || m == nil {
 					failures <- err
 					return
 				}
 				mu.Lock()
 				seen[string(m.Body)]++
+				if len(seen) == senders*each {
+					cancel()
+				}
 				mu.Unlock()
 			}
 		})

@@ -24,7 +24,7 @@ func TestReceiversThatWaitLookOneAtATime(t *testing.T) {
 	var done sync.WaitGroup
 	for range receivers {
 		done.Go(func() {
-			m, err := s.receive(t.Context(), q, true, 30*time.Second)
+			m, err := s.receive(t.Context(), q, true, patience)
 			if err != nil || m == nil {
 				t.Errorf("a receiver got %v, %v", m, err)
 				return
@@ -91,7 +91,7 @@ func TestGivenBackMessagesReachWhoWaits(t *testing.T) {
 	}
 	came := make(chan string, 1)
 	go func() {
-		m, err := s.receive(t.Context(), q, true, 30*time.Second)
+		m, err := s.receive(t.Context(), q, true, patience)
 		if err != nil || m == nil {
 			came <- fmt.Sprint(m, err)
 			return

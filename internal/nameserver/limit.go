@@ -28,6 +28,7 @@ type limit struct {
 	mu     sync.Mutex
 	askers map[string]*rate.Limiter
 	others *rate.Limiter
+	swept  time.Time // when it was last looked for askers to forget
 }
 
 func newLimit(now func() time.Time) *limit {
@@ -58,8 +59,12 @@ func (l *limit) allow(from net.Addr) bool {
 }
 
 // forget drops those who have asked nothing for so long that they may ask as if for
-// the first time.
+// the first time. It looks through all of them, so not with every question.
 func (l *limit) forget(now time.Time) {
+	if now.Sub(l.swept) < time.Second {
+		return
+	}
+	l.swept = now
 	for address, asker := range l.askers {
 		if asker.TokensAt(now) >= questionsAtOnce {
 			delete(l.askers, address)

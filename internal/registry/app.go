@@ -3,6 +3,7 @@ package registry
 import (
 	"net/http"
 	"path"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,34 +24,60 @@ type app struct {
 	// garbage: a layer must not go while somebody is told that it is there.
 	pushing sync.RWMutex
 
-	mu   sync.Mutex
-	used map[digest.Digest]time.Time // when somebody who pushes heard of a layer
-	due  time.Time                   // of the next collection
+	mu     sync.Mutex
+	used   map[digest.Digest]heard // of layers, by who pushes
+	active map[string]time.Time    // when somebody sent a part of a layer to a repository
+	due    time.Time               // of the next collection
 }
 
-// serve lets the library answer.
-func (a *app) serve(w http.ResponseWriter, req *http.Request, now time.Time) {
+// heard is when and in which repository somebody last sent a layer, or was told that it
+// is there.
+type heard struct {
+	at time.Time
+	in string
+}
+
+// serve lets the library answer, which asks guard first.
+func (a *app) serve(w http.ResponseWriter, req *http.Request, v *visit, now func() time.Time) {
 	if req.Method == http.MethodGet {
-		a.handler.ServeHTTP(w, req) // a file that is being read stays until it was
+		a.handler.ServeHTTP(w, req.WithContext(withVisit(req.Context(), v))) // a file that is being read stays until it was
 		return
 	}
-	a.pushing.RLock()
-	defer a.pushing.RUnlock()
+	// Only who is let in may keep the collector waiting, for as long as he sends.
+	held := false
+	v.enter = func() {
+		if !held {
+			held = true
+			a.pushing.RLock()
+		}
+	}
+	defer func() {
+		if held {
+			a.pushing.RUnlock()
+		}
+	}()
 	seen := &outcome{ResponseWriter: w}
-	a.handler.ServeHTTP(seen, req)
+	a.handler.ServeHTTP(seen, req.WithContext(withVisit(req.Context(), v)))
 	if seen.status/100 == 2 {
-		a.note(req, now)
+		a.note(req, now())
 	}
 }
 
-// note remembers which layers a push relies on, and that a deletion leaves garbage.
+// note remembers which layers a push relies on, where one is going on, and that a
+// deletion leaves garbage.
 func (a *app) note(req *http.Request, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	repository, _, upload := strings.Cut(strings.TrimPrefix(req.URL.Path, "/v2/"), "/blobs/uploads/")
+	if upload {
+		a.active[repository] = now
+	} else {
+		repository, _, _ = strings.Cut(repository, "/blobs/")
+	}
 	query := req.URL.Query()
 	for _, text := range []string{path.Base(req.URL.Path), query.Get("digest"), query.Get("mount")} {
 		if d, err := digest.Parse(text); err == nil {
-			a.used[d] = now
+			a.used[d] = heard{now, repository}
 		}
 	}
 	if req.Method == http.MethodDelete || req.Method == http.MethodPut {

@@ -188,7 +188,7 @@ func (s *Service) removeRepository(w http.ResponseWriter, req *http.Request, h s
 	for _, t := range tags {
 		gone["tagsDeleted"] = append(gone["tagsDeleted"], t.Name)
 	}
-	if err := manifestsOf(req.Context(), h.repository, func(d digest.Digest, _ distribution.Manifest) error {
+	if err := manifestsOf(req.Context(), h.repository, func(d digest.Digest, _ distribution.Manifest, _ error) error {
 		gone["manifestsDeleted"] = append(gone["manifestsDeleted"], d.String())
 		return nil
 	}); err != nil {

@@ -150,7 +150,7 @@ func (h shelf) manifests(ctx context.Context) ([]pushed, error) {
 		return nil, err
 	}
 	list := []pushed{}
-	err = manifestsOf(ctx, h.repository, func(d digest.Digest, m distribution.Manifest) error {
+	err = manifestsOf(ctx, h.repository, func(d digest.Digest, m distribution.Manifest, unreadable error) error {
 		at := h.written(ctx, path.Join("revisions", d.Algorithm().String(), d.Encoded(), "link"))
 		one := pushed{Digest: d.String(), Created: at, Updated: at, Changeable: changeable()}
 		for _, t := range tags {
@@ -158,7 +158,9 @@ func (h shelf) manifests(ctx context.Context) ([]pushed, error) {
 				one.Tags = append(one.Tags, t.Name)
 			}
 		}
-		h.describe(ctx, m, &one)
+		if unreadable == nil { // else it can still be seen, and deleted
+			h.describe(ctx, m, &one)
+		}
 		list = append(list, one)
 		return nil
 	})
@@ -241,7 +243,7 @@ func (h shelf) show(w http.ResponseWriter, req *http.Request) error {
 		return err
 	}
 	first, last, manifests := "", "", 0
-	if err := manifestsOf(req.Context(), h.repository, func(d digest.Digest, _ distribution.Manifest) error {
+	if err := manifestsOf(req.Context(), h.repository, func(d digest.Digest, _ distribution.Manifest, _ error) error {
 		manifests++
 		at := h.written(req.Context(), path.Join("revisions", d.Algorithm().String(), d.Encoded(), "link"))
 		if first == "" || at < first {

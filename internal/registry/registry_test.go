@@ -332,7 +332,7 @@ func TestImagesOutliveTheService(t *testing.T) {
 func TestHundredPullsAtATime(t *testing.T) {
 	r := newRig(t)
 	r.registry("")
-	if err := r.push(r.as(r.admin.ObjectID), "web:1", r.image(256<<10, 4)); err != nil {
+	if err := r.push(r.as(r.admin.ObjectID), "web:1", r.image(64<<10, 4)); err != nil {
 		t.Fatal(err)
 	}
 	who := r.as(r.principal(acrPull))

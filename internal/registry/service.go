@@ -146,7 +146,7 @@ func (s *Service) serve(w http.ResponseWriter, req *http.Request) error {
 		if isForm(req) {
 			req.Body = http.MaxBytesReader(w, req.Body, maxForm)
 		}
-		images.serve(w, req.WithContext(withVisit(req.Context(), visit{r, http.NewResponseController(w)})), s.o.Clock.Now())
+		images.serve(w, req, &visit{registry: r, limits: http.NewResponseController(w)}, s.o.Clock.Now)
 		return nil
 	case strings.HasPrefix(path, artifactsPath):
 		images, err := s.images(r)
@@ -176,11 +176,15 @@ func isForm(req *http.Request) bool {
 type visit struct {
 	registry *containerregistry.Registry
 	limits   *http.ResponseController
+	enter    func() // of requests that may write: the collector has to wait
 }
 
-// welcome lifts the limits of time: a layer takes as long as it takes. Who may do
-// nothing has no time for it.
-func (v visit) welcome() error {
+// welcome lets somebody in who may do what he wants to, and lifts the limits of time: a
+// layer takes as long as it takes. Who may do nothing has no time for it.
+func (v *visit) welcome() error {
+	if v.enter != nil {
+		v.enter()
+	}
 	if err := errors.Join(v.limits.SetReadDeadline(time.Time{}), v.limits.SetWriteDeadline(time.Time{})); err != nil {
 		return fmt.Errorf("lifting the limits of time: %w", err)
 	}
@@ -189,11 +193,11 @@ func (v visit) welcome() error {
 
 type visitKey struct{}
 
-func withVisit(ctx context.Context, v visit) context.Context {
+func withVisit(ctx context.Context, v *visit) context.Context {
 	return context.WithValue(ctx, visitKey{}, v)
 }
 
-func visitOf(ctx context.Context) (visit, bool) {
-	v, ok := ctx.Value(visitKey{}).(visit)
+func visitOf(ctx context.Context) (*visit, bool) {
+	v, ok := ctx.Value(visitKey{}).(*visit)
 	return v, ok
 }

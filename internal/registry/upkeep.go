@@ -95,6 +95,9 @@ func (s *Service) tidy(ctx context.Context, r *containerregistry.Registry) error
 	if err != nil {
 		return fmt.Errorf("collecting the garbage of registry %s: %w", r.Name, err)
 	}
+	for repository, why := range got.unreadable {
+		s.o.Log.WarnContext(ctx, "a repository keeps all its layers, as one of its manifests can't be read: delete that manifest, and push its image again", "registry", r.Name, "repository", repository, "error", why)
+	}
 	if got.removed > 0 {
 		s.o.Log.InfoContext(ctx, "removed layers that no manifest names", "registry", r.Name, "layers", got.removed, "bytes", got.bytes)
 	}

@@ -33,6 +33,9 @@ const (
 	vnetID = group + "Microsoft.Network/virtualNetworks/vnet"
 )
 
+// patience is how long a test waits for what has to come.
+const patience = 2 * time.Minute
+
 // world has documents, machines, and an engine that says what it was told.
 type world struct {
 	mu        sync.Mutex
@@ -157,7 +160,7 @@ func (w *world) carrier(t *testing.T) *Carrier {
 func (w *world) await(t *testing.T, want ...clusters.Forwarding) {
 	t.Helper()
 	var diff string
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		w.mu.Lock()
 		got, told := w.told["vnet"]
 		w.mu.Unlock()
@@ -231,7 +234,7 @@ func TestOnlyHealthyBackendsGetConnections(t *testing.T) {
 }
 
 func TestPublicAddressesAreReachedOnThisMachine(t *testing.T) {
-	const port = 48213
+	port := freePort(t)
 	w := newWorld(t)
 	w.carrier(t)
 	w.put(t, lb, document(`"publicIPAddress":{"id":"`+ip+`"}`, fmt.Sprintf(`"protocol":"Tcp","frontendPort":%d,"backendPort":80,"enableFloatingIP":true`, port), ""))
@@ -246,17 +249,28 @@ func TestPublicAddressesAreReachedOnThisMachine(t *testing.T) {
 		n, _ := c.Read(b)
 		return string(b[:n])
 	}
-	for end := time.Now().Add(10 * time.Second); read() != fmt.Sprintf("198.18.7.7:%d", port); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); read() != fmt.Sprintf("198.18.7.7:%d", port); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%s isn't relayed: %q", at, read())
 		}
 	}
 	w.put(t, lb, `{}`)
-	for end := time.Now().Add(10 * time.Second); read() != ""; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); read() != ""; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%s is still relayed", at)
 		}
 	}
+}
+
+// freePort is one that nobody has at the address.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp4", loopback.Of(netip.MustParseAddr("198.18.7.7")).String()+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // TestPoolsLeadToMachinesAlone: a pool that names addresses is written by whoever may
