@@ -121,7 +121,7 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 		"namespace/name of the ConfigMap where mic's replicas announce that they get tokens of service principals and workload identities; empty for none")
 	set.StringVar(&c.BrokerTokenFile, "broker-token-file", "/var/run/secrets/lanyard/broker/token", "file of the service account token for them")
 	set.StringVar(&c.Snapshot, "snapshot-folder", "", "folder in memory (tmpfs) where what pods may have is kept, sealed, over a restart; empty keeps nothing")
-	set.DurationVar(&c.MaxAge, "snapshot-max-age", 10*time.Minute, "how old what the API server last said may be for pods that have not been served before")
+	set.DurationVar(&c.MaxAge, "snapshot-max-age", 10*time.Minute, "how old what the API server last said may be for pods that have not been served before; it speaks about once a minute")
 	c.ExceptionNamespaces = []string{"kube-system"}
 	set.Var(&replacing{list: &c.ExceptionNamespaces}, "exception-namespace",
 		"namespace whose AzurePodIdentityExceptions count; repeatable, \"*\" is every one, empty is none; kube-system if not given")
@@ -132,6 +132,8 @@ func declare(set *flag.FlagSet, o *options, n *numbers) {
 	set.BoolVar(&c.BlockInstance, "block-instance-metadata", false, "refuse /metadata/instance")
 	set.DurationVar(&c.Patience, "assignment-timeout", 20*time.Second, "how long a request waits for its identity to be assigned")
 	set.DurationVar(&c.Young, "young-pod", 2*time.Minute, "age up to which a labelled pod without any assigned identity is waited for; 3s at most in managed mode")
+	set.DurationVar(&c.Keep, "token-recheck", 5*time.Minute,
+		"how long a token is given out before the node's metadata service is asked whether it still gives that one; 0 is until around the middle of its life")
 	set.Float64Var(&c.PerSecond, "requests-per-second", 100, "requests that one pod may make; 0 for no limit")
 	set.StringVar(&c.Cgroups.Mount, "cgroup-mount", "", "where the cgroup version 2 hierarchy is mounted; empty looks it up")
 	set.StringVar(&c.Cgroups.Namespace, "host-cgroup-namespace", "",

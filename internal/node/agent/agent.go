@@ -133,6 +133,9 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 	if err != nil {
 		return nil, err
 	}
+	if c.maxAge() < leastAge {
+		log.Warn("the API server says about once a minute that nothing has changed: new callers will be refused in between", "snapshot-max-age", c.maxAge())
+	}
 	p.snapshot = snapshot.Open(snapshot.Options{
 		Folder: c.Snapshot, Owner: "node " + c.Node + " " + string(c.Mode), MaxAge: c.maxAge(), Clock: clk, Log: log,
 	})
@@ -173,7 +176,7 @@ func assemble(ctx context.Context, c Config, gate pods.Gate, log, audit *slog.Lo
 			Exceptions: grant.Exceptions{Namespaces: setOf(c.ExceptionNamespaces), Accounts: setOf(c.ExceptionAccounts)},
 		},
 		Rules:    rules(c.Metadata),
-		Patience: c.Patience, PerSecond: c.PerSecond, BlockInstance: c.BlockInstance,
+		Patience: c.Patience, Keep: c.Keep, PerSecond: c.PerSecond, BlockInstance: c.BlockInstance,
 	})
 	p.stranger = serve.NewStranger(prover, p.metrics, audit, clk, strangersPerSecond)
 	p.checks = []serve.Check{

@@ -81,8 +81,11 @@ type Config struct {
 	BlockInstance   bool
 	Patience        time.Duration
 	Young           time.Duration
-	PerSecond       float64
-	Cgroups         Cgroups
+	// Keep is for how long a token is given out before the node's metadata service is asked whether it still gives that one; 0 is until
+	// around the middle of its life.
+	Keep      time.Duration
+	PerSecond float64
+	Cgroups   Cgroups
 }
 
 // Cgroups says how to find the groups that the redirect tells sockets by.
@@ -122,6 +125,8 @@ func (c Config) Validate() error {
 		return errors.New("the node's name is missing: set --node or NODE_NAME")
 	case c.Hops < 0 || c.Hops > 255:
 		return fmt.Errorf("%d is not a number of hops: it is 0 to 255", c.Hops)
+	case c.Keep < 0 || c.MaxAge < 0:
+		return errors.New("times to keep what is known can't be negative")
 	case c.Patience <= 0 || c.Young <= 0:
 		return errors.New("times to wait have to be positive")
 	}
@@ -160,6 +165,9 @@ func (c Config) maxAge() time.Duration {
 	const usual = 10 * time.Minute
 	return usual
 }
+
+// leastAge is how old what is known gets while all is well.
+const leastAge = 2 * time.Minute
 
 // young is the age up to which a pod without any identity is waited for. In managed mode nothing is being assigned: it is
 // the moment until bindings that came in one go with the pod are seen.

@@ -224,19 +224,28 @@ const tokenURL = "http://" + metadataIP + "/metadata/identity/oauth2/token?api-v
 
 // whose gives the name of the identity that a token in an answer is for.
 func whose(body string) string {
+	name, _ := readToken(body)
+	return name
+}
+
+// readToken also gives the number of the key that signed it.
+func readToken(body string) (name string, key int) {
 	var document struct {
 		Token string `json:"access_token"`
 	}
 	if json.Unmarshal([]byte(body), &document) != nil || document.Token == "" {
-		return ""
+		return "", 0
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(document.Token, ".")[1])
 	if err != nil {
-		return ""
+		return "", 0
 	}
-	var claims struct{ Name string }
+	var claims struct {
+		Name string
+		Key  int
+	}
 	_ = json.Unmarshal(payload, &claims)
-	return claims.Name
+	return claims.Name, claims.Key
 }
 
 // wantToken asks from a pod and insists on an identity's token.

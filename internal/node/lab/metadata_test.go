@@ -21,6 +21,8 @@ type metadata struct {
 	tokens     int
 	identities map[string]identity // by lower-case resource ID
 	lifetime   time.Duration
+	key        int   // signs tokens
+	bypassed   []int // for which keys the service's memory was to be bypassed
 	broken     bool
 	trouble    http.HandlerFunc
 }
@@ -59,6 +61,13 @@ func (m *metadata) setBroken(broken bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.broken = broken
+}
+
+// rotate takes the key out of use that signs tokens: those that there are will be refused.
+func (m *metadata) rotate() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.key++
 }
 
 // setTrouble lets something else answer; nil ends it.
@@ -161,7 +170,10 @@ func (m *metadata) token(w http.ResponseWriter, query imds.TokenQuery) {
 		}
 	}
 	m.tokens++
-	claims, _ := json.Marshal(map[string]string{"oid": found.objectID, "appid": found.clientID, "name": found.name, "aud": query.Resource})
+	if query.BypassCache {
+		m.bypassed = append(m.bypassed, m.key)
+	}
+	claims, _ := json.Marshal(map[string]any{"oid": found.objectID, "appid": found.clientID, "name": found.name, "aud": query.Resource, "key": m.key})
 	now := time.Now()
 	_, _ = w.Write(imds.TokenResponse{
 		AccessToken: secret.New("e30." + base64.RawURLEncoding.EncodeToString(claims) + ".sig"), ClientID: found.clientID,

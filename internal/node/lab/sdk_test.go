@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -105,7 +106,7 @@ func TestLibrariesOfGo(t *testing.T) {
 			t.Run(name+"/"+test.name, func(t *testing.T) {
 				c, asked := client(test.from.namespace, nil), &attempts{}
 				asked.RoundTripper, c.Transport = c.Transport, asked
-				token, err := get(t.Context(), c, "https://"+name+"-"+test.name+".example", test.kind, test.id)
+				token, err := get(t.Context(), c, "https://"+name+"-"+test.name+"-"+w.nonce()+".example", test.kind, test.id)
 				if test.refused == "" {
 					if got := tokenOf(token); err != nil || got != "demo" {
 						t.Errorf("token of %q, %v; want one of demo", got, err)
@@ -156,7 +157,7 @@ func TestLibrariesOfGoTryAgain(t *testing.T) {
 	trials := map[string]trial{} // by resource
 	for name := range libraries {
 		for _, status := range []int{404, 410, 429, 500, 503} {
-			trials[fmt.Sprintf("https://again-%s-%d.example", name, status)] = trial{&attempts{}, status}
+			trials[fmt.Sprintf("https://again-%s-%d-%s.example", name, status, w.nonce())] = trial{&attempts{}, status}
 		}
 	}
 	w.metadata.setTrouble(func(answer http.ResponseWriter, r *http.Request) {
@@ -201,13 +202,16 @@ func TestDefaultAzureCredentialFindsTheAgent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		token, err := credential.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://default.example/.default"}})
+		token, err := credential.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://default-" + w.nonce() + ".example/.default"}})
 		if got := tokenOf(token.Token); err == nil && got != "demo" {
 			t.Errorf("token of %q, want one of demo", got)
 		}
 		return err == nil
 	})
 }
+
+// nonce is another word in each test: the libraries' cache is that of the process.
+func (w *world) nonce() string { return strings.ToLower(filepath.Base(filepath.Dir(w.folder))) }
 
 // tokenOf gives the name of the identity that a token is for.
 func tokenOf(token string) string {

@@ -162,3 +162,43 @@ func TestTokenOutlivesItsSource(t *testing.T) {
 	w.api.refuse(false)
 	w.api.putPod(p)
 }
+
+// A key that signed tokens is taken out of use: a pod that says so has a good token at once, the others after a while, and not at the
+// end of the old one's life.
+func TestRefusedTokenIsNotRepeatedForHours(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.metadata.attach(demo)
+	agent := w.agent()
+	p := w.pod("web", "10.77.1.2", "demo")
+	w.api.assign(p, demo, "Assigned")
+	keyOf := func(query string) int {
+		t.Helper()
+		status, body, err := fetch(p.namespace, nil, tokenURL+query)
+		name, key := readToken(body)
+		if err != nil || status != http.StatusOK || name != "demo" {
+			t.Fatalf("%d %s, %v", status, body, err)
+		}
+		return key
+	}
+	keyOf("")
+	w.metadata.rotate()
+	if got := keyOf("&bypass_cache=true"); got != 1 {
+		t.Errorf("who says that its token was refused is given one by key %d, want 1", got)
+	}
+	if got := keyOf(""); got != 1 {
+		t.Errorf("afterwards the others are given one by key %d, want 1", got)
+	}
+	w.metadata.mu.Lock()
+	if bypassed := w.metadata.bypassed; !slices.Equal(bypassed, []int{1}) {
+		t.Errorf("the service's memory was to be bypassed for the keys %v, want once", bypassed)
+	}
+	w.metadata.mu.Unlock()
+	agent.kill()
+
+	w.agent("--token-recheck=1s")
+	w.known(p)
+	keyOf("")
+	w.metadata.rotate()
+	w.eventually("those who say nothing are given a good token", func() bool { return keyOf("") == 2 })
+}

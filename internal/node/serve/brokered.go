@@ -21,5 +21,5 @@ func brokered(broker Broker, note *record, identity grant.Identity, resource str
 		PodNamespace: note.sandbox.Namespace, PodName: note.sandbox.Name, PodUID: note.sandbox.UID,
 		IdentityNamespace: namespace, IdentityName: name, Resource: resource,
 	}
-	return account, func(ctx context.Context) (tokencache.Token, error) { return broker.Token(ctx, request) }
+	return account, func(ctx context.Context, _ bool) (tokencache.Token, error) { return broker.Token(ctx, request) }
 }

@@ -42,7 +42,7 @@ type Exceptions interface {
 
 // Source is where tokens and documents come from.
 type Source interface {
-	Token(ctx context.Context, selector imds.Selector, resource string) (tokencache.Token, error)
+	Token(ctx context.Context, selector imds.Selector, resource string, fresh bool) (tokencache.Token, error)
 	Instance(ctx context.Context, request imds.Request) (source.Document, error)
 	Info(ctx context.Context) (source.Document, error)
 }
@@ -72,6 +72,9 @@ type Options struct {
 	Tell func(pod notice.Pod, reason, message string)
 	// Patience is how long a request waits for an assignment.
 	Patience time.Duration
+	// Keep is for how long a token of the node's metadata service is given out before the service is asked again; 0 is until around the
+	// middle of the token's life.
+	Keep time.Duration
 	// PerSecond bounds the requests of one pod; 0 is no bound.
 	PerSecond float64
 	// BlockInstance refuses the instance category.

@@ -129,7 +129,7 @@ func (e exceptions) Of(string, map[string]string) string { return "" }
 func (e exceptions) Changed() <-chan struct{}            { return e.changes() }
 func (e exceptions) Synced() bool                        { return true }
 
-func (s fakeSource) Token(_ context.Context, selector imds.Selector, _ string) (tokencache.Token, error) {
+func (s fakeSource) Token(_ context.Context, selector imds.Selector, _ string, _ bool) (tokencache.Token, error) {
 	return s.fetch(selector)
 }
 func (s fakeSource) Instance(context.Context, imds.Request) (source.Document, error) {

@@ -164,8 +164,8 @@ func (p *Proven) fetch(ctx context.Context, note *record, decision grant.Decisio
 		token, refused := p.identity(ctx, note, decision.Identity, query)
 		return token, ResultToken, refused
 	case grant.Node:
-		token, err := p.cached(ctx, note, nodeKey(query), query, func(ctx context.Context) (tokencache.Token, error) {
-			return p.Source.Token(ctx, query.Selector, query.Resource)
+		token, err := p.cached(ctx, note, nodeKey(query), query, p.Keep, func(ctx context.Context, fresh bool) (tokencache.Token, error) {
+			return p.Source.Token(ctx, query.Selector, query.Resource, fresh)
 		})
 		if err != nil {
 			return token, ResultSource, sourceRefusal(err)
@@ -192,13 +192,14 @@ func (p *Proven) fetch(ctx context.Context, note *record, decision grant.Decisio
 // AzureIdentity could name any client ID on the node and wear it.
 func (p *Proven) identity(ctx context.Context, note *record, identity grant.Identity, query imds.TokenQuery) (tokencache.Token, *refusal) {
 	key := tokencache.Key{Identity: identity.Key(), Resource: query.Resource}
-	fetch := func(ctx context.Context) (tokencache.Token, error) {
-		return p.Source.Token(ctx, imds.Selector{Kind: imds.SelectResourceID, Value: identity.ResourceID}, query.Resource)
+	keep, fetch := p.Keep, func(ctx context.Context, fresh bool) (tokencache.Token, error) {
+		return p.Source.Token(ctx, imds.Selector{Kind: imds.SelectResourceID, Value: identity.ResourceID}, query.Resource, fresh)
 	}
 	if identity.Kind != grant.KindManagedIdentity {
+		keep = 0 // mic remembers no token: each is a new sign-in
 		key.Account, fetch = brokered(p.Broker, note, identity, query.Resource)
 	}
-	token, err := p.cached(ctx, note, key, query, fetch)
+	token, err := p.cached(ctx, note, key, query, keep, fetch)
 	if err != nil {
 		var answer *imds.Error
 		if errors.As(err, &answer) && identity.Kind != grant.KindManagedIdentity && answer.Status == http.StatusBadRequest {
@@ -220,8 +221,10 @@ func (p *Proven) identity(ctx context.Context, note *record, identity grant.Iden
 }
 
 // cached gets a token from memory, or from its source on the pod's account.
-func (p *Proven) cached(ctx context.Context, note *record, key tokencache.Key, query imds.TokenQuery, fetch tokencache.Fetch) (tokencache.Token, error) {
-	return p.Cache.Get(ctx, tokencache.Request{Key: key, Owner: note.sandbox.UID, Fresh: query.BypassCache, Fetch: fetch})
+func (p *Proven) cached(
+	ctx context.Context, note *record, key tokencache.Key, query imds.TokenQuery, keep time.Duration, fetch tokencache.Fetch,
+) (tokencache.Token, error) {
+	return p.Cache.Get(ctx, tokencache.Request{Key: key, Owner: note.sandbox.UID, Fresh: query.BypassCache, Keep: keep, Fetch: fetch})
 }
 
 // sourceRefusal gives the client the source's answer; what isn't one stays in the log.

@@ -70,10 +70,13 @@ func NewIMDS(endpoint string, clk clock.Clock, observe func(status int)) *IMDS {
 	}
 }
 
-// Token gets a token for the identity that the selector names. An answer of the service other than a token is an
-// *imds.Error.
-func (s *IMDS) Token(ctx context.Context, selector imds.Selector, resource string) (tokencache.Token, error) {
+// Token gets a token for the identity that the selector names; fresh asks for another one than the service remembers. An answer of
+// the service other than a token is an *imds.Error.
+func (s *IMDS) Token(ctx context.Context, selector imds.Selector, resource string, fresh bool) (tokencache.Token, error) {
 	query := url.Values{"api-version": {identityVersion}, "resource": {resource}}
+	if fresh {
+		query.Set("bypass_cache", "true")
+	}
 	if selector.Kind != imds.SelectNone {
 		query.Set(selector.Parameter(), selector.Value)
 	}

@@ -50,7 +50,7 @@ func TestToken(t *testing.T) {
 			}))
 			defer server.Close()
 			s := source.NewIMDS(server.URL, clock.RealClock{}, nil)
-			token, err := s.Token(t.Context(), imds.Selector{Kind: imds.SelectResourceID, Value: "/r/1"}, "https://a/")
+			token, err := s.Token(t.Context(), imds.Selector{Kind: imds.SelectResourceID, Value: "/r/1"}, "https://a/", false)
 			if asked != test.asked {
 				t.Errorf("asked %d times, want %d", asked, test.asked)
 			}
@@ -67,10 +67,25 @@ func TestToken(t *testing.T) {
 	}
 }
 
+func TestFreshTokenIsAskedForPastTheServicesMemory(t *testing.T) {
+	asked := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Query().Get("bypass_cache")
+		_, _ = w.Write([]byte(tokenBody))
+	}))
+	defer server.Close()
+	if _, err := source.NewIMDS(server.URL, clock.RealClock{}, nil).Token(t.Context(), imds.Selector{}, "r", true); err != nil {
+		t.Error(err)
+	}
+	if got := <-asked; got != "true" {
+		t.Errorf("bypass_cache is %q", got)
+	}
+}
+
 func TestNobodyAnswers(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	_, err := source.NewIMDS(server.URL, clock.RealClock{}, nil).Token(t.Context(), imds.Selector{}, "r")
+	_, err := source.NewIMDS(server.URL, clock.RealClock{}, nil).Token(t.Context(), imds.Selector{}, "r", false)
 	var answer *imds.Error
 	if !errors.As(err, &answer) || answer.Status != http.StatusServiceUnavailable || strings.Contains(answer.Description, "127.0.0.1") {
 		t.Errorf("got %v", err)

@@ -42,7 +42,7 @@ func TestRemoteService(t *testing.T) {
 	selector := imds.Selector{Kind: imds.SelectClientID, Value: "c"}
 	for _, content := range []string{"first", "second"} {
 		write("token", content)
-		if got, err := s.Token(t.Context(), selector, "r"); err != nil || got.ClientID != "c" || time.Until(got.ExpiresOn) <= 0 {
+		if got, err := s.Token(t.Context(), selector, "r", false); err != nil || got.ClientID != "c" || time.Until(got.ExpiresOn) <= 0 {
 			t.Fatalf("got %+v, %v", got, err)
 		}
 	}

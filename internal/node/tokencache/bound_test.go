@@ -18,7 +18,7 @@ func TestOnePodDoesNotQueueItsTokensBeforeAnothers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := tokencache.New(t.Context(), clock.RealClock{}, tokencache.Options{PerOwner: 3})
 		var flying, most, served atomic.Int32
-		fetch := func(context.Context) (tokencache.Token, error) {
+		fetch := func(context.Context, bool) (tokencache.Token, error) {
 			if now := flying.Add(1); now > most.Load() {
 				most.Store(now)
 			}
@@ -57,7 +57,7 @@ func TestOnePodDoesNotQueueItsTokensBeforeAnothers(t *testing.T) {
 func TestWaitingForATurnEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := tokencache.New(t.Context(), clock.RealClock{}, tokencache.Options{PerOwner: 1})
-		fetch := func(context.Context) (tokencache.Token, error) {
+		fetch := func(context.Context, bool) (tokencache.Token, error) {
 			time.Sleep(10 * time.Second)
 			return tokencache.Token{ExpiresOn: time.Now().Add(time.Hour)}, nil
 		}
@@ -82,7 +82,7 @@ func TestOneIdentityDoesNotFillTheCache(t *testing.T) {
 		c := tokencache.New(t.Context(), clock.RealClock{}, tokencache.Options{PerIdentity: 10, Size: 15})
 		fetches := 0
 		ask := func(identity, resource string) {
-			fetch := func(context.Context) (tokencache.Token, error) {
+			fetch := func(context.Context, bool) (tokencache.Token, error) {
 				fetches++
 				return tokencache.Token{ExpiresOn: time.Now().Add(time.Hour)}, nil
 			}
@@ -117,7 +117,7 @@ func TestNamesThatLeadNowhereAreForgotten(t *testing.T) {
 		c := tokencache.New(t.Context(), clock.RealClock{}, tokencache.Options{})
 		for i := range 20_000 {
 			_, err := c.Get(t.Context(), tokencache.Request{
-				Key: tokencache.Key{Identity: fmt.Sprint("node ", i)}, Fetch: func(context.Context) (tokencache.Token, error) { return tokencache.Token{}, context.Canceled },
+				Key: tokencache.Key{Identity: fmt.Sprint("node ", i)}, Fetch: func(context.Context, bool) (tokencache.Token, error) { return tokencache.Token{}, context.Canceled },
 			})
 			if err == nil {
 				t.Fatal("got a token from nowhere")

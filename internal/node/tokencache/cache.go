@@ -30,16 +30,19 @@ type Token struct {
 	ExtExpiresIn time.Duration
 }
 
-// Fetch gets a token from its source. The context is the cache's own.
-type Fetch func(context.Context) (Token, error)
+// Fetch gets a token from its source. The context is the cache's own. fresh asks the source for another token than it may remember.
+type Fetch func(ctx context.Context, fresh bool) (Token, error)
 
 // Request is what is asked of a cache.
 type Request struct {
 	Key Key
 	// Owner is on whose account a flight goes, if it takes one.
 	Owner string
-	// Fresh asks the source first, and falls back on memory.
+	// Fresh asks the source first, past its own memory, and falls back on ours: somebody refused the token.
 	Fresh bool
+	// Keep is for how long a token is given out before its source is asked whether it still gives that one: behind the answer, so that
+	// nobody waits for it. Zero is until around the middle of its life.
+	Keep  time.Duration
 	Fetch Fetch
 }
 
@@ -52,6 +55,9 @@ type Options struct {
 	// Moment is for how long a failure is repeated to those who ask next, instead of asking a source that has just refused:
 	// 500 milliseconds.
 	Moment time.Duration
+	// Again is for how long those who want a fresh token are given the one that somebody has just wanted fresh: 5 seconds. A pod that
+	// always wants one would take the source from the others.
+	Again time.Duration
 	// Timeout bounds one fetch: 30 seconds.
 	Timeout time.Duration
 	// PerOwner bounds the flights of one owner that are under way: 3. The node's metadata service answers five requests at a time.
@@ -66,6 +72,7 @@ func (o Options) fill() Options {
 	orElse(&o.Margin, 10*time.Second)
 	orElse(&o.Retry, 5*time.Second)
 	orElse(&o.Moment, 500*time.Millisecond)
+	orElse(&o.Again, 5*time.Second)
 	orElse(&o.Timeout, 30*time.Second)
 	orElse(&o.PerOwner, 3)
 	orElse(&o.PerIdentity, 256)
@@ -111,12 +118,11 @@ func (c *Cache) Get(ctx context.Context, r Request) (Token, error) {
 }
 
 func (c *Cache) get(ctx context.Context, r Request) (Token, string, error) {
-	began := c.clock.Now()
 	for {
 		now := c.clock.Now()
 		found := c.look(r.Key, now)
 		switch {
-		case found.ok && (!r.Fresh || found.fetchedAt.After(began)):
+		case found.ok && (!r.Fresh || found.fresh):
 			if !found.due {
 				return found.token, "hit", nil
 			}
@@ -139,6 +145,9 @@ func (c *Cache) get(ctx context.Context, r Request) (Token, string, error) {
 		case <-ctx.Done():
 			return Token{}, "error", fmt.Errorf("waiting for a token: %w", ctx.Err())
 		}
+		if r.Fresh && !f.fresh && f.err == nil {
+			continue // it may have brought what the source remembers
+		}
 		switch {
 		case f.err == nil:
 			return f.token, "miss", nil
@@ -152,11 +161,11 @@ func (c *Cache) get(ctx context.Context, r Request) (Token, string, error) {
 
 // found is what memory has for a key.
 type found struct {
-	ok        bool // the token is good
-	token     Token
-	due       bool // it is time for another
-	fetchedAt time.Time
-	failed    error // what the source has just answered
+	ok     bool // the token is good
+	token  Token
+	due    bool  // it is time for another
+	fresh  bool  // the source has just been asked past its memory
+	failed error // what the source has just answered
 }
 
 func (c *Cache) look(key Key, now time.Time) found {
@@ -168,7 +177,8 @@ func (c *Cache) look(key Key, now time.Time) found {
 	}
 	var f found
 	if known, ok := s.entries[key]; ok {
-		f.ok, f.token, f.fetchedAt = known.token.ExpiresOn.Sub(now) >= c.options.Margin, known.token, known.fetchedAt
+		f.ok, f.token = known.token.ExpiresOn.Sub(now) >= c.options.Margin, known.token
+		f.fresh = !known.freshAt.IsZero() && now.Sub(known.freshAt).Abs() < c.options.Again
 		// a clock that was set back must not keep a token from being refreshed
 		f.due = !now.Before(known.refreshAt) || now.Before(known.fetchedAt)
 	}

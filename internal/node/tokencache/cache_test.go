@@ -21,12 +21,16 @@ var key = tokencache.Key{Identity: "i", Resource: "r"}
 // minter counts fetches; each gives another token.
 type minter struct {
 	count  atomic.Int32
+	fresh  atomic.Int32 // of those, past the source's memory
 	failed error
 	slow   time.Duration
 	life   time.Duration
 }
 
-func (m *minter) fetch(ctx context.Context) (tokencache.Token, error) {
+func (m *minter) fetch(ctx context.Context, fresh bool) (tokencache.Token, error) {
+	if fresh {
+		m.fresh.Add(1)
+	}
 	n := m.count.Add(1)
 	select {
 	case <-time.After(m.slow):
@@ -191,7 +195,7 @@ func TestClockJumps(t *testing.T) {
 				clk := clocktesting.NewFakePassiveClock(start)
 				c := tokencache.New(t.Context(), clk, tokencache.Options{})
 				fetches := int32(0)
-				fetch := func(context.Context) (tokencache.Token, error) {
+				fetch := func(context.Context, bool) (tokencache.Token, error) {
 					fetches++
 					return tokencache.Token{Access: secret.New(string(rune('0' + fetches))), ExpiresOn: clk.Now().Add(time.Hour)}, nil
 				}

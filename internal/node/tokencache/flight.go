@@ -8,6 +8,7 @@ import (
 // flight is a fetch under way; those who want its token wait until it has landed.
 type flight struct {
 	shelf  *shelf
+	fresh  bool
 	landed chan struct{}
 	token  Token
 	err    error
@@ -42,7 +43,7 @@ func (c *Cache) board(r Request) (*flight, <-chan struct{}) {
 		s = c.newShelf(r.Key.Identity)
 	}
 	o.flying++
-	f := &flight{shelf: s, landed: make(chan struct{})}
+	f := &flight{shelf: s, fresh: r.Fresh, landed: make(chan struct{})}
 	s.flights[r.Key] = f
 	go c.fly(f, r)
 	return f, nil
@@ -51,7 +52,7 @@ func (c *Cache) board(r Request) (*flight, <-chan struct{}) {
 func (c *Cache) fly(f *flight, r Request) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.options.Timeout)
 	defer cancel()
-	f.token, f.err = r.Fetch(ctx)
+	f.token, f.err = r.Fetch(ctx, r.Fresh)
 	now := c.clock.Now()
 	if f.err == nil && f.token.ExpiresOn.Sub(now) < c.options.Margin {
 		f.err = errors.New("the source gave a token that has expired")
@@ -70,8 +71,8 @@ func (c *Cache) fly(f *flight, r Request) {
 	}
 	delete(f.shelf.flights, r.Key)
 	if f.err != nil {
-		f.shelf.postpone(r.Key, now, f.err, c.options)
+		f.shelf.postpone(r, now, f.err, c.options)
 		return
 	}
-	c.store(f.shelf, r.Key, f.token, now)
+	c.store(f.shelf, r, f.token, now)
 }

@@ -16,6 +16,7 @@ type entry struct {
 	token     Token
 	fetchedAt time.Time
 	refreshAt time.Time
+	freshAt   time.Time // when the source was last asked past its memory
 }
 
 // failure is what a source has just answered.
@@ -51,10 +52,15 @@ func (c *Cache) newShelf(identity string) *shelf {
 	return s
 }
 
-// store keeps a token; the lock is held.
-func (c *Cache) store(s *shelf, key Key, token Token, now time.Time) {
-	delete(s.failures, key)
-	if _, known := s.entries[key]; !known {
+// store keeps the token that was asked for; the lock is held.
+func (c *Cache) store(s *shelf, r Request, token Token, now time.Time) {
+	delete(s.failures, r.Key)
+	old, known := s.entries[r.Key]
+	freshAt := old.freshAt
+	if r.Fresh {
+		freshAt = now
+	}
+	if !known {
 		if len(s.entries) >= c.options.PerIdentity {
 			c.tokens -= s.evict(now)
 		}
@@ -69,7 +75,7 @@ func (c *Cache) store(s *shelf, key Key, token Token, now time.Time) {
 		}
 		c.tokens++
 	}
-	s.entries[key] = entry{token: token, fetchedAt: now, refreshAt: refreshAt(now, token.ExpiresOn)}
+	s.entries[r.Key] = entry{token: token, fetchedAt: now, refreshAt: refreshAt(now, token.ExpiresOn, r.Keep), freshAt: freshAt}
 }
 
 // evict makes room: everything that has expired, else the entry that expires first. It gives how many are gone.
@@ -94,14 +100,17 @@ func (s *shelf) evict(now time.Time) int {
 }
 
 // postpone keeps callers from asking a failing source again and again while the old token still serves.
-func (s *shelf) postpone(key Key, now time.Time, err error, o Options) {
+func (s *shelf) postpone(r Request, now time.Time, err error, o Options) {
 	if s.forgetFailures(now, o.Moment); len(s.failures) >= maxFailures {
 		clear(s.failures)
 	}
-	s.failures[key] = failure{err: err, at: now}
-	if known, ok := s.entries[key]; ok {
+	s.failures[r.Key] = failure{err: err, at: now}
+	if known, ok := s.entries[r.Key]; ok {
+		if r.Fresh {
+			known.freshAt = now
+		}
 		known.fetchedAt, known.refreshAt = now, now.Add(o.Retry+rand.N(o.Retry)) //nolint:gosec // jitter
-		s.entries[key] = known
+		s.entries[r.Key] = known
 	}
 }
 
@@ -113,8 +122,12 @@ func (s *shelf) forgetFailures(now time.Time, moment time.Duration) {
 	}
 }
 
-// refreshAt is around the middle of what is left, so that tokens that were fetched together aren't refreshed together.
-func refreshAt(now, expiry time.Time) time.Time {
+// refreshAt is around the middle of what is left, or when the token has been kept for long enough, so that tokens that were fetched
+// together aren't refreshed together.
+func refreshAt(now, expiry time.Time, keep time.Duration) time.Time {
 	left := expiry.Sub(now)
+	if keep > 0 {
+		left = min(left, 2*keep)
+	}
 	return now.Add(left*2/5 + rand.N(left/5+1)) //nolint:gosec // jitter
 }
