@@ -218,6 +218,8 @@ func apiServer(t *testing.T) (kubeconfig []byte, kube client.Client) {
 	}
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory: assets, CRDDirectoryPaths: []string{filepath.Join(root, "config", "crd")}, ErrorIfCRDPathMissing: true,
+		// A machine with other work takes its time.
+		ControlPlaneStartTimeout: 3 * time.Minute, ControlPlaneStopTimeout: time.Minute,
 	}
 	api, err := environment.Start()
 	if err != nil {
@@ -321,7 +323,7 @@ func contains(t *testing.T, url, want string) error {
 
 func until(t *testing.T, log *bytes.Buffer, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(40 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		err := check()
 		if err == nil {

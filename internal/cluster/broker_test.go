@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -281,8 +280,7 @@ func TestAgentFindsAnotherBroker(t *testing.T) {
 
 	nobody := source.NewBroker(func(context.Context) (map[string]string, error) { return nil, nil }, filepath.Join(t.TempDir(), "none"), clock.RealClock{})
 	var answer *imds.Error
-	started := time.Now()
-	if _, err := nobody.Token(t.Context(), brokerapi.Request{}); err == nil || errors.As(err, &answer) && answer.Status != 503 || time.Since(started) > time.Second {
-		t.Errorf("without a broker: %v after %s", err, time.Since(started))
+	if _, err := nobody.Token(t.Context(), brokerapi.Request{}); err == nil || errors.As(err, &answer) && answer.Status != 503 {
+		t.Errorf("without a broker: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"time"
@@ -21,6 +22,9 @@ type Election struct {
 	Name, Namespace string
 	// Duration is how long a leader counts as alive without a sign of life.
 	Duration time.Duration
+	// Retry is how often it gives one, and a standby looks for one; a seventh of
+	// Duration if it is zero.
+	Retry time.Duration
 	// Predecessor, if its Name is set, is the Endpoints object by which
 	// aad-pod-identity's mic elects its leader. A leader holds it as well, so that
 	// the two never work at the same time.
@@ -67,6 +71,6 @@ func (e Election) elect(config *rest.Config, options *manager.Options) error {
 	options.LeaderElectionReleaseOnCancel = true
 	options.LeaseDuration = ptr.To(e.Duration)
 	options.RenewDeadline = ptr.To(renew)
-	options.RetryPeriod = ptr.To(e.Duration / 7)
+	options.RetryPeriod = ptr.To(cmp.Or(e.Retry, e.Duration/7))
 	return nil
 }

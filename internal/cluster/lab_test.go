@@ -6,8 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -144,6 +146,20 @@ func (l *lab) create(o client.Object) {
 	}
 }
 
+// atOnce does something for each number below a count, several at a time.
+func (l *lab) atOnce(count int, do func(i int)) {
+	var group sync.WaitGroup
+	turns := make(chan struct{}, 16)
+	for i := range count {
+		group.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			do(i)
+		})
+	}
+	group.Wait()
+}
+
 func (l *lab) delete(o client.Object) {
 	l.t.Helper()
 	if err := l.kube.Delete(l.t.Context(), o, client.GracePeriodSeconds(0)); err != nil {
@@ -261,6 +277,19 @@ func (l *lab) azure(set string) []string {
 		names = append(names, id[strings.LastIndex(id, "/")+1:])
 	}
 	return names
+}
+
+// silenceAzure lets calls to Azure wait, until they are let go or the test ends.
+func (l *lab) silenceAzure() (answer func()) {
+	silence := make(chan struct{})
+	l.arm.Disturb(func(*http.Request) armtest.Disturbance {
+		select {
+		case <-silence:
+		case <-l.t.Context().Done():
+		}
+		return armtest.Disturbance{}
+	})
+	return func() { close(silence) }
 }
 
 // until waits until a check has nothing to say.

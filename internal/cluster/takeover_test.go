@@ -1,8 +1,8 @@
 package cluster_test
 
 import (
-	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -14,13 +14,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	aadpodid "github.com/lanyard-project/lanyard/api/v1"
 	"github.com/lanyard-project/lanyard/internal/cluster"
+	"github.com/lanyard-project/lanyard/internal/loopback/loopbacktest"
 )
 
 // aad-pod-identity's own objects are taken over: those in use without an
@@ -78,21 +78,22 @@ func TestStandbyTakesOver(t *testing.T) {
 	l := newLab(t)
 	node, set := l.scaleSet("pool", 0)
 	l.bound(l.ns, "web", "web")
-	replica := func(port string) func(*cluster.Options) {
+	replica := func(address string) func(*cluster.Options) {
 		return func(o *cluster.Options) {
-			o.Election = cluster.Election{Name: "aad-pod-identity-mic", Namespace: "kube-system", Duration: 3 * time.Second}
-			o.ProbeAddress, o.Metrics = "127.0.0.1:"+port, prometheus.NewRegistry()
+			o.Election = cluster.Election{Name: "aad-pod-identity-mic", Namespace: "kube-system", Duration: aLongLead, Retry: 10 * step}
+			o.ProbeAddress, o.Metrics = address, prometheus.NewRegistry()
 		}
 	}
-	stop := l.mic(replica("28081"))
-	l.awaitBody("http://127.0.0.1:28081/healthz", "Active")
-	l.mic(replica("28082"))
-	l.awaitBody("http://127.0.0.1:28082/readyz", "ok")
-	l.awaitBody("http://127.0.0.1:28082/healthz", "Not Active")
+	first, second := loopbacktest.Free(t), loopbacktest.Free(t)
+	stop := l.mic(replica(first))
+	l.awaitBody("http://"+first+"/healthz", "Active")
+	l.mic(replica(second))
+	l.awaitBody("http://"+second+"/readyz", "ok")
+	l.awaitBody("http://"+second+"/healthz", "Not Active")
 	pod := l.pod(l.ns, "demo", "web", node)
 	l.await("default/demo-" + l.ns + "-web=Assigned")
 	stop()
-	l.awaitBody("http://127.0.0.1:28082/healthz", "Active")
+	l.awaitBody("http://"+second+"/healthz", "Active")
 	l.delete(pod)
 	l.await()
 	l.awaitAzure(set)
@@ -102,31 +103,38 @@ func TestStandbyTakesOver(t *testing.T) {
 // aad-pod-identity's mic and this one hold the same lock during a migration.
 func TestPredecessorAndThisNeverWorkTogether(t *testing.T) {
 	l := newLab(t)
-	const name, healthz = "aad-pod-identity-mic", "http://127.0.0.1:28083/healthz"
+	const name = "aad-pod-identity-mic"
 	elsewhere := oldElection{l.kube, "default", name}
-	elsewhere.write(t, "aad-pod-identity-mic-0", time.Second)
-	renewing, died := context.WithCancel(t.Context())
-	renewals := make(chan struct{})
-	go func() {
-		defer close(renewals)
-		wait.UntilWithContext(renewing, func(context.Context) { elsewhere.write(t, "aad-pod-identity-mic-0", time.Second) }, 300*time.Millisecond)
-	}()
+	elsewhere.write(t, "aad-pod-identity-mic-0", aLongLead)
+	address := loopbacktest.Free(t)
 	l.mic(func(o *cluster.Options) {
-		o.Election = cluster.Election{Name: name, Namespace: "kube-system", Duration: 3 * time.Second, Predecessor: types.NamespacedName{Namespace: "default", Name: name}}
-		o.ProbeAddress = "127.0.0.1:28083"
+		o.Election = cluster.Election{
+			Name: name, Namespace: "kube-system", Duration: aLongLead, Retry: 10 * step,
+			Predecessor: types.NamespacedName{Namespace: "default", Name: name},
+		}
+		o.ProbeAddress = address
 	})
-	l.awaitBody("http://127.0.0.1:28083/readyz", "ok")
-	for until := time.Now().Add(2 * time.Second); time.Now().Before(until); time.Sleep(step) {
-		l.awaitBody(healthz, "Not Active")
+	l.awaitBody("http://"+address+"/readyz", "ok")
+	for range 50 { // many times as long as a standby waits between two tries
+		l.awaitBody("http://"+address+"/healthz", "Not Active")
+		time.Sleep(step)
 	}
-	died()
-	<-renewals
-	l.awaitBody(healthz, "Active")
-	record := elsewhere.read(t)
-	if strings.HasPrefix(record.HolderIdentity, "aad-pod-identity") || time.Since(record.RenewTime.Time) > 3*time.Second {
-		t.Errorf("the old lock says %+v, so that an old mic would start to work", record)
+	elsewhere.write(t, "aad-pod-identity-mic-0", time.Second) // its last sign of life
+	l.awaitBody("http://"+address+"/healthz", "Active")
+	taken := elsewhere.read(t)
+	if strings.HasPrefix(taken.HolderIdentity, name) || taken.LeaseDurationSeconds != int(aLongLead.Seconds()) {
+		t.Errorf("the old lock says %+v, so that an old mic would start to work", taken)
 	}
+	l.until(func() string {
+		if now := elsewhere.read(t); !now.RenewTime.After(taken.RenewTime.Time) {
+			return fmt.Sprintf("the old lock isn't renewed: %+v", now)
+		}
+		return ""
+	})
 }
+
+// aLongLead is a lease that no load of the machine lets expire.
+const aLongLead = time.Hour
 
 // oldElection is a FAKE of aad-pod-identity's leader: it writes the record that
 // client-go's Endpoints lock wrote.

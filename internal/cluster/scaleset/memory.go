@@ -84,9 +84,21 @@ func (m *memory) outdated(a *aadpodid.AzureAssignedIdentity) bool {
 	return (j.seen == a.ResourceVersion && j.written != "") || m.announced[a.UID] == a.ResourceVersion
 }
 
-// wrote remembers a write of ours, whose event is no news.
+// wrote remembers a write of ours, whose event is no news. One that came to nothing,
+// because CRDs older than this mic don't know what it says, isn't made again at
+// each pass; see tryAgain.
 func (m *memory) wrote(a *aadpodid.AzureAssignedIdentity) {
 	m.judged[a.UID] = judgement{seen: m.judged[a.UID].seen, written: a.ResourceVersion}
+}
+
+// tryAgain lets writes be made once more that came to nothing: the CRDs may have
+// been upgraded since.
+func (m *memory) tryAgain() {
+	for uid, j := range m.judged {
+		if j.seen == j.written {
+			delete(m.judged, uid)
+		}
+	}
 }
 
 // telling is an event that was sent.

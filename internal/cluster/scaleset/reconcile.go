@@ -142,6 +142,9 @@ func (r *Reconciler) look(ctx context.Context, id ID, m *memory) (*State, error)
 	if err != nil {
 		return nil, err
 	}
+	if now := r.Clock.Now(); r.Interval > 0 && now.Sub(m.looked) >= r.Interval {
+		m.tryAgain()
+	}
 	m.looked, m.unsure = r.Clock.Now(), false
 	if state.Deleting {
 		return &State{}, &Fault{Blame: BlameAbsence, Code: "ScaleSetDeleting", Message: "the scale set is being deleted"}
