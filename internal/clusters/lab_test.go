@@ -62,7 +62,7 @@ func newLab(t *testing.T) *lab {
 		l.pack(probeImage, l.buildProbe()),
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 		defer cancel()
 		if t.Failed() {
 			l.dumpLogs()

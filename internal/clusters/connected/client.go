@@ -24,7 +24,10 @@ import (
 )
 
 // Clusters speaks to connected clusters. It keeps no connections: there is little to say.
-type Clusters struct{}
+type Clusters struct {
+	// Patience bounds one conversation, but for Apply, whose caller says for how long it is waited; 0 means 15 seconds.
+	Patience time.Duration
+}
 
 // Facts are what a cluster says of itself.
 type Facts struct {
@@ -37,12 +40,16 @@ type Facts struct {
 	Keys   []byte
 }
 
-// patience bounds one conversation, but for Apply, whose caller says for how long it is waited.
-const patience = 15 * time.Second
+func (c Clusters) patience() time.Duration {
+	if c.Patience == 0 {
+		return 15 * time.Second
+	}
+	return c.Patience
+}
 
 // Look asks the cluster who it is, and whether the kubeconfig's user may do all that connecting takes.
-func (Clusters) Look(ctx context.Context, k Kubeconfig) (f Facts, err error) {
-	err = in(ctx, k, func(ctx context.Context, c conversation) error {
+func (from Clusters) Look(ctx context.Context, k Kubeconfig) (f Facts, err error) {
+	err = from.in(ctx, k, func(ctx context.Context, c conversation) error {
 		version, err := c.Discovery().ServerVersion()
 		if err != nil {
 			return fmt.Errorf("asking for its version: %w", err)
@@ -99,8 +106,8 @@ func (c conversation) issuer(ctx context.Context) (issuer string, keys []byte, e
 }
 
 // Apply brings a set of Kubernetes objects into the cluster. See objects.Apply.
-func (Clusters) Apply(ctx context.Context, k Kubeconfig, set objects.Set) error {
-	return talk(ctx, k, func(c conversation) error {
+func (from Clusters) Apply(ctx context.Context, k Kubeconfig, set objects.Set) error {
+	return from.talk(k, func(c conversation) error {
 		to, err := ctrl.New(c.config, ctrl.Options{HTTPClient: c.http})
 		if err != nil {
 			return err
@@ -110,8 +117,8 @@ func (Clusters) Apply(ctx context.Context, k Kubeconfig, set objects.Set) error 
 }
 
 // Missing names the objects that were brought into the cluster and are there no more.
-func (Clusters) Missing(ctx context.Context, k Kubeconfig) (gone []string, err error) {
-	err = in(ctx, k, func(ctx context.Context, c conversation) error {
+func (from Clusters) Missing(ctx context.Context, k Kubeconfig) (gone []string, err error) {
+	err = from.in(ctx, k, func(ctx context.Context, c conversation) error {
 		to, err := ctrl.New(c.config, ctrl.Options{HTTPClient: c.http})
 		if err != nil {
 			return err
@@ -134,8 +141,8 @@ type Account struct {
 var ErrUnknownToken = errors.New("the token isn't one of the cluster's for this audience")
 
 // Review asks the cluster itself whom a token speaks for: one whose pod is gone is good for nothing.
-func (Clusters) Review(ctx context.Context, k Kubeconfig, token, audience string) (a Account, err error) {
-	err = in(ctx, k, func(ctx context.Context, c conversation) error {
+func (from Clusters) Review(ctx context.Context, k Kubeconfig, token, audience string) (a Account, err error) {
+	err = from.in(ctx, k, func(ctx context.Context, c conversation) error {
 		review, err := c.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{
 			Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: []string{audience}},
 		}, metav1.CreateOptions{})
@@ -163,25 +170,26 @@ type conversation struct {
 	http   *http.Client
 }
 
-func in(ctx context.Context, k Kubeconfig, do func(context.Context, conversation) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (c Clusters) in(ctx context.Context, k Kubeconfig, do func(context.Context, conversation) error) error {
+	ctx, cancel := context.WithTimeout(ctx, c.patience())
 	defer cancel()
-	return talk(ctx, k, func(c conversation) error { return do(ctx, c) })
+	return c.talk(k, func(c conversation) error { return do(ctx, c) })
 }
 
-func talk(_ context.Context, k Kubeconfig, do func(conversation) error) error {
+func (c Clusters) talk(k Kubeconfig, do func(conversation) error) error {
 	config, err := clientcmd.NewDefaultClientConfig(k.config(), nil).ClientConfig()
 	if err != nil {
 		return fmt.Errorf("reading the kubeconfig: %w", err)
 	}
+	patience := c.patience()
 	config.Timeout, config.QPS, config.Burst = patience, 50, 100
 	trust, err := rest.TLSConfigFor(config)
 	if err != nil {
 		return fmt.Errorf("reading the kubeconfig's certificates: %w", err)
 	}
 	transport := &http.Transport{
-		Proxy: nil, DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, TLSClientConfig: trust,
-		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: patience, ForceAttemptHTTP2: true,
+		Proxy: nil, DialContext: (&net.Dialer{Timeout: patience / 3}).DialContext, TLSClientConfig: trust,
+		TLSHandshakeTimeout: patience / 3, ResponseHeaderTimeout: patience, ForceAttemptHTTP2: true,
 	}
 	defer transport.CloseIdleConnections()
 	over := &http.Client{

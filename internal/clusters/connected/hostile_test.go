@@ -8,11 +8,15 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/lanyard-project/lanyard/internal/clusters/connected"
 )
+
+// patient is a client that a slow machine isn't too slow for.
+func patient() connected.Clusters { return connected.Clusters{Patience: 2 * time.Minute} }
 
 // hostile is an API server that answers as told, and else as one that is in order.
 func hostile(t *testing.T, answers map[string]http.HandlerFunc) connected.Kubeconfig {
@@ -93,7 +97,7 @@ func TestHostileClusterAnswersWithoutEnd(t *testing.T) {
 		"another place to go on at": {"/openid/v1/jwks", http.RedirectHandler("https://169.254.169.254/", http.StatusFound).ServeHTTP, "the keys of its tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			facts, err := connected.Clusters{}.Look(t.Context(), hostile(t, map[string]http.HandlerFunc{test.path: test.answer}))
+			facts, err := patient().Look(t.Context(), hostile(t, map[string]http.HandlerFunc{test.path: test.answer}))
 			if err == nil || !strings.Contains(err.Error(), test.says) || len(err.Error()) > 4096 {
 				t.Errorf("got %.500v", err)
 			}
@@ -102,7 +106,7 @@ func TestHostileClusterAnswersWithoutEnd(t *testing.T) {
 			}
 		})
 	}
-	if facts, err := (connected.Clusters{}).Look(t.Context(), hostile(t, nil)); err != nil || facts.Cluster != "u1" || facts.Version != "1.33.1" {
+	if facts, err := patient().Look(t.Context(), hostile(t, nil)); err != nil || facts.Cluster != "u1" || facts.Version != "1.33.1" {
 		t.Errorf("one that is in order: %+v, %v", facts, err)
 	}
 }
@@ -119,7 +123,7 @@ func TestHostileClusterNamesNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := hostile(t, map[string]http.HandlerFunc{"/apis/authentication.k8s.io/v1/tokenreviews": says(string(review))})
-		if got, err := (connected.Clusters{}).Review(t.Context(), k, "token", audience); err != nil || got.Node != want || got.Name != "agent" {
+		if got, err := patient().Review(t.Context(), k, "token", audience); err != nil || got.Node != want || got.Name != "agent" {
 			t.Errorf("%.20q: %+v, %v", node, got, err)
 		}
 	}

@@ -42,7 +42,7 @@ func TestMachine(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("machines need root: run the tests with sudo")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	run, data := t.TempDir(), t.TempDir()
 	ns := vnet.Namespace{Path: filepath.Join(run, "net")}
@@ -57,7 +57,7 @@ func TestMachine(t *testing.T) {
 	group := cgroup.Group{Hierarchies: hierarchies, Path: top + "/m1"}
 	host := &machine.Host{Dir: filepath.Join(run, "m"), Log: slog.New(slog.DiscardHandler)}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
 		if err := errors.Join(host.Stop(ctx, "m1", 0), cgroup.Group{Hierarchies: hierarchies, Path: top}.Remove(ctx), ns.Delete()); err != nil {
 			t.Error(err)
@@ -72,7 +72,7 @@ func TestMachine(t *testing.T) {
 		UnitLogs:       "/data/log",
 		Units: []machine.Unit{
 			{Name: "first", Args: []string{"/bin/sh", "-c", script}, StopSeconds: 1},
-			{Name: "gated", Args: []string{"/bin/sh", "-c", "touch /data/gated; sleep 1000"}, After: "/data/gate", StopSeconds: 1},
+			{Name: "gated", Args: []string{"/bin/sh", "-c", "touch /data/gated; exec sleep 1000"}, After: "/data/gate", StopSeconds: 1},
 		},
 	}
 	m, err := host.Ensure(ctx, spec)
@@ -193,7 +193,7 @@ func await(t *testing.T, ctx context.Context, path string) {
 	}
 }
 
-// killUnit kills the oldest process of the group with that name.
+// killUnit kills the process of the group with that name.
 func killUnit(t *testing.T, g cgroup.Group, name string) {
 	t.Helper()
 	pids, err := g.Processes()

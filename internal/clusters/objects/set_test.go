@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -149,9 +148,16 @@ func TestAwaitSaysWhatItWaitsFor(t *testing.T) {
 		"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": map[string]any{"namespace": "kube-system", "name": "agent", "generation": int64(1)},
 		"status": map[string]any{"observedGeneration": int64(1), "desiredNumberScheduled": int64(2), "numberReady": int64(1), "updatedNumberScheduled": int64(2)},
 	}}
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	// Whoever waits gives up when it has been looked at.
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err := objects.Apply(ctx, c, objects.Set{Name: "demo", Objects: []*unstructured.Unstructured{agent}, Await: true})
+	looked := interceptor.NewClient(c, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+		if key.Name == agent.GetName() {
+			defer cancel()
+		}
+		return c.Get(ctx, key, o, options...)
+	}})
+	err := objects.Apply(ctx, looked, objects.Set{Name: "demo", Objects: []*unstructured.Unstructured{agent}, Await: true})
 	if err == nil || !strings.Contains(err.Error(), "DaemonSet kube-system/agent: runs on 1 of 2 nodes") {
 		t.Errorf("error %v", err)
 	}

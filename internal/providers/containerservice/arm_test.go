@@ -50,6 +50,7 @@ func (p *process) serve() *httptest.Server {
 		for name, values := range answer.Header {
 			w.Header()[name] = values
 		}
+		w.Header().Del("Retry-After") // clients wait as long as the test tells them, not whole seconds
 		w.WriteHeader(answer.Status)
 		if answer.Body != nil {
 			_ = json.NewEncoder(w).Encode(answer.Body)

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lanyard-project/lanyard/internal/providers"
-	"github.com/lanyard-project/lanyard/internal/store/storetest"
 )
 
 // everyPoint leaves out none: for who changes a plan.
@@ -26,6 +25,7 @@ func TestCrashAtEveryPoint(t *testing.T) {
 		p.update("demo", podIdentities(true, entry("one", p.badge("app", p.get(clusterID("demo"))), "")))
 		p.update("demo", change(`"addonProfiles":{"httpApplicationRouting":{"enabled":true}}`))
 	}
+	stores := newStores(t)
 	const exchanged = `"addonProfiles":{"httpApplicationRouting":{"enabled":false},"azureKeyvaultSecretsProvider":{"enabled":true}},"podIdentityProfile":{"enabled":true,"userAssignedIdentities":[`
 	for _, phase := range []struct {
 		name   string
@@ -33,25 +33,26 @@ func TestCrashAtEveryPoint(t *testing.T) {
 		before func(p *process) // what is there already
 		act    func(p *process)
 	}{
-		{"create", 2, func(*process) {}, func(p *process) { _, _, _ = p.put(clusterID("demo"), simple) }},
-		{"update", 3, there, func(p *process) { _, _, _ = p.put(clusterID("demo"), update) }},
-		{"exchange identities", 5, func(p *process) { withIdentities(p); p.badge("other", p.get(clusterID("demo"))) }, func(p *process) {
+		{"create", 3, func(*process) {}, func(p *process) { _, _, _ = p.put(clusterID("demo"), simple) }},
+		{"update", 5, there, func(p *process) { _, _, _ = p.put(clusterID("demo"), update) }},
+		{"exchange identities", 7, func(p *process) { withIdentities(p); p.badge("other", p.get(clusterID("demo"))) }, func(p *process) {
 			_, _, _ = p.put(clusterID("demo"), change(exchanged+entry("two", p.badge("other", nil), "")+"]}"))
 		}},
-		{"system to user", 5, func(p *process) { there(p); p.identity("plane") }, func(p *process) {
+		{"system to user", 7, func(p *process) { there(p); p.identity("plane") }, func(p *process) {
 			_, _, _ = p.put(clusterID("demo"), userAssigned(identityID("plane")))
 		}},
-		{"another control plane and another kubelet identity", 7, func(p *process) {
+		{"another control plane and another kubelet identity", 13, func(p *process) {
 			p.pair("plane", "kubelet")
 			p.pair("second-plane", "second-kubelet")
 			p.works("demo", withPair("plane", "kubelet"))
 		}, func(p *process) { _, _, _ = p.put(clusterID("demo"), withPair("second-plane", "second-kubelet")) }},
-		{"node image of a pool", 5, there, func(p *process) { p.rollNodeImage("nodepool1") }},
+		{"node image of a pool", 13, there, func(p *process) { p.rollNodeImage("nodepool1") }},
 		{"delete", 3, there, func(p *process) { p.delete(clusterID("demo")) }},
 		{"delete with identities", 7, withIdentities, func(p *process) { p.delete(clusterID("demo")) }},
 	} {
 		t.Run(phase.name, func(t *testing.T) {
-			undisturbed, points := life(t, phase.before, phase.act, 0)
+			b := begin(t, stores, phase.before)
+			undisturbed, points := b.life(t, phase.act, 0)
 			if points < 10 {
 				t.Fatalf("only %d points: the plan did nothing", points)
 			}
@@ -62,7 +63,7 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			}
 			for at := 1; at <= points && !t.Failed(); at += phase.every {
 				lives.Go(func() error {
-					state, _ := life(t, phase.before, phase.act, at)
+					state, _ := b.life(t, phase.act, at)
 					if diff := cmp.Diff(undisturbed, state); diff != "" {
 						t.Errorf("killed at point %d of %d (-undisturbed +killed):\n%s", at, points, diff)
 					}
@@ -104,45 +105,6 @@ func (p *process) rollNodeImage(pool string) {
 		}
 		_, _ = p.engine.Commit(p.t.Context(), r) // or the process dies in it
 	}
-}
-
-// livesAtOnce: a life is mostly waiting.
-const livesAtOnce = 6
-
-func life(t *testing.T, before, act func(*process), killAt int) (map[string]any, int) {
-	t.Helper()
-	s, stop, err := storetest.Start()
-	if err != nil {
-		t.Fatalf("starting etcd: %v", err)
-	}
-	defer stop() // at once: a hundred that idle cost more than the lives
-	w := registered(newWorldOn(t, s))
-	p := w.start()
-	before(p)
-	p.stop()
-	w.mu.Lock()
-	w.points, w.killAt = 0, killAt
-	w.mu.Unlock()
-	p = w.start()
-	act(p)
-	finished := p.settle(clusterID("demo"))
-	p.stop()
-	if killAt != 0 && finished {
-		t.Fatalf("the process lived through point %d", killAt)
-	}
-	points := w.points
-	w.mu.Lock()
-	w.killAt = 0
-	w.mu.Unlock()
-	if !finished {
-		p = w.start()
-		if err := p.provider.Resume(t.Context()); err != nil {
-			t.Errorf("resuming after point %d: %v", killAt, err)
-		}
-		p.settle(clusterID("demo"))
-		p.stop()
-	}
-	return w.snapshot(), points
 }
 
 func TestDeleteCancelsCreate(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/directory"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 )
 
@@ -155,7 +156,7 @@ func newErrorTable(p *process) *errorTable {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	expired, err := p.directory.AddSecret(p.t.Context(), application.ObjectID, "expired", time.Second)
+	expired, err := p.directory.MakeSecret(p.t.Context(), application.ObjectID, directory.NewSecret{DisplayName: "expired", Start: time.Now().Add(-2 * time.Hour), End: time.Now().Add(-time.Hour)})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -168,7 +169,6 @@ func newErrorTable(p *process) *errorTable {
 	p.works("sp", strings.Replace(spBody(e.appID, e.secret), `"dnsPrefix":"demo"`, `"dnsPrefix":"sp"`, 1))
 	p.pair("lone-plane", "lone-kubelet")
 	p.works("lone", strings.Replace(withPair("lone-plane", "lone-kubelet"), `"dnsPrefix":"demo"`, `"dnsPrefix":"lone"`, 1))
-	time.Sleep(time.Until(expired.End))
 	return e
 }
 

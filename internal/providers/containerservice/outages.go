@@ -14,6 +14,25 @@ import (
 type outages struct {
 	mu       sync.Mutex
 	upgraded map[string][]string // principals by cluster
+	// heard is the revision of the newest write of each cluster: the request that began an operation can tell of its write
+	// after the operation has told of its end.
+	heard map[string]int64
+}
+
+// tell takes in what a cluster's document says now: the principals that it makes unavailable. revision 0 is its removal.
+func (o *outages) tell(cluster string, revision int64, principals []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if revision != 0 && revision <= o.heard[cluster] {
+		return
+	}
+	if o.heard == nil {
+		o.heard, o.upgraded = map[string]int64{}, map[string][]string{}
+	}
+	o.heard[cluster] = max(o.heard[cluster], revision)
+	if delete(o.upgraded, cluster); len(principals) > 0 {
+		o.upgraded[cluster] = principals
+	}
 }
 
 // committed hears of each write of a cluster.
@@ -23,11 +42,17 @@ func (p *Provider) committed(_ context.Context, id armid.ID, next *resource.Reso
 	} else if s, err := readState(next); err == nil {
 		p.keys.put(s.Key, id)
 	}
-	p.outages.mu.Lock()
-	defer p.outages.mu.Unlock()
-	delete(p.outages.upgraded, id.Key())
+	var revision int64
+	if next != nil {
+		revision = next.Revision
+	}
+	p.outages.tell(id.Key(), revision, away(next))
+}
+
+// away are the principals that can't be had because of what the cluster's document says; nil: it is gone.
+func away(next *resource.Resource) []string {
 	if next == nil || next.ProvisioningState != upgrading || none(next.Identity) {
-		return
+		return nil
 	}
 	var principals []string
 	if next.Identity.PrincipalID != "" {
@@ -36,10 +61,7 @@ func (p *Provider) committed(_ context.Context, id armid.ID, next *resource.Reso
 	for _, i := range next.Identity.UserAssigned {
 		principals = append(principals, i.PrincipalID)
 	}
-	if p.outages.upgraded == nil {
-		p.outages.upgraded = map[string][]string{}
-	}
-	p.outages.upgraded[id.Key()] = principals
+	return principals
 }
 
 // Unavailable reports whether a principal's tokens can't be had at the moment, because the cluster whose control plane it

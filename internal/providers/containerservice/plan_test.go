@@ -285,8 +285,8 @@ func TestStepIsGivenUpUnderItsOwnCode(t *testing.T) {
 	}
 	settle := func() {
 		for c := p.get(clusterID("demo")); c != nil && c.Busy(); c = p.get(clusterID("demo")) {
-			moved.Step(time.Second)
-			time.Sleep(5 * time.Millisecond)
+			moved.Step(5 * time.Second)
+			time.Sleep(2 * time.Millisecond)
 		}
 	}
 	settle()

@@ -226,7 +226,7 @@ func TestUpgrade(t *testing.T) {
 	if err := upgrade("1.34.2", "1.33.8"); err != nil || !unavailable || count(w.calls, "DrainNode") != 0 {
 		t.Fatalf("control plane only: %v, calls %v", err, w.calls)
 	}
-	for end := time.Now().Add(5 * time.Second); p.provider.Unavailable(principal) && time.Now().Before(end); { // it hears of the end just after the store
+	for end := time.Now().Add(patience); p.provider.Unavailable(principal) && time.Now().Before(end); { // it hears of the end just after the store
 		time.Sleep(time.Millisecond)
 	}
 	if p.provider.Unavailable(principal) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/clock"
@@ -63,7 +64,7 @@ type world struct {
 
 	simulated map[string]clusters.Simulated // by pool
 
-	clock  clock.Clock // the provider's; nil: the real one
+	clock  clock.Clock // the provider's; nil: one that doesn't wait long
 	points int         // passed so far
 	killAt int         // the point at which the process dies; 0: never
 	kill   context.CancelFunc
@@ -157,6 +158,11 @@ func (w *world) change(ctx context.Context, call string, effect func() error) er
 	})
 }
 
+// hurried is the real time, in which whoever waits before trying again has waited a hundredth as long.
+type hurried struct{ clock.RealClock }
+
+func (h hurried) After(d time.Duration) <-chan time.Time { return h.RealClock.After(d / 100) }
+
 // process is one life of the program.
 type process struct {
 	*world
@@ -176,11 +182,14 @@ func (w *world) start() *process {
 	w.t.Helper()
 	w.mu.Lock()
 	w.served = map[string]bool{} // listeners ended with the process before
+	if w.clock == nil {
+		w.clock = hurried{}
+	}
 	w.mu.Unlock()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	p := &process{world: w, ctx: ctx, cancel: cancel, registry: providers.NewRegistry()}
 	log := slog.New(slog.DiscardHandler)
-	p.engine = ops.New(ops.Options{Store: w.store, Registry: p.registry, Clock: clock.RealClock{}, Log: log})
+	p.engine = ops.New(ops.Options{Store: w.store, Registry: p.registry, Clock: hurried{}, Log: log})
 	box, err := seal.New(bytes.Repeat([]byte{7}, 32))
 	if err != nil {
 		w.t.Fatal(err)
