@@ -163,7 +163,7 @@ endif
 CHURNED ?= 1000
 .PHONY: lab
 lab: machine ## The node agent's network laboratory at length: a thousand churned pods, an agent with the race detector (needs gcc)
-	@$(GO_TEST) -count=1 -v -run 'Churn|UnderLoad' ./internal/node/lab -churned=$(CHURNED) -racing
+	@$(GO_TEST) -count=1 -v -timeout 60m -run 'Churn|UnderLoad' ./internal/node/lab -churned=$(CHURNED) -racing
 
 SOAK ?= 60
 .PHONY: soak

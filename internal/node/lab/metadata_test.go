@@ -44,7 +44,7 @@ func newMetadata(t testing.TB, vnet *namespace) *metadata {
 	if t.Failed() {
 		t.FailNow()
 	}
-	server := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: m, ReadHeaderTimeout: 10 * patience}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return m
