@@ -54,9 +54,9 @@ func BenchmarkTokenHitVsNoop(b *testing.B) {
 	noopWorld := newWorld(b)
 	idle := noopWorld.plug("web", "10.77.1.2")
 	empty := noopWorld.start(nil, []string{roleVariable + "=" + roleNoop, targetVariable + "=" + idle.host}, os.Args[0])
-	noopWorld.eventually("the empty handler answers", func() bool {
-		status, _, err := fetch(idle.namespace, nil, tokenURL)
-		return err == nil && status == http.StatusOK
+	noopWorld.eventually("the empty handler answers", func() bool { // not the metadata service, as long as there are no rules
+		status, body, err := fetch(idle.namespace, nil, tokenURL)
+		return err == nil && status == http.StatusOK && body == ""
 	})
 	asking.wantToken("", "demo")
 
