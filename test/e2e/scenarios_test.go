@@ -35,7 +35,7 @@ func TestScenarios(t *testing.T) {
 	must(t, kube, "create", "namespace", "my-app")
 	install := append([]string{
 		"install", "lanyard", cloud.Chart(), "--kubeconfig", kube.Kubeconfig, "--namespace", "kube-system",
-		"--set", "mic.replicas=2,nmi.blockInstanceMetadata=true,broker.secretNamespaces={my-app}",
+		"--set", "mic.replicas=2,nmi.blockInstanceMetadata=true,broker.secretNamespaces={my-app},nmi.extraArgs={--token-recheck=10s}",
 	}, cloud.ChartSettings()...)
 	if out, err := exec.CommandContext(t.Context(), filepath.Join(cloud.Build, "tools", "helm"), install...).CombinedOutput(); err != nil {
 		t.Fatalf("helm: %v\n%s", err, out)
@@ -113,7 +113,39 @@ func TestScenarios(t *testing.T) {
 		}
 	})
 	t.Run("lanyard migrate", func(t *testing.T) { wantMigration(t, cloud, az, kube, right) })
+	t.Run("a key that signed tokens is taken out of use", func(t *testing.T) {
+		wantTokensOfAnotherKey(t, cloud, kube, "--once", "--subscriptionid="+cloud.Admin.SubscriptionID, "--resourcegroup="+nodeGroup, "--clientid="+right)
+	})
+	var err error // the administrator's token went with its key, too
+	if cloud.Credential, cloud.Options, err = cloud.SDK(cloud.Admin.TenantID, cloud.Admin.ClientID, cloud.Admin.ClientSecret); err != nil {
+		t.Fatal(err)
+	}
 	cloud.Delete(t, "rg", "c")
+}
+
+// wantTokensOfAnotherKey drops the key behind the token that the node agent holds. A pod that uses that one is refused by ARM; before
+// long pods are given a good one, and not when the old one expires.
+func wantTokensOfAnotherKey(t *testing.T, cloud *rig.Cloud, kube *kubectl.Kubectl, args ...string) {
+	t.Helper()
+	asker{kube: kube, name: "before-the-drop", label: "both", args: args}.want(t, "successfully doARMOperations")
+	for line := range strings.SplitSeq(keys(t, cloud, "list"), "\n") {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[1] == "signs" {
+			t.Log(keys(t, cloud, "drop", fields[0]))
+		}
+	}
+	const most = 20
+	for number := range most {
+		name := fmt.Sprintf("after-the-drop-%d", number)
+		asker{kube: kube, name: name, label: "both", args: args}.start(t)
+		waitFor(t, kube, 2*time.Minute, name+" to have asked", func(phase string) bool { return phase == "Succeeded" || phase == "Failed" },
+			"get", "pod", name, "-n", "my-app", "-o", "jsonpath={.status.phase}")
+		said := output(t, kube, "logs", name, "-n", "my-app", "-c", "ask")
+		if strings.Contains(said, "successfully doARMOperations") {
+			t.Logf("pod %d after the drop has a good token", number)
+			return
+		}
+	}
+	t.Errorf("%d pods after the drop have no token that ARM takes", most)
 }
 
 // wantMigration makes a workload whose identity isn't trusted, asks what a move takes, has it prepared, and asks again.
