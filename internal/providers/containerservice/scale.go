@@ -46,6 +46,7 @@ func (p *Provider) scaled(ctx context.Context, cluster *resource.Resource) (bool
 			return false, err
 		}
 		s := w.state.Pools[name].clone()
+		s.Capacity = capacity
 		switch {
 		case capacity < 0:
 			capacity = counts[name] // a write that left it out means no other one

@@ -74,3 +74,60 @@ func TestPoolsFollowTheirScaleSets(t *testing.T) {
 		t.Errorf("a system pool has %d nodes", len(w.nodes))
 	}
 }
+
+// TestARaiseDuringAnOperationIsNotLost: a cluster autoscaler doesn't wait for operations of its cluster.
+func TestARaiseDuringAnOperationIsNotLost(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	defer p.stop()
+	p.works("demo", simple)
+	sets, err := p.engine.List(t.Context(), armid.Root(), "Microsoft.Compute/virtualMachineScaleSets")
+	if err != nil || len(sets) != 1 {
+		t.Fatal(len(sets), err)
+	}
+	wish := func(capacity int) {
+		if _, err := p.engine.Update(t.Context(), sets[0].ID, func(r *resource.Resource) error {
+			r.SKU = json.RawMessage(fmt.Sprintf(`{"name":"Standard_DS2_v2","tier":"Standard","capacity":%d}`, capacity))
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	// during has somebody write the capacity while an operation runs, before its step about scale sets.
+	during := func(capacity int) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.fail = func(call string) error {
+			if call == "roles.Grant" {
+				w.fail = nil
+				wish(capacity)
+			}
+			return nil
+		}
+	}
+	scaled := func(step string, nodes int) {
+		t.Helper()
+		p.settle(clusterID("demo"))
+		if err := p.provider.Scale(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.settle(clusterID("demo"))
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.nodes) != nodes || w.fail != nil {
+			t.Errorf("%s: %d nodes, want %d", step, len(w.nodes), nodes)
+		}
+	}
+	during(3)
+	p.works("demo", strings.Replace(simple, `"team":"a"`, `"team":"b"`, 1))
+	scaled("another change", 3)
+	wish(4)
+	during(5)
+	if err := p.provider.Scale(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	scaled("again while the pool follows", 5)
+	during(6)
+	p.works("demo", strings.Replace(simple, `"count":2`, `"count":1`, 1))
+	scaled("its owner wants another count", 1)
+}

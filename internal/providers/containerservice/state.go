@@ -59,6 +59,9 @@ type poolState struct {
 	Built map[int]model `json:"built,omitempty"`
 	// Simulated says that there are no machines: Instances are the nodes, and nothing of one that left is to be removed.
 	Simulated bool `json:"simulated,omitempty"`
+	// Capacity is what the service last wrote as the scale set's capacity, or took over from it. Another one was written
+	// by somebody who scales the pool by its scale set.
+	Capacity int `json:"capacity,omitempty"`
 	// Placed are the identities that the service itself put on the scale set.
 	Placed []string `json:"placed,omitempty"`
 }

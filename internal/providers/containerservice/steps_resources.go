@@ -9,6 +9,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
+	"github.com/lanyard-project/lanyard/internal/providers/compute"
 )
 
 // contributorRole is what AKS grants the control plane on the node resource group.
@@ -152,7 +153,8 @@ func (w *work) scaleSet(pool string) armid.ID {
 }
 
 // ensureScaleSets makes a scale set for each pool, with its nodes' identities on it. Identities that others have put on
-// it since are left alone.
+// it since are left alone, and so is a capacity that a cluster autoscaler wrote while the operation ran: the pool follows
+// when the operation is over.
 func (p *Provider) ensureScaleSets(ctx context.Context, w *work) error {
 	if err := p.planInstances(ctx, w); err != nil {
 		return err
@@ -177,13 +179,36 @@ func (p *Provider) ensureScaleSets(ctx context.Context, w *work) error {
 			return fmt.Errorf("making the scale set of pool %s: %w", pool.Name, err)
 		}
 		if _, err := w.run.Resources.Update(ctx, wanted.ID, func(r *resource.Resource) error {
+			capacity, _, err := compute.Wanted(r)
+			if err != nil {
+				return err
+			}
 			r.SKU, r.Tags = wanted.SKU, wanted.Tags
+			if capacity >= 0 && pool.Count == w.state.Pools[pool.Name].Capacity {
+				if r.SKU, err = scaleSetSize(pool, capacity); err != nil {
+					return err
+				}
+			}
 			return keepIdentities(r, keep)
 		}); err != nil {
 			return fmt.Errorf("updating the scale set of pool %s: %w", pool.Name, err)
 		}
 	}
-	return nil
+	return w.updateState(ctx, func(s *state) {
+		for _, pool := range w.is.AgentPools {
+			known := s.Pools[pool.Name].clone()
+			known.Capacity = pool.Count
+			s.Pools[pool.Name] = known
+		}
+	})
+}
+
+func scaleSetSize(pool pool, capacity int) (json.RawMessage, error) {
+	size, err := json.Marshal(map[string]any{"name": pool.VMSize, "tier": "Standard", "capacity": capacity})
+	if err != nil {
+		return nil, fmt.Errorf("writing the scale set's size: %w", err)
+	}
+	return size, nil
 }
 
 // identitiesOf are the identities that a pool's scale set has to hold, nil if none.
@@ -233,9 +258,9 @@ func keepIdentity(r *resource.Resource, id armid.ID, entry resource.UserAssigned
 
 func (w *work) scaleSetDocument(pool pool) (*resource.Resource, error) {
 	id := w.scaleSet(pool.Name)
-	sku, err := json.Marshal(map[string]any{"name": pool.VMSize, "tier": "Standard", "capacity": pool.Count})
+	sku, err := scaleSetSize(pool, pool.Count)
 	if err != nil {
-		return nil, fmt.Errorf("writing the scale set's size: %w", err)
+		return nil, err
 	}
 	type object = map[string]any
 	properties, err := json.Marshal(object{
