@@ -27,6 +27,7 @@ func (p *Provider) instances() *providers.Type {
 		Remove:      p.trackInstance,
 		Committed:   p.machines.committed,
 		Document:    instanceDocument,
+		Render:      showTag,
 		Actions: []providers.Action{{
 			Name: "instanceView", Method: "GET", Permission: instanceType + "/instanceView/read", Run: instanceView,
 		}},

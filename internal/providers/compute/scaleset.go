@@ -3,6 +3,7 @@ package compute
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"regexp"
 
 	"github.com/google/uuid"
@@ -31,11 +32,28 @@ func (p *Provider) scaleSets() *providers.Type {
 		Admit:     p.admitScaleSet,
 		Remove:    p.removeScaleSet,
 		Committed: p.machines.committed,
+		Render:    showTag,
 		Actions: []providers.Action{
 			{Name: "instanceView", Method: "GET", Permission: scaleSetType + "/instanceView/read", Run: p.scaleSetView},
 			{Name: "delete", Run: p.deleteInstances},
 		},
 	}
+}
+
+// tagged is the first version in which scale sets, and their instances, say by which
+// tag they can be written; If-Match is heeded in all of them.
+const tagged = "2024-03-01"
+
+func showTag(_ context.Context, r *resource.Resource, version string) error {
+	if version < tagged {
+		return nil
+	}
+	tag, err := json.Marshal(resource.ETag(r.Revision))
+	if r.Extra == nil {
+		r.Extra = map[string]json.RawMessage{}
+	}
+	r.Extra["etag"] = tag
+	return err
 }
 
 // scaleSetProperties are what we understand of a scale set.

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"net/http"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -79,6 +80,9 @@ func (p *Provider) virtualNetworks() *providers.Type {
 		Admit:              p.admitVNet,
 		Remove:             p.removeVNet,
 		Render:             p.renderVNet,
+		Actions: []providers.Action{{
+			Name: "checkIPAddressAvailability", Method: http.MethodGet, Permission: namespace + "/virtualNetworks/checkIpAddressAvailability/read", Run: p.checkAddress,
+		}},
 	}
 }
 

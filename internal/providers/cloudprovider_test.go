@@ -1,0 +1,172 @@
+package providers_test
+
+import (
+	"net/http"
+	"net/netip"
+	"testing"
+
+	"github.com/lanyard-project/lanyard/internal/arm/armid"
+	"github.com/lanyard-project/lanyard/internal/providers/compute"
+)
+
+// The calls of Azure's own cloud provider, as docs/compatibility/cloud-provider-azure.md lists
+// them, which no client of ours makes.
+
+// etag is the tag of a document as it is read.
+func (f *fixture) etag(path string) string {
+	f.Helper()
+	tag, _ := f.must(200, "GET", path, "")["etag"].(string)
+	if tag == "" {
+		f.Fatalf("%s has no etag", path)
+	}
+	return tag
+}
+
+// TestTwoWritersOfWhatACloudProviderWrites: who wrote by what he has read is refused with 412
+// when another one was faster, and nothing is changed; with what there is now he succeeds.
+func TestTwoWritersOfWhatACloudProviderWrites(t *testing.T) {
+	f := newCloud(t)
+	for path, bodies := range map[string][2]string{
+		netPath + "loadBalancers/kubernetes" + docVersion: {
+			`{"location":"westus2","sku":{"name":"Standard"},"properties":{"backendAddressPools":[{"name":"kubernetes"}]}}`,
+			`{"location":"westus2","sku":{"name":"Standard"},"properties":{"backendAddressPools":[{"name":"kubernetes"},{"name":"other"}]}}`,
+		},
+		netPath + "networkSecurityGroups/nsg" + docVersion: {
+			`{"location":"westus2","properties":{"securityRules":[]}}`,
+			`{"location":"westus2","properties":{"securityRules":[{"name":"web","properties":{"protocol":"Tcp","access":"Allow","direction":"Inbound","priority":500,"sourceAddressPrefix":"Internet","sourcePortRange":"*","destinationAddressPrefix":"198.18.0.1","destinationPortRange":"80"}}]}}`,
+		},
+		netPath + "routeTables/routes" + docVersion: {
+			`{"location":"westus2","properties":{"routes":[]}}`,
+			`{"location":"westus2","properties":{"routes":[{"name":"node0","properties":{"addressPrefix":"10.244.0.0/24","nextHopType":"VirtualAppliance","nextHopIpAddress":"10.240.0.4"}}]}}`,
+		},
+		netPath + "publicIPAddresses/ip" + docVersion: {
+			`{"location":"westus2","sku":{"name":"Standard"}}`,
+			`{"location":"westus2","sku":{"name":"Standard"},"tags":{"k8s-azure-service":"default/web"}}`,
+		},
+		setPath + "?api-version=2024-07-01": {
+			`{"location":"westus2","sku":{"name":"Standard_DS2_v2","capacity":1}}`,
+			`{"location":"westus2","sku":{"name":"Standard_DS2_v2","capacity":2}}`,
+		},
+	} {
+		f.must(http.StatusCreated, "PUT", path, bodies[0])
+		read := f.etag(path)
+		if status := f.header("PUT", path, bodies[1], "If-Match", read); status != http.StatusOK {
+			t.Errorf("%s: the faster one got %d", path, status)
+		}
+		between := f.must(200, "GET", path, "")
+		if status := f.header("PUT", path, bodies[0], "If-Match", read); status != http.StatusPreconditionFailed {
+			t.Errorf("%s: the slower one got %d", path, status)
+		}
+		if status := f.header("DELETE", path, "", "If-Match", read); status != http.StatusPreconditionFailed {
+			t.Errorf("%s: who deletes what he has read got %d", path, status)
+		}
+		f.has(f.must(200, "GET", path, ""), between["etag"], "etag")
+		if status := f.header("PUT", path, bodies[0], "If-Match", f.etag(path)); status != http.StatusOK {
+			t.Errorf("%s: the slower one, having read again, got %d", path, status)
+		}
+	}
+}
+
+// TestRoutesOfNodes: with kubenet each node has a route, written and deleted one by one.
+func TestRoutesOfNodes(t *testing.T) {
+	f := newCloud(t)
+	table := netPath + "routeTables/aks-routetable"
+	f.must(201, "PUT", table+docVersion, `{"location":"westus2"}`)
+	route := func(prefix, hop string) string {
+		return `{"properties":{"addressPrefix":"` + prefix + `","nextHopType":"VirtualAppliance","nextHopIpAddress":"` + hop + `"}}`
+	}
+	f.must(201, "PUT", table+"/routes/node0____1024400024"+docVersion, route("10.244.0.0/24", "10.240.0.4"))
+	f.must(201, "PUT", table+"/routes/node1____1024410024"+docVersion, route("10.244.1.0/24", "10.240.0.5"))
+	read := f.must(200, "GET", table+docVersion, "")
+	f.has(read, "10.240.0.4", "properties", "routes", 0, "properties", "nextHopIpAddress")
+	f.has(read, "10.244.1.0/24", "properties", "routes", 1, "properties", "addressPrefix")
+	f.must(200, "DELETE", table+"/routes/node0____1024400024"+docVersion, "")
+	if left := at(f.must(200, "GET", table+docVersion, ""), "properties", "routes").([]any); len(left) != 1 {
+		t.Errorf("routes: %v", left)
+	}
+	if status, _ := f.call(ownerID, "DELETE", table+"/routes/node0____1024400024"+docVersion, ""); status != http.StatusNoContent {
+		t.Errorf("deleting it again: %d", status)
+	}
+	f.refused(ownerID, 404, "NotFound", "GET", table+"/routes/node0____1024400024"+docVersion, "")
+}
+
+// TestPoolsOfNodes: nodes come into backend pools by their scale set's network profile, by
+// one instance's, and by their addresses; the pool shows them.
+func TestPoolsOfNodes(t *testing.T) {
+	f := newCloud(t)
+	f.makeNetwork()
+	subnet, pool := netPath+"virtualNetworks/v/subnets/s", netPath+"loadBalancers/kubernetes/backendAddressPools/kubernetes"
+	f.must(201, "PUT", netPath+"loadBalancers/kubernetes"+docVersion, `{"location":"westus2","sku":{"name":"Standard"},"properties":{"backendAddressPools":[{"name":"kubernetes"}]}}`)
+	profile := func(pools string) string {
+		return `"networkInterfaceConfigurations":[{"name":"nic","properties":{"primary":true,"ipConfigurations":[{"name":"ipconfig1","properties":{"primary":true,"subnet":{"id":"` + subnet + `"},"loadBalancerBackendAddressPools":[` + pools + `]}}]}}]`
+	}
+	one := `{"id":"` + pool + `"}`
+	f.must(201, "PUT", setURL, `{"location":"westus2","sku":{"name":"Standard_DS2_v2","capacity":1},"properties":{"virtualMachineProfile":{"osProfile":{"computerNamePrefix":"aks"},"networkProfile":{`+profile("")+`}}}}`)
+	set, vnet := armid.MustParse(setPath), armid.MustParse(netPath+"virtualNetworks/v")
+	if err := f.compute.EnsureInstance(t.Context(), f.admin, set, compute.Instance{
+		Number: 0, ComputerName: "aks000000", VMID: "vm-id", VNet: vnet, Subnet: netip.MustParsePrefix("10.0.0.0/24"), Address: netip.MustParseAddr("10.0.0.4"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// The scale set as the provider sends it: location, size and network profile alone.
+	part := `{"location":"westus2","sku":{"name":"Standard_DS2_v2","capacity":1},"properties":{"virtualMachineProfile":{"networkProfile":{` + profile(one) + `}}}}`
+	put := f.must(200, "PUT", setURL, part)
+	f.has(put, "aks", "properties", "virtualMachineProfile", "osProfile", "computerNamePrefix")
+	f.refused(ownerID, 400, "LoadBalancerInUse", "DELETE", pool+docVersion, "")
+	nic := setPath + "/virtualMachines/0/networkInterfaces/nic"
+	f.has(f.must(200, "GET", nic+"?api-version=2018-10-01", ""), pool, "properties", "ipConfigurations", 0, "properties", "loadBalancerBackendAddressPools", 0, "id")
+	f.must(200, "PUT", setURL, `{"location":"westus2","sku":{"name":"Standard_DS2_v2","capacity":1},"properties":{"virtualMachineProfile":{"networkProfile":{`+profile("")+`}}}}`)
+
+	// One instance, as it was read, with its own network profile.
+	instance := setPath + "/virtualMachines/0" + computeVersion
+	f.must(200, "PUT", instance, `{"location":"westus2","properties":{"networkProfileConfiguration":{`+profile(one)+`}}}`)
+	f.has(f.must(200, "GET", instance, ""), pool, "properties", "networkProfileConfiguration", "networkInterfaceConfigurations", 0, "properties", "ipConfigurations", 0, "properties", "loadBalancerBackendAddressPools", 0, "id")
+	f.must(200, "PUT", instance, `{"location":"westus2","properties":{"networkProfileConfiguration":{`+profile("")+`}}}`)
+
+	// Pools by address.
+	byAddress := netPath + "loadBalancers/kubernetes/backendAddressPools/byaddress" + docVersion
+	f.must(201, "PUT", byAddress, `{"properties":{"loadBalancerBackendAddresses":[{"name":"aks000000","properties":{"ipAddress":"10.0.0.4","virtualNetwork":{"id":"`+vnet.String()+`"}}}]}}`)
+	f.has(f.must(200, "GET", byAddress, ""), "10.0.0.4", "properties", "loadBalancerBackendAddresses", 0, "properties", "ipAddress")
+	f.must(200, "DELETE", byAddress, "")
+	f.must(200, "DELETE", pool+docVersion, "")
+}
+
+// TestAddressesOfInternalLoadBalancers: the provider asks whether an address is free before it
+// takes it.
+func TestAddressesOfInternalLoadBalancers(t *testing.T) {
+	f := newCloud(t)
+	f.makeNetwork()
+	network := netPath + "virtualNetworks/v"
+	ask := func(address string) string {
+		return network + "/CheckIPAddressAvailability" + docVersion + "&ipAddress=" + address
+	}
+	f.has(f.must(200, "GET", ask("10.0.0.4"), ""), true, "available")
+	f.has(f.must(200, "GET", ask("10.0.0.1"), ""), true, "isPlatformReserved")
+	f.must(201, "PUT", netPath+"loadBalancers/internal"+docVersion, `{"location":"westus2","sku":{"name":"Standard"},"properties":{"frontendIPConfigurations":[
+		{"name":"f","properties":{"subnet":{"id":"`+network+`/subnets/s"},"privateIPAllocationMethod":"Static","privateIPAddress":"10.0.0.4"}}]}}`)
+	taken := f.must(200, "GET", ask("10.0.0.4"), "")
+	f.has(taken, false, "available")
+	f.has(taken, []any{"10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.8", "10.0.0.9"}, "availableIPAddresses")
+	f.refused(ownerID, 400, "PrivateIPAddressNotInAnySubnet", "GET", ask("10.9.0.4"), "")
+	f.refused(ownerID, 400, "InvalidIPAddressFormat", "GET", ask("ten"), "")
+	f.refused(guestID, 403, "AuthorizationFailed", "GET", ask("10.0.0.4"), "")
+	f.must(200, "DELETE", netPath+"loadBalancers/internal"+docVersion, "")
+	f.has(f.must(200, "GET", ask("10.0.0.4"), ""), true, "available")
+}
+
+// TestWhatElseACloudProviderReads goes through the reads that nothing else here makes.
+func TestWhatElseACloudProviderReads(t *testing.T) {
+	f := newCloud(t)
+	f.must(201, "PUT", netPath+"publicIPPrefixes/p"+docVersion, `{"location":"westus2","sku":{"name":"Standard"},"properties":{"prefixLength":30}}`)
+	f.has(f.must(200, "GET", netPath+"publicIPPrefixes/p"+docVersion, ""), float64(30), "properties", "prefixLength")
+	f.must(201, "PUT", netPath+"networkSecurityGroups/n"+docVersion, `{"location":"westus2"}`)
+	f.has(f.must(200, "GET", netPath+"networkSecurityGroups"+docVersion, ""), "n", "value", 0, "name")
+	f.has(f.must(200, "GET", computePath+"availabilitySets"+computeVersion, ""), []any{}, "value")
+	disk := computePath + "disks/d" + diskVersion
+	f.must(200, "PUT", disk, `{"location":"westus2","properties":{"creationData":{"createOption":"Empty"},"diskSizeGB":8}}`)
+	snapshot := computePath + "snapshots/s" + diskVersion
+	f.must(200, "PUT", snapshot, `{"location":"westus2","properties":{"creationData":{"createOption":"Copy","sourceResourceId":"`+computePath+`disks/d"}}}`)
+	f.has(f.must(200, "GET", snapshot, ""), "Succeeded", "properties", "provisioningState")
+	f.must(200, "DELETE", snapshot, "")
+	f.refused(ownerID, 404, "ResourceNotFound", "GET", snapshot, "")
+}
