@@ -52,6 +52,10 @@ $(CROSS:%=cross/%):
 	@GOOS=$(word 1,$(subst -, ,$(@F))) GOARCH=$(word 2,$(subst -, ,$(@F))) $(GO_BUILD) \
 		-o $(BUILD)/cross/$(@F)/ ./cmd/lanyard
 
+.PHONY: images
+images: $(CLUSTER:%=cross-cluster/%) ## mic's and nmi's images for nodes of either processor, as OCI image layouts in build/images (IMAGE_REPOSITORY: their names' beginning)
+	@GOFLAGS= $(GO) run -trimpath -buildvcs=false ./charts/publish images $(BUILD)/images $(BUILD)/cross $(or $(IMAGE_REPOSITORY),localhost/lanyard)
+
 .PHONY: chart
 chart: ## The Helm chart as a repository in build/charts (CHART_URL: where it will be served)
 	@GOFLAGS= $(GO) run -trimpath -buildvcs=false ./charts/publish repository $(BUILD)/charts $(CHART_URL)

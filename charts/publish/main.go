@@ -25,8 +25,10 @@ func run(args []string) error {
 		return repository(args[1], "")
 	case len(args) == 3 && args[0] == "repository":
 		return repository(args[1], strings.TrimSuffix(args[2], "/")+"/")
+	case len(args) == 4 && args[0] == "images":
+		return packImages(args[1], args[2], args[3])
 	}
-	return errors.New("usage: publish repository FOLDER [URL], or publish manifests FOLDER")
+	return errors.New("usage: publish repository FOLDER [URL], publish manifests FOLDER, or publish images FOLDER PROGRAMS REPOSITORY")
 }
 
 // repository adds to what is there; earlier versions' archives stay, but the index leads to this one alone.

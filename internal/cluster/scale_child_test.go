@@ -80,7 +80,7 @@ func runChild(settings string) error {
 	mgr, err := cluster.New(ctx, config, cluster.Options{
 		Azure: azure, Spacing: 500 * time.Millisecond, DriftInterval: 3 * time.Minute, Backoff: time.Second, MostBackoff: 2 * time.Minute,
 		Resync: time.Hour, Writers: 20, ProbeAddress: s.Probes, MetricsAddress: s.Metrics, Metrics: metrics.Registry,
-		Election: cluster.Election{Name: "aad-pod-identity-mic", Namespace: "kube-system", Duration: 15 * time.Second},
+		Election: cluster.Election{Name: "aad-pod-identity-mic", Namespace: "kube-system", Duration: 5 * time.Minute, Retry: 2 * time.Second},
 		Log:      slog.New(slog.NewTextHandler(os.Stderr, nil)), Clock: c,
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 )
 
 // TestTakeover installs aad-pod-identity itself (its chart, its programs) on a cluster, lets pods use it, and changes over to
-// ours by one helm upgrade with the same values, while the pods go on getting tokens: no SDK fails to.
+// ours by one helm upgrade with the same values, while the pods go on getting tokens: no SDK fails to. Then it goes back.
 func TestTakeover(t *testing.T) {
 	predecessor := rig.NewPredecessor(t)
 	cloud := rig.Start(t, predecessor.Flags()...)
@@ -114,6 +114,9 @@ func TestTakeover(t *testing.T) {
 		t.Errorf("exceptions: %s", got)
 	}
 	helm("test", "aad-pod-identity")
+
+	goBack(t, kube, helm, filepath.Join(cloud.Chart(), "..", "..", "deploy"))
+	staysWithPredecessor(t, kube, az, nodeGroup, clients["jobs"])
 	cloud.Delete(t, "rg", "old")
 }
 

@@ -14,5 +14,5 @@
 // image that holds nothing else is refused.
 //
 // What it doesn't. It holds layers in memory, fit for programs and not for
-// systems, and it makes images for the architecture that it runs on only.
+// systems.
 package images

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -21,8 +22,9 @@ func mountPoints() []string {
 	return []string{"dev", "etc", "proc", "run", "sys", "tmp", "var", "var/run"}
 }
 
-// layer packs the image's files into an uncompressed tar.
-func (i Image) layer() ([]byte, error) {
+// layer packs the image's files into an uncompressed tar, and says for which
+// processor its program is.
+func (i Image) layer() (content []byte, architecture string, err error) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	for _, dir := range i.folders() {
@@ -31,27 +33,27 @@ func (i Image) layer() ([]byte, error) {
 			header.Mode = 0o1777
 		}
 		if err := w.WriteHeader(&header); err != nil {
-			return nil, fmt.Errorf("packing the folder %s: %w", dir, err)
+			return nil, "", fmt.Errorf("packing the folder %s: %w", dir, err)
 		}
 	}
 	for _, f := range i.Files {
 		content, err := f.read()
 		if err != nil {
-			return nil, fmt.Errorf("packing %s: %w", f.Path, err)
+			return nil, "", fmt.Errorf("packing %s: %w", f.Path, err)
 		}
 		if f.Path == i.Entrypoint[0] {
-			if err := standsAlone(content); err != nil {
-				return nil, fmt.Errorf("packing %s: %w", f.Path, err)
+			if architecture, err = standsAlone(content); err != nil {
+				return nil, "", fmt.Errorf("packing %s: %w", f.Path, err)
 			}
 		}
 		if err := add(w, f, content); err != nil {
-			return nil, fmt.Errorf("packing %s: %w", f.Path, err)
+			return nil, "", fmt.Errorf("packing %s: %w", f.Path, err)
 		}
 	}
 	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("closing the layer: %w", err)
+		return nil, "", fmt.Errorf("closing the layer: %w", err)
 	}
-	return buf.Bytes(), nil
+	return buf.Bytes(), architecture, nil
 }
 
 // folders are the mount points and the folders of all files, parents first.
@@ -90,16 +92,24 @@ func add(w *tar.Writer, f File, content []byte) error {
 }
 
 // standsAlone refuses a program that needs a loader: the image has none, and
-// the kernel's message for that is "no such file or directory".
-func standsAlone(program []byte) error {
+// the kernel's message for that is "no such file or directory". It says for which
+// processor the program is.
+func standsAlone(program []byte) (architecture string, err error) {
 	file, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {
-		return fmt.Errorf("reading the program: %w", err)
+		return "", fmt.Errorf("reading the program: %w", err)
 	}
 	for _, p := range file.Progs {
 		if p.Type == elf.PT_INTERP {
-			return fmt.Errorf("the program is linked dynamically, build it with CGO_ENABLED=0")
+			return "", errors.New("the program is linked dynamically, build it with CGO_ENABLED=0")
 		}
 	}
-	return nil
+	switch file.Machine {
+	case elf.EM_X86_64:
+		return "amd64", nil
+	case elf.EM_AARCH64:
+		return "arm64", nil
+	default:
+		return "", fmt.Errorf("the program is for %s, and there are nodes with amd64 and arm64 only", file.Machine)
+	}
 }

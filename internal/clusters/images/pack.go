@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -88,7 +87,7 @@ func build(image Image) (name.Tag, v1.Image, error) {
 	if err := image.check(); err != nil {
 		return name.Tag{}, nil, fmt.Errorf("checking the image %s: %w", image.Ref, err)
 	}
-	content, err := image.layer()
+	content, architecture, err := image.layer()
 	if err != nil {
 		return name.Tag{}, nil, fmt.Errorf("making the image %s: %w", image.Ref, err)
 	}
@@ -101,7 +100,7 @@ func build(image Image) (name.Tag, v1.Image, error) {
 		return name.Tag{}, nil, fmt.Errorf("reading the configuration of %s: %w", image.Ref, err)
 	}
 	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", runtime.GOARCH
+	config.OS, config.Architecture = "linux", architecture
 	config.Created = v1.Time{Time: madeAt()}
 	config.Config = v1.Config{
 		Entrypoint: image.Entrypoint,
