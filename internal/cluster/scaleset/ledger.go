@@ -25,11 +25,9 @@ func carrier(a *aadpodid.AzureAssignedIdentity) bool { return a.Annotations[Putt
 func (d demand) announced() map[string]bool {
 	all := map[string]bool{}
 	for _, u := range d {
-		for _, list := range [][]*aadpodid.AzureAssignedIdentity{u.live, u.leaving} {
-			for _, a := range list {
-				for _, id := range strings.Fields(a.Annotations[PuttingAnnotation]) {
-					all[id] = true
-				}
+		for a := range u.all() {
+			for _, id := range strings.Fields(a.Annotations[PuttingAnnotation]) {
+				all[id] = true
 			}
 		}
 	}

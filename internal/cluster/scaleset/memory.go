@@ -122,10 +122,8 @@ func (m *memory) forget(d demand, now time.Time) {
 	}
 	exists := map[types.UID]bool{}
 	for _, u := range d {
-		for _, list := range [][]*aadpodid.AzureAssignedIdentity{u.live, u.leaving} {
-			for _, a := range list {
-				exists[a.UID] = true
-			}
+		for a := range u.all() {
+			exists[a.UID] = true
 		}
 	}
 	for uid := range m.judged {

@@ -1,6 +1,7 @@
 package scaleset
 
 import (
+	"iter"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,9 +33,23 @@ const (
 type users struct {
 	live    []*aadpodid.AzureAssignedIdentity
 	leaving []*aadpodid.AzureAssignedIdentity
-	// revoked reports that one more is about to be deleted: it gets no state
-	// any more, and until its deletion is there nothing is taken away for it.
-	revoked bool
+	// revoked are about to be deleted: they get no state any more, and until
+	// their deletion is there nothing is taken away for them. What they say of
+	// whose work the identity is counts as what the others say.
+	revoked []*aadpodid.AzureAssignedIdentity
+}
+
+// all are all of them.
+func (u *users) all() iter.Seq[*aadpodid.AzureAssignedIdentity] {
+	return func(yield func(*aadpodid.AzureAssignedIdentity) bool) {
+		for _, list := range [...][]*aadpodid.AzureAssignedIdentity{u.live, u.leaving, u.revoked} {
+			for _, a := range list {
+				if !yield(a) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // demand is what the cluster wants of one scale set, by identity.
@@ -60,7 +75,7 @@ func demandOf(assigned []*aadpodid.AzureAssignedIdentity) demand {
 		case !a.DeletionTimestamp.IsZero():
 			u.leaving = append(u.leaving, a)
 		case a.Status.Status == aadpodid.StateUnassigned:
-			u.revoked = true
+			u.revoked = append(u.revoked, a)
 		default:
 			u.live = append(u.live, a)
 		}
@@ -68,9 +83,10 @@ func demandOf(assigned []*aadpodid.AzureAssignedIdentity) demand {
 	return d
 }
 
-// found reports whether the identity was on the scale set before us.
+// found reports whether the identity was on the scale set before us. That mic has
+// put it there is the later word: somebody had removed it in between.
 func (u *users) found() bool {
-	return u.any(func(a *aadpodid.AzureAssignedIdentity) bool { return a.Annotations[FoundAnnotation] != "" })
+	return !u.any(isPut) && u.any(func(a *aadpodid.AzureAssignedIdentity) bool { return a.Annotations[FoundAnnotation] != "" })
 }
 
 // put reports whether mic, or aad-pod-identity before it, has put the identity on
@@ -82,11 +98,9 @@ func (u *users) put() bool {
 }
 
 func (u *users) any(is func(*aadpodid.AzureAssignedIdentity) bool) bool {
-	for _, list := range [][]*aadpodid.AzureAssignedIdentity{u.live, u.leaving} {
-		for _, a := range list {
-			if is(a) {
-				return true
-			}
+	for a := range u.all() {
+		if is(a) {
+			return true
 		}
 	}
 	return false
@@ -110,7 +124,7 @@ func (r *Reconciler) plan(d demand, state State, m *memory) (changes []Change, n
 	for id, u := range d {
 		_, there := state.ClientIDs[id]
 		add := !there && len(u.live) > 0
-		remove := there && len(u.live) == 0 && !u.revoked && r.mayRemove(id, u, state, m)
+		remove := there && len(u.live) == 0 && len(u.revoked) == 0 && r.mayRemove(id, u, state, m)
 		if id == "" || (!add && !remove) {
 			continue
 		}

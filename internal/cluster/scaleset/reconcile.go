@@ -241,7 +241,7 @@ func (r *Reconciler) mustAsk(d demand, m *memory) (bool, time.Time) {
 		if slices.ContainsFunc(u.leaving, carrier) {
 			return true, time.Time{} // it goes once what it announced is marked
 		}
-		if id == "" || (m.knowsAll(u) && !m.lacks(id, u)) || (len(u.live) == 0 && u.revoked) {
+		if id == "" || (m.knowsAll(u) && !m.lacks(id, u)) || (len(u.live) == 0 && len(u.revoked) > 0) {
 			continue
 		}
 		due := m.identities[id].until

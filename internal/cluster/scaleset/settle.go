@@ -82,7 +82,7 @@ func (s *settlement) mayGo(identity string, u *users, carriers bool) bool {
 		return carriers || (!there && !s.state.Updating)
 	}
 	stays := there && s.mayRemove(identity, u, s.state, s.memory)
-	return !u.revoked && !stays && !s.mayCome(identity, u, s.state)
+	return len(u.revoked) == 0 && !stays && !s.mayCome(identity, u, s.state)
 }
 
 // live marks a live one.
