@@ -50,7 +50,7 @@ func writeLayout(folder string, index v1.ImageIndex, ref string) error {
 	if err != nil {
 		return fmt.Errorf("making the folder of images: %w", err)
 	}
-	defer os.RemoveAll(fresh) //nolint:errcheck // nothing is left to do about a leftover folder
+	defer os.RemoveAll(fresh) // nothing is left to do about a leftover folder
 	at, err := layout.Write(fresh, empty.Index)
 	if err != nil {
 		return fmt.Errorf("writing the image layout: %w", err)
