@@ -72,6 +72,7 @@ func (c *client) fill(t *testing.T, line string) string {
 		for name, ask := range map[string]string{
 			"$(ID)":     "identity show -n first -g group-" + c.me + " --query principalId -o tsv",
 			"$(CLIENT)": "identity show -n first -g group-" + c.me + " --query clientId -o tsv",
+			"$(FIRST)":  "identity show -n first -g group-" + c.me + " --query id -o tsv",
 			"$(GROUP)":  "group show -n group-" + c.me + " --query id -o tsv",
 		} {
 			out, complaint, status := c.start(t, ask)

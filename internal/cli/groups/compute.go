@@ -194,7 +194,7 @@ func (f family) removeIdentities(ctx context.Context, c *command.Call) (any, err
 		}
 	}
 	if len(missing) > 0 {
-		return nil, command.Usage("'%s' are not associated with '%s'", strings.Join(missing, ","), c.Get("name"))
+		return nil, command.Usage("'%s' are not associated with '%s'", strings.ToLower(strings.Join(missing, ",")), c.Get("name"))
 	}
 	had := current.String("identity", "type")
 	if system && !strings.Contains(had, "SystemAssigned") {

@@ -67,7 +67,11 @@ func machineCommands(f family) []*command.Command {
 		{"start", "start", "Start a stopped machine."}, {"restart", "restart", "Restart a machine."}, {"redeploy", "redeploy", "Move a machine to another host."},
 		{"stop", "powerOff", "Power a machine off; it stays where it is, and is paid for."}, {"deallocate", "deallocate", "Power a machine off and give its host back."},
 	} {
-		commands = append(commands, &command.Command{Path: "vm " + a.word, Summary: a.what, Arguments: f.names(), NoWait: true, Run: whole.act(a.action)})
+		run := whole.act(a.action)
+		if a.word == "stop" {
+			run = warned(run)
+		}
+		commands = append(commands, &command.Command{Path: "vm " + a.word, Summary: a.what, Arguments: f.names(), NoWait: true, Run: run})
 	}
 	viewed := whole
 	viewed.path = func(client *azure.Client, c *command.Call) string {
@@ -84,6 +88,14 @@ func machineCommands(f family) []*command.Command {
 		}},
 		&command.Command{Path: "vm wait", Summary: "Wait until a condition of a machine holds.", Arguments: append(f.names(), waitArguments()...), Run: viewed.wait},
 	)
+}
+
+// warned says what stopping a machine doesn't do.
+func warned(stop func(context.Context, *command.Call) (any, error)) func(context.Context, *command.Call) (any, error) {
+	return func(ctx context.Context, c *command.Call) (any, error) {
+		c.Warn("About to power off the specified VM...\nIt will continue to be billed. To deallocate a VM, run: az vm deallocate.")
+		return stop(ctx, c)
+	}
 }
 
 // detailed adds the power state and the addresses to machines.

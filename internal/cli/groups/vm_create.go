@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
-	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/cli/azure"
 	"github.com/lanyard-project/lanyard/internal/cli/command"
@@ -17,15 +16,15 @@ func createMachineCommand(f family) *command.Command {
 		Arguments: append(f.newNames(),
 			arg("--image", "Alias (UbuntuLTS, Debian, RHEL, …), URN PUBLISHER:OFFER:SKU:VERSION, or the ID of an image.").Required(),
 			arg("--size", "Size.").Or("Standard_DS1_v2"), arg("--computer-name", "Name of the host; that of the machine unless given."),
-			arg("--admin-username", "User.").Or("azureuser"), arg("--admin-password", "Password of the user, in the place of a key.").Hidden(),
+			arg("--admin-username", "User.").Or("azureuser"), arg("--admin-password", "Password of the user, in the place of a key or beside it.").Hidden(), arg("--authentication-type", "How the user signs in; by password if there is one, else by key.").Choices(byAll, byPassword, byKey),
 			arg("--ssh-key-value --ssh-key-values", "Public key, or the file of one.").Or("~/.ssh/id_rsa.pub"), flag("--generate-ssh-keys", "Make the key pair if it isn't there."),
 			list("--assign-identity", "Give it identities: "+systemIdentity+", which is meant without a value, or IDs or names.").Of(grammarAny).Completes("identity-id"),
 			arg("--role", "Role of the system-assigned identity.").Or("Contributor"), arg("--scope", "Scope of that role."),
 			list("--nics", "Names or IDs of network interfaces; none is made then."),
-			arg("--vnet-name", "Network; a new one unless given."), arg("--subnet", "Name of a subnet in it, or its ID."),
+			arg("--vnet-name", "Network; one that the group has in this location, or a new one, unless given."), arg("--subnet", "Name of a subnet in it, or its ID."),
 			arg("--vnet-address-prefix", "Addresses of a new network.").Or("10.0.0.0/16"), arg("--subnet-address-prefix", "Addresses of its subnet.").Or("10.0.0.0/24"),
 			arg("--nsg", "Network security group; \"\" for none, a new one unless given."), arg("--public-ip-address", "Public address; \"\" for none, a new one unless given."),
-			arg("--public-ip-sku", "SKU of a new public address.").Choices("Basic", "Standard").Or("Standard"),
+			arg("--public-ip-sku", "SKU of a new public address.").Choices("Basic", "Standard").Or("Basic"),
 			arg("--os-disk-size-gb", "Size of its disk."), arg("--storage-sku", "SKU of its disk.").Or("Premium_LRS"), arg("--zone -z", "Zone."), arg("--custom-data", "What the machine reads at its first start."),
 			location(), tags()),
 		Examples: []command.Example{
@@ -114,64 +113,12 @@ func machineProperties(c *command.Call) (*value.Object, error) {
 		}
 		disk.Set("diskSizeGB", n)
 	}
-	user := c.Get("admin-username")
-	host := c.Get("computer-name")
-	if host == "" {
-		host = c.Get("name")
-	}
-	profile := value.NewObject("computerName", host, "adminUsername", user)
-	password := c.Get("admin-password")
-	switch {
-	case windows && password == "":
-		return nil, command.Usage("usage error: --admin-password is required for a Windows image")
-	case password != "":
-		profile.Set("adminPassword", password)
-	default:
-		key, err := publicKey(c)
-		if err != nil {
-			return nil, err
-		}
-		profile.Set("linuxConfiguration", value.NewObject("disablePasswordAuthentication", true, "ssh", value.NewObject("publicKeys",
-			[]any{value.NewObject("path", "/home/"+user+"/.ssh/authorized_keys", "keyData", key)})))
+	profile, err := machineUser(c, windows)
+	if err != nil {
+		return nil, err
 	}
 	if data := c.Get("custom-data"); data != "" {
 		profile.Set("customData", base64.StdEncoding.EncodeToString([]byte(data)))
 	}
 	return value.NewObject("hardwareProfile", value.NewObject("vmSize", c.Get("size")), "storageProfile", value.NewObject("imageReference", image, "osDisk", disk), "osProfile", profile), nil
-}
-
-// imageOf reads an ID, a URN or one of az's aliases. Which image it is decides about the
-// user: a Windows machine takes no key.
-func imageOf(name string) (image *value.Object, windows bool, err error) {
-	urn := name
-	switch name {
-	case "UbuntuLTS":
-		urn = "Canonical:UbuntuServer:18.04-LTS:latest"
-	case "Ubuntu2204":
-		urn = "Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:latest"
-	case "Debian":
-		urn = "Debian:debian-10:10:latest"
-	case "CentOS":
-		urn = "OpenLogic:CentOS:7.5:latest"
-	case "Flatcar":
-		urn = "kinvolk:flatcar-container-linux-free:stable:latest"
-	case "openSUSE-Leap":
-		urn = "SUSE:opensuse-leap-15-3:gen2:latest"
-	case "RHEL":
-		urn = "RedHat:RHEL:7-LVM:latest"
-	case "SLES":
-		urn = "SUSE:sles-15-sp3:gen2:latest"
-	case "Win2022Datacenter":
-		urn = "MicrosoftWindowsServer:WindowsServer:2022-Datacenter:latest"
-	case "Win2019Datacenter":
-		urn = "MicrosoftWindowsServer:WindowsServer:2019-Datacenter:latest"
-	}
-	if strings.HasPrefix(name, "/") {
-		return value.NewObject("id", name), false, nil
-	}
-	parts := strings.Split(urn, ":")
-	if len(parts) != 4 {
-		return nil, false, command.Usage("Invalid image \"%s\". Use a valid image URN, custom image name, custom image id, VHD blob URI, or pick an image from ['CentOS', 'Debian', 'Flatcar', 'openSUSE-Leap', 'RHEL', 'SLES', 'UbuntuLTS', 'Ubuntu2204', 'Win2022Datacenter', 'Win2019Datacenter'].\nSee vm create -h for more information on specifying an image.", name)
-	}
-	return value.NewObject("publisher", parts[0], "offer", parts[1], "sku", parts[2], "version", parts[3]), strings.HasPrefix(parts[0], "MicrosoftWindows"), nil
 }

@@ -26,6 +26,10 @@ func machineNetwork(ctx context.Context, c *command.Call, client *azure.Client, 
 		}
 		return cards, nil
 	}
+	subnet, err := machineSubnet(ctx, c, client, where)
+	if err != nil {
+		return nil, err
+	}
 	me := c.Get("name")
 	// wanted is the ID of what an option names; what it doesn't name is made.
 	wanted := func(option, kind, suffix string, body *value.Object) (string, error) {
@@ -49,10 +53,6 @@ func machineNetwork(ctx context.Context, c *command.Call, client *azure.Client, 
 	if err != nil {
 		return nil, err
 	}
-	subnet, err := machineSubnet(c, me, id, wanted)
-	if err != nil {
-		return nil, err
-	}
 	address := value.NewObject("privateIPAllocationMethod", "Dynamic", "subnet", value.NewObject("id", subnet))
 	if public != "" {
 		address.Set("publicIPAddress", value.NewObject("id", public))
@@ -68,22 +68,52 @@ func machineNetwork(ctx context.Context, c *command.Call, client *azure.Client, 
 	return []any{value.NewObject("id", card)}, nil
 }
 
-// machineSubnet is the ID of the subnet that was named, or that of a network which is made.
-func machineSubnet(c *command.Call, me string, id func(kind, name string) string, wanted func(option, kind, suffix string, body *value.Object) (string, error)) (string, error) {
+// machineSubnet is the ID of the subnet that was named, or the first of a network that the group has. A network that isn't
+// there is made, with that subnet.
+func machineSubnet(ctx context.Context, c *command.Call, client *azure.Client, where string) (string, error) {
 	subnet := c.Get("subnet")
 	if strings.HasPrefix(subnet, "/") {
 		return subnet, nil
 	}
-	if network := c.Get("vnet-name"); network != "" {
-		if subnet == "" {
-			return "", command.Usage("incorrect usage: --subnet ID | --subnet NAME --vnet-name NAME")
+	network := c.Get("vnet-name")
+	switch {
+	case network == "" && subnet != "", strings.Contains(network, "/"):
+		return "", command.Usage("incorrect usage: --subnet ID | --subnet NAME --vnet-name NAME")
+	case network == "":
+		if there, err := subnetThere(ctx, c, client, where); err != nil || there != "" {
+			return there, err
 		}
-		return id("virtualNetworks", network) + "/subnets/" + azure.Word(subnet), nil
+		network = c.Get("name") + "VNET"
 	}
 	if subnet == "" {
-		subnet = me + "Subnet"
+		subnet = c.Get("name") + "Subnet"
 	}
-	network, err := wanted("vnet-name", "virtualNetworks", "VNET", value.NewObject("properties", value.NewObject("addressSpace", value.NewObject("addressPrefixes", value.Strings([]string{c.Get("vnet-address-prefix")})),
-		"subnets", []any{value.NewObject("name", subnet, "properties", value.NewObject("addressPrefix", c.Get("subnet-address-prefix")))})))
-	return network + "/subnets/" + azure.Word(subnet), err
+	path := client.Group(c.Get("resource-group"), "providers/Microsoft.Network/virtualNetworks", network)
+	_, err := client.Get(ctx, path, networkVersion)
+	if azure.NotFound(err) {
+		err = made(ctx, client, path, networkVersion, value.NewObject("location", where, "properties", value.NewObject(
+			"addressSpace", value.NewObject("addressPrefixes", value.Strings([]string{c.Get("vnet-address-prefix")})),
+			"subnets", []any{value.NewObject("name", subnet, "properties", value.NewObject("addressPrefix", c.Get("subnet-address-prefix")))})))
+	}
+	return path + "/subnets/" + azure.Word(subnet), err
+}
+
+// subnetThere is the first subnet of a network that the group has in that location, gateways' aside.
+func subnetThere(ctx context.Context, c *command.Call, client *azure.Client, where string) (string, error) {
+	networks, err := client.List(ctx, client.Group(c.Get("resource-group"), "providers/Microsoft.Network/virtualNetworks"), networkVersion)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range networks {
+		network, _ := v.(*value.Object)
+		if place(network.String("location")) != place(where) {
+			continue
+		}
+		for _, v := range network.List("properties", "subnets") {
+			if subnet, _ := v.(*value.Object); !strings.EqualFold(subnet.String("name"), "GatewaySubnet") {
+				return subnet.String("id"), nil
+			}
+		}
+	}
+	return "", nil
 }

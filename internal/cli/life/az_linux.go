@@ -61,7 +61,7 @@ func azProfile(ctx context.Context, cloud *local.Cloud, program string) ([][2]st
 	}
 	origin := cloud.Origin()
 	// az asks no other host about an authority that ends in /adfs.
-	settings, err := json.Marshal(map[string]any{"suffixes": map[string]string{"acr_login_server_endpoint": ".azurecr.io"}, "endpoints": map[string]string{
+	settings, err := json.Marshal(map[string]any{"suffixes": map[string]string{"acr_login_server_endpoint": ".azurecr.io", "keyvault_dns": ".vault.azure.net", "storage_endpoint": "core.windows.net"}, "endpoints": map[string]string{
 		"resource_manager": origin + "/", "management": origin + "/", "gallery": origin + "/",
 		"active_directory": origin + "/adfs", "active_directory_resource_id": "https://management.core.windows.net/",
 		"active_directory_graph_resource_id": origin + "/", "microsoft_graph_resource_id": origin + "/",

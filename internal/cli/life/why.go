@@ -85,9 +85,10 @@ func subject(ctx context.Context, c *command.Call, client *azure.Client, who str
 		object, _, err = subject(ctx, c, client, found[0].clientID)
 		return object, fmt.Sprintf("pod %s/%s (identity %s)", namespace, name, found[0].name), err
 	}
-	filter := "servicePrincipalNames/any(c:c eq '" + who + "')"
+	quoted := "'" + strings.ReplaceAll(who, "'", "''") + "'"
+	filter := "servicePrincipalNames/any(c:c eq " + quoted + ")"
 	if _, bad := uuid.Parse(who); bad != nil {
-		filter = "displayName eq '" + who + "'"
+		filter = "displayName eq " + quoted
 	}
 	found, err := client.GraphList(ctx, "/servicePrincipals", filter)
 	if err != nil {

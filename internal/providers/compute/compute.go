@@ -48,7 +48,7 @@ func (p *Provider) Run(ctx context.Context) error { return p.machines.mirror.Fol
 
 // Types returns the provider's resource types.
 func (p *Provider) Types() []*providers.Type {
-	own := append([]*providers.Type{p.scaleSets(), p.instances()}, p.instanceInterfaces()...)
+	own := append([]*providers.Type{p.scaleSets(), p.instances()}, append(p.instanceInterfaces(), p.images()...)...)
 	return append(own, shape.Compile(p.deps(), p.kinds()...)...)
 }
 
