@@ -25,7 +25,7 @@ import (
 )
 
 var (
-	chaosFor  = flag.Duration("chaos", 4*time.Second, "how long TestChaos makes trouble")
+	chaosFor  = flag.Duration("chaos", 2*time.Second, "how long TestChaos makes trouble; make soak says longer")
 	chaosSeed = flag.Uint64("chaos-seed", 0, "seed of TestChaos; 0: a new one, which it tells")
 )
 

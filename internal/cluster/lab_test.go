@@ -82,10 +82,11 @@ func (l *lab) clear() {
 		}
 	}
 	_ = l.kube.DeleteAllOf(ctx, &corev1.Node{})
-	for _, a := range l.allAssigned() {
-		_ = l.kube.Patch(ctx, &a, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))
-		_ = l.kube.Delete(ctx, &a)
-	}
+	left := l.allAssigned()
+	l.atOnce(len(left), func(i int) {
+		_ = l.kube.Patch(ctx, &left[i], client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))
+		_ = l.kube.Delete(ctx, &left[i])
+	})
 }
 
 // mic starts a mic and returns what stops it again; the test's end does too.

@@ -105,7 +105,7 @@ func install(golden string, wanted func(unstructured.Unstructured) bool) error {
 		if !wanted(o) {
 			continue
 		}
-		if err := admin.Create(context.Background(), &o); err != nil {
+		if err := admin.Patch(context.Background(), &o, client.Apply, client.ForceOwnership, client.FieldOwner("helm")); err != nil {
 			return fmt.Errorf("creating %s %s: %w", o.GetKind(), o.GetName(), err)
 		}
 	}
