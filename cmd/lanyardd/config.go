@@ -47,6 +47,7 @@ type config struct {
 	etcd                     external
 	tenancy                  tenancy
 	dnsListen                string
+	metricsListen            string
 	registrySuffix           string
 	credentialProvider       string
 	publicPorts              string
@@ -85,13 +86,14 @@ func (c *config) service(flags *pflag.FlagSet) {
 	flags.StringVar(&c.hourlyLimits, "hourly-limits", "", "ARM calls that each caller may make in a subscription in an hour, then 429: reads/writes/deletes, as 12000/1200/15000; empty limits nothing")
 	c.tenancy.flags(flags)
 	flags.StringVar(&c.dnsListen, "dns-listen", "", "loopback address at which the public DNS zones are answered from, as 127.0.0.1:8053; empty: nowhere but inside virtual networks")
+	flags.StringVar(&c.metricsListen, "metrics-listen", "", "loopback address of /metrics, without TLS, as 127.0.0.1:9095; empty: none")
 	flags.StringVar(&c.publicPorts, "public-ports", "80,443,1024-65535", "ports of load balancers' public addresses that are opened on this machine, at 127.x; none: none")
 	flags.StringArrayVar(&c.roleFiles, "built-in-roles", nil, "file with the output of 'az role definition list' of a real subscription, whose built-in roles are taken over (repeatable)")
 }
 
 // check refuses settings that can't be meant.
 func (c *config) check() error {
-	for flag, address := range map[string]string{"--listen": c.listen, "--dns-listen": c.dnsListen} {
+	for flag, address := range map[string]string{"--listen": c.listen, "--dns-listen": c.dnsListen, "--metrics-listen": c.metricsListen} {
 		if err := c.checkListen(flag, address); err != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/keys"
 	"github.com/lanyard-project/lanyard/internal/nameserver"
 	"github.com/lanyard-project/lanyard/internal/obs"
+	"github.com/lanyard-project/lanyard/internal/obs/meters"
 	"github.com/lanyard-project/lanyard/internal/obs/record"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
@@ -99,7 +100,8 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	recorder, err := record.Open(record.Options{Path: filepath.Join(c.dataDir, "record", "record.jsonl"), Clock: clk, Log: log})
+	counted := meters.New()
+	recorder, err := record.Open(record.Options{Path: filepath.Join(c.dataDir, "record", "record.jsonl"), Clock: clk, Log: log, Counter: counted})
 	if err != nil {
 		return err
 	}
@@ -139,7 +141,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	// What there is.
 	registry := providers.NewRegistry()
 	done := activity.New(state, clk, log)
-	engine := ops.New(ops.Options{Alone: len(c.etcd.endpoints) == 0, Store: state, Registry: registry, Clock: clk, Log: log, Record: recordOperation(done, registry)})
+	engine := ops.New(ops.Options{Alone: len(c.etcd.endpoints) == 0, Store: state, Registry: registry, Clock: clk, Log: log, Record: countOperation(counted, recordOperation(done, registry))})
 	imported, err := importRoles(c.roleFiles, log)
 	if err != nil {
 		return err
@@ -218,7 +220,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	}
 	hosts := append(data.hosts(), images.host())
 	front = edge.New(edge.Options{
-		Hosts: hosts, ARM: arm, Entra: signIn.Handler(), Origins: append(origins, publicOrigin), TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log, Access: recordRequest(recorder),
+		Hosts: hosts, ARM: arm, Entra: signIn.Handler(), Origins: append(origins, publicOrigin), TenantID: tenant.ID, Ready: state.Ready, Clock: clk, Log: log, Access: countRequest(counted, recordRequest(recorder)),
 		Extensions: extensions, Charts: charts,
 		Local:   local(moved, verifier, people, origins, machines, log),
 		Issuers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { machines.issuers().ServeHTTP(w, r) }),
@@ -276,6 +278,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		group.Go(func() error { return ignoreCanceled(run(ctx)) })
 	}
 	group.Go(func() error { return serveNames(ctx, names, c.dnsListen) })
+	group.Go(func() error { return serveMeters(ctx, counted, c.metricsListen, log) })
 	resumed := make(chan struct{})
 	group.Go(func() error {
 		defer close(resumed)

@@ -168,7 +168,7 @@ func (l *Log) write(ctx context.Context, events []Event) []Event {
 	return events[:0]
 }
 
-// writeBatch writes events, an item a subscription.
+// writeBatch writes events, an item for those of a subscription that are of one time.
 func (l *Log) writeBatch(ctx context.Context, events []Event) error {
 	bySubscription := map[string][]Event{}
 	for _, e := range events {
@@ -176,16 +176,32 @@ func (l *Log) writeBatch(ctx context.Context, events []Event) error {
 		bySubscription[key] = append(bySubscription[key], e)
 	}
 	var ops []store.Op
-	for subscription, some := range bySubscription {
-		raw, err := json.Marshal(some)
-		if err != nil {
-			l.log.Error("encoding the activity log", "error", err)
-			continue
+	for subscription, all := range bySubscription {
+		for _, some := range spans(all) {
+			raw, err := json.Marshal(some)
+			if err != nil {
+				l.log.Error("encoding the activity log", "error", err)
+				continue
+			}
+			ops = append(ops, store.Put(itemKey(subscription, some[0].Time)+"-"+uuid.NewString()[:8], raw))
 		}
-		ops = append(ops, store.Put(itemKey(subscription, l.clock.Now())+"-"+uuid.NewString()[:8], raw))
 	}
 	_, err := l.store.Txn(ctx, nil, ops)
 	return err
+}
+
+// spans parts events by time, so that none is further than slack from the first of
+// its item, under whose time the item is found: also those that were written late.
+func spans(events []Event) [][]Event {
+	events = slices.SortedStableFunc(slices.Values(events), func(a, b Event) int { return a.Time.Compare(b.Time) })
+	var out [][]Event
+	for first, i := 0, 1; i <= len(events); i++ {
+		if i == len(events) || events[i].Time.Sub(events[first].Time) > slack {
+			out = append(out, events[first:i])
+			first = i
+		}
+	}
+	return out
 }
 
 // itemKey sorts by time.
@@ -201,7 +217,8 @@ type Query struct {
 	Limit        int
 }
 
-// slack is by how much an item may be younger than the events in it.
+// slack is by how much an event may be younger than its item says. By as much items
+// of earlier releases, which said when they were written, are older.
 const slack = time.Minute
 
 // List returns events, the newest first, at most Limit of them. Every event that
@@ -209,7 +226,7 @@ const slack = time.Minute
 func (l *Log) List(ctx context.Context, q Query) ([]Event, error) {
 	l.flush(ctx)
 	subscription := strings.ToLower(q.Subscription)
-	after, end := itemKey(subscription, q.From.Add(-FlushEvery)), itemKey(subscription, q.To.Add(slack))
+	after, end := itemKey(subscription, q.From.Add(-slack)), itemKey(subscription, q.To.Add(slack))
 	var out []Event
 	for {
 		page, err := l.store.List(ctx, prefix+subscription+"/", store.ListOptions{After: after, Limit: 200})

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/lanyard-project/lanyard/internal/activity"
@@ -116,5 +117,44 @@ func TestListAfterTheEndShowsWhatWasWritten(t *testing.T) {
 	log.Add(activity.Event{Time: noon, Subscription: "s", Resource: "too late"})
 	if got := listed(t, log, "s"); len(got) != 1 || got[0] != "last" {
 		t.Errorf("%v", got)
+	}
+}
+
+// Regression: events that were written more than a minute late, as while the store
+// was down, were missing from lists of their own time.
+func TestListShowsWhatWasWrittenLate(t *testing.T) {
+	log := kept(t)
+	late := noon.Add(-30 * time.Minute) // the clock, and so the writing, is at noon
+	log.Add(activity.Event{Time: late, Subscription: "s", Resource: "first"})
+	log.Add(activity.Event{Time: late.Add(30 * time.Second), Subscription: "s", Resource: "second"})
+	log.Add(activity.Event{Time: late.Add(5 * time.Minute), Subscription: "s", Resource: "third"})
+	log.Add(activity.Event{Time: late.Add(-time.Minute), Subscription: "s", Resource: "before"})
+	within := func(from, to time.Duration) []string {
+		t.Helper()
+		events, err := log.List(t.Context(), activity.Query{
+			Subscription: "s", From: late.Add(from), To: late.Add(to), Limit: 10, Match: func(activity.Event) bool { return true },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := []string{}
+		for _, e := range events {
+			names = append(names, e.Resource)
+		}
+		return names
+	}
+	for _, c := range []struct {
+		from, to time.Duration
+		want     []string
+	}{
+		{0, time.Minute, []string{"second", "first"}},
+		{time.Second, time.Minute, []string{"second"}},
+		{-time.Hour, 0, []string{"first", "before"}},
+		{4 * time.Minute, time.Hour, []string{"third"}},
+		{10 * time.Minute, time.Hour, []string{}},
+	} {
+		if diff := cmp.Diff(c.want, within(c.from, c.to)); diff != "" {
+			t.Errorf("from %v to %v: %s", c.from, c.to, diff)
+		}
 	}
 }

@@ -21,8 +21,9 @@ import (
 const assertionLifetime = 5 * time.Minute
 
 // SignAssertion makes a client assertion (RFC 7523) for a managed identity, signed
-// by its current certificate's key. A certificate that is due is replaced first,
-// so that rotation doesn't depend on a background loop having had its turn.
+// by its current certificate's key. The first one is made now, and one that is due
+// is replaced first, so that rotation doesn't depend on a background loop having
+// had its turn.
 func (d *Directory) SignAssertion(ctx context.Context, objectID, audience string) (secret.String, error) {
 	found, err := d.principal(ctx, objectID)
 	if err != nil {

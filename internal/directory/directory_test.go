@@ -225,6 +225,10 @@ func TestManagedIdentityCertificateRotatesAfter46Days(t *testing.T) {
 		}
 		return assertion
 	}
+	if before := certificates(); len(before) != 0 || f.RotateDue(t.Context()) != 0 {
+		t.Errorf("an identity that never signed has %d certificates", len(before))
+	}
+	sign()
 	first := certificates()
 	if len(first) != 1 || !first[0].Until.Equal(f.clock.Now().Add(90*day)) {
 		t.Fatalf("%+v", first)
@@ -267,6 +271,9 @@ func TestManagedIdentityCertificateRotatesAfter46Days(t *testing.T) {
 func TestIdentityKeysAreSealedAndBoundToTheirPlace(t *testing.T) {
 	f := open(t)
 	p := f.identity(t)
+	if _, err := f.SignAssertion(t.Context(), p.ObjectID, "x"); err != nil { // makes its key
+		t.Fatal(err)
+	}
 	item, err := f.store.Get(t.Context(), "/lanyard/directory/principals/"+p.ObjectID)
 	if err != nil {
 		t.Fatal(err)

@@ -37,16 +37,13 @@ func (d *Directory) PlanManagedIdentity(ctx context.Context, mi ManagedIdentity)
 		name = mi.ResourceID.Name()
 	}
 	objectID, appID, resourceID := uuid.NewString(), uuid.NewString(), claimID(mi.ResourceID)
+	// Its certificate is made when it first signs (SignAssertion): most of what a new
+	// identity costs would be that, and many are never asked for a token.
 	made := record{ServicePrincipal: ServicePrincipal{
 		ObjectID: objectID, AppID: appID, TenantID: mi.TenantID, DisplayName: name, Type: TypeManagedIdentity,
 		AlternativeNames: alternativeNames(mi.Explicit, resourceID), Names: identityNames(appID, objectID),
 		Created: d.now(), ResourceID: resourceID, Explicit: mi.Explicit,
 	}}
-	certificate, err := d.issue(made.ServicePrincipal)
-	if err != nil {
-		return ServicePrincipal{}, nil, nil, fmt.Errorf("making a managed identity: %w", err)
-	}
-	made.Certificates = []storedCertificate{certificate}
 	value, err := json.Marshal(made)
 	if err != nil {
 		return ServicePrincipal{}, nil, nil, fmt.Errorf("making a managed identity: %w", err)

@@ -8,7 +8,8 @@ import (
 // rotateInterval is how often the identities are looked through for due certificates.
 const rotateInterval = time.Hour
 
-// due reports whether a managed identity's certificate is to be replaced.
+// due reports whether a managed identity needs a certificate before it signs: its
+// first one, or the next.
 func due(r record, now time.Time) bool {
 	if r.Type != TypeManagedIdentity {
 		return false
@@ -39,8 +40,8 @@ func (d *Directory) RotateDue(ctx context.Context) int {
 		if ctx.Err() != nil {
 			return rotated
 		}
-		if !due(found.record, now) {
-			continue
+		if len(found.Certificates) == 0 || !due(found.record, now) {
+			continue // one that never signed has nothing to rotate
 		}
 		if _, err := d.renew(ctx, found.ObjectID); err != nil {
 			d.options.Log.Error("rotating a managed identity's certificate failed", "object_id", found.ObjectID, "error", err)
@@ -51,7 +52,7 @@ func (d *Directory) RotateDue(ctx context.Context) int {
 	return rotated
 }
 
-// renew gives a managed identity a new certificate. The old one is accepted for
+// renew gives a managed identity a new certificate, or its first. The old one is accepted for
 // the overlap; those before it are forgotten.
 func (d *Directory) renew(ctx context.Context, objectID string) (*entry, error) {
 	return d.change(ctx, objectID, func(r *record) error {

@@ -154,6 +154,9 @@ func TestOldIdentityCertificateIsRefusedAfterItsOverlap(t *testing.T) {
 	clock := fakeClock()
 	c := start(t, clock)
 	p := c.identity(t)
+	if _, err := c.directory.SignAssertion(t.Context(), p.ObjectID, c.origin+c.v1()); err != nil { // makes the first certificate
+		t.Fatal(err)
+	}
 	before, err := c.directory.Certificates(t.Context(), p.ObjectID)
 	if err != nil {
 		t.Fatal(err)

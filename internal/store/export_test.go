@@ -33,3 +33,17 @@ func (s *Store) Flying() int {
 // Through has requests go through what wrap makes of the way to etcd. Not while any
 // are under way.
 func (s *Store) Through(wrap func(clientv3.KV) clientv3.KV) { s.client.KV = wrap(s.client.KV) }
+
+// Remembered is how far back watches in memory begin.
+const Remembered = remembered
+
+// Listeners is how many watches are fed from the part that has the key.
+func (s *Store) Listeners(key string) int {
+	f := s.holder(key)
+	if f == nil {
+		return 0
+	}
+	f.audience.mu.Lock()
+	defer f.audience.mu.Unlock()
+	return len(f.audience.watches)
+}

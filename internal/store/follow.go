@@ -49,9 +49,10 @@ func (m *Memo) Keep(value any) {
 }
 
 type followed struct {
-	prefix string
-	clock  clock.PassiveClock
-	heard  atomic.Int64 // when the watch last said anything, in nanoseconds
+	prefix   string
+	clock    clock.PassiveClock
+	heard    atomic.Int64 // when the watch last said anything, in nanoseconds
+	audience audience
 
 	mu    sync.RWMutex
 	ready bool
@@ -79,6 +80,7 @@ func (s *Store) Follow(ctx context.Context, prefix string, clk clock.WithTicker,
 		for wait := 50 * time.Millisecond; ; wait = min(2*wait, most) {
 			if f != nil {
 				err := s.follow(ctx, f, changes, clk)
+				f.audience.end(err)
 				if ctx.Err() != nil {
 					return
 				}
@@ -126,6 +128,7 @@ func (s *Store) startFollowing(ctx context.Context, prefix string, clk clock.Pas
 	f.mu.Lock()
 	f.ready, f.seen = true, options.Revision
 	f.mu.Unlock()
+	f.audience.begin(options.Revision)
 	f.heard.Store(clk.Now().UnixNano())
 	return f, changes, nil
 }
@@ -156,16 +159,25 @@ func (s *Store) follow(ctx context.Context, f *followed, changes clientv3.WatchC
 
 // apply takes what the watch brings.
 func (f *followed) apply(change clientv3.WatchResponse) {
-	for _, e := range change.Events {
-		if e.Type == clientv3.EventTypeDelete {
-			f.remove(string(e.Kv.Key), e.Kv.ModRevision, false)
+	events := make([]Event, len(change.Events))
+	for i, e := range change.Events {
+		events[i] = eventOf(e)
+		if item := events[i].Item; events[i].Type == EventDelete {
+			f.remove(item.Key, item.Revision, false)
 		} else {
-			f.put(Item{Key: string(e.Kv.Key), Value: e.Kv.Value, Revision: e.Kv.ModRevision})
+			f.put(item)
 		}
 	}
+	f.come(change.Header.Revision)
+	// After memory has them: who is told of a change and reads, reads it.
+	f.audience.tell(events)
+}
+
+// come notes that the watch has brought everything up to the revision.
+func (f *followed) come(revision int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.seen = max(f.seen, change.Header.Revision)
+	f.seen = max(f.seen, revision)
 	for key, revision := range f.gone {
 		if revision <= f.seen {
 			delete(f.gone, key)

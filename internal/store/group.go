@@ -35,6 +35,8 @@ type group struct {
 	mu      sync.Mutex
 	flying  int
 	waiting []*member
+	closed  bool
+	sending sync.WaitGroup // of those that lead others; begun under mu, and not after closed
 }
 
 // member is a transaction that may share.
@@ -136,6 +138,7 @@ func (s *Store) lead(ctx context.Context, m *member) (int64, error) {
 	// Whoever leads may go away, as any other; the rest stays. This ends within
 	// callTimeout, or with Close.
 	go func() {
+		defer s.group.sending.Done() // company has added it
 		shared, cancel := bounded(context.WithoutCancel(ctx))
 		defer cancel()
 		revision, err := s.send(shared, conds, ops)
@@ -208,11 +211,12 @@ func (g *group) pass() {
 	next.told <- verdict{next: lead}
 }
 
-// company takes those out of the waiting that can share the member's transaction.
+// company takes those out of the waiting that can share the member's transaction;
+// if there are any, who leads them has to say when he is done.
 func (g *group) company(m *member) []*member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.waiting) == 0 {
+	if len(g.waiting) == 0 || g.closed {
 		return nil
 	}
 	all := newFootprint(m)
@@ -224,5 +228,17 @@ func (g *group) company(m *member) []*member {
 		taken = append(taken, other)
 		return true
 	})
+	if len(taken) > 0 {
+		g.sending.Add(1)
+	}
 	return taken
+}
+
+// close waits for those that lead others, once the connection is closed: they fail
+// with it, and the rest of who waits goes alone and fails.
+func (g *group) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.sending.Wait()
 }

@@ -78,7 +78,11 @@ func Open(cfg Config) (*Store, error) {
 func New(client *clientv3.Client) *Store { return &Store{client: client} }
 
 // Close ends the connection and every watch on it.
-func (s *Store) Close() error { return s.client.Close() }
+func (s *Store) Close() error {
+	err := s.client.Close()
+	s.group.close()
+	return err
+}
 
 // Ready makes one linearizable read: etcd has a leader and answers this user.
 func (s *Store) Ready(ctx context.Context) error {

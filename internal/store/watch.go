@@ -30,6 +30,11 @@ type Event struct {
 // ErrCompacted the way on is to list again. Interrupted connections are resumed
 // without loss.
 func (s *Store) Watch(ctx context.Context, prefix string, after int64) <-chan Event {
+	if f := s.holder(prefix); f != nil {
+		if events, ok := f.audience.join(ctx, prefix, after); ok {
+			return events
+		}
+	}
 	options := []clientv3.OpOption{clientv3.WithPrefix()}
 	if after > 0 {
 		options = append(options, clientv3.WithRev(after+1))
@@ -57,11 +62,7 @@ func forward(ctx context.Context, prefix string, changes clientv3.WatchChan, eve
 			return
 		}
 		for _, e := range change.Events {
-			event := Event{Type: EventPut, Item: Item{Key: string(e.Kv.Key), Value: e.Kv.Value, Revision: e.Kv.ModRevision}}
-			if e.Type == clientv3.EventTypeDelete {
-				event.Type, event.Item.Value = EventDelete, nil
-			}
-			if !send(event) {
+			if !send(eventOf(e)) {
 				return
 			}
 		}
@@ -69,4 +70,12 @@ func forward(ctx context.Context, prefix string, changes clientv3.WatchChan, eve
 	if ctx.Err() == nil {
 		send(Event{Type: EventError, Err: fmt.Errorf("watching %s: %w", prefix, context.Canceled)})
 	}
+}
+
+func eventOf(e *clientv3.Event) Event {
+	event := Event{Type: EventPut, Item: Item{Key: string(e.Kv.Key), Value: e.Kv.Value, Revision: e.Kv.ModRevision}}
+	if e.Type == clientv3.EventTypeDelete {
+		event.Type, event.Item.Value = EventDelete, nil
+	}
+	return event
 }

@@ -10,11 +10,12 @@ type Kind int
 
 // The kinds of refusal.
 const (
-	Invalid       Kind = iota + 1 // malformed, forged, of a foreign issuer, or its key is unknown
+	Invalid       Kind = iota + 1 // malformed, forged, or of a foreign issuer
 	Expired                       // Expires says when
 	NotYetValid                   // from a clock ahead of ours
 	WrongAudience                 // made for Audience, not for us
 	WrongTenant                   // made for Tenant, the resource belongs to another
+	KeyGone                       // says that it is ours, by a key that was dropped or never was
 )
 
 // Error is a refused token. It holds no part of the token.

@@ -217,7 +217,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"the public key as a shared secret", confusedRaw, tokens.Invalid},
 		{"claims changed", parts[0] + "." + encode(payload) + "." + parts[2], tokens.Invalid},
 		{"signature changed", parts[0] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2])), tokens.Invalid},
-		{"another cloud's key", mint(t, foreign, grant()).Raw.Reveal(), tokens.Invalid},
+		{"another cloud's key", mint(t, foreign, grant()).Raw.Reveal(), tokens.KeyGone},
 		{"another origin", elsewhere.Raw.Reveal(), tokens.Invalid},
 		{"audience", mint(t, c, other).Raw.Reveal(), tokens.WrongAudience},
 		{"expired", expired, tokens.Expired},
@@ -267,7 +267,7 @@ func TestTokenOutlivesItsKeysRotation(t *testing.T) {
 	if err := c.ring.Drop(t.Context(), old.KeyID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.verifier.Verify(t.Context(), old.Raw.Reveal(), []string{arm}); kind(err) != tokens.Invalid {
+	if _, err := c.verifier.Verify(t.Context(), old.Raw.Reveal(), []string{arm}); kind(err) != tokens.KeyGone {
 		t.Errorf("a dropped key's token: %v", err)
 	}
 	if slices.ContainsFunc(c.ring.Published(), func(k *keys.Key) bool { return k.ID == old.KeyID }) {

@@ -28,6 +28,7 @@ const (
 	ExpiredToken
 	WrongAudience
 	WrongTenant
+	RevokedToken // it may have been good, until its signing key was dropped
 )
 
 // BadToken is a token that proves nothing.
@@ -72,6 +73,8 @@ func (p *Pipeline) refuse(ctx context.Context, c *call, bad *BadToken) error {
 		return rest.WrongAudienceToken(authority, bad.Audience)
 	case WrongTenant:
 		return rest.WrongTenantToken(authority, bad.Issuer, authority+"/")
+	case RevokedToken:
+		return rest.RevokedToken(authority, p.Clock.Now())
 	default:
 		return rest.InvalidToken(authority)
 	}

@@ -59,6 +59,8 @@ func problem(err error) error {
 		return &BadToken{Problem: ExpiredToken, Expired: refused.Expires}
 	case tokens.WrongAudience:
 		return &BadToken{Problem: WrongAudience, Audience: refused.Audience}
+	case tokens.KeyGone:
+		return &BadToken{Problem: RevokedToken}
 	case tokens.WrongTenant:
 		return &BadToken{Problem: WrongTenant, Issuer: refused.Issuer}
 	default:

@@ -70,6 +70,9 @@ func (l *Log) Decision(d Decision) {
 	if l == nil {
 		return
 	}
+	if l.options.Counter != nil {
+		l.options.Counter.Decision(d.Allowed)
+	}
 	var buf [1024]byte
 	line := begin(buf[:0], l.options.Clock.Now(), "decision")
 	line = appendText(line, "correlationId", d.CorrelationID)
@@ -105,6 +108,9 @@ func (l *Log) Request(r Request) {
 
 // Token records an issued or refused token.
 func (l *Log) Token(t Token) {
+	if l != nil && l.options.Counter != nil {
+		l.options.Counter.Token(t.Via, t.Issued)
+	}
 	l.encode(struct {
 		Time time.Time `json:"time"`
 		Kind string    `json:"kind"`

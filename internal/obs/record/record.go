@@ -23,6 +23,13 @@ type Options struct {
 	MaxFiles int    // how many older files are kept (default 5)
 	Clock    clock.PassiveClock
 	Log      *slog.Logger
+	Counter  Counter // nil is fine
+}
+
+// Counter is told of what is recorded.
+type Counter interface {
+	Decision(allowed bool)
+	Token(via string, issued bool)
 }
 
 // Log is the record. It is safe for concurrent use; a nil Log records nothing.

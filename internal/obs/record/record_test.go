@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/utils/clock"
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/lanyard-project/lanyard/internal/obs/record"
@@ -50,4 +53,30 @@ func TestRecordHoldsALineAnEntry(t *testing.T) {
 	if err := none.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// tally counts as a meter would.
+type tally map[string]int
+
+func (c tally) Decision(allowed bool)         { c[fmt.Sprint("decision ", allowed)]++ }
+func (c tally) Token(via string, issued bool) { c[fmt.Sprint("token ", via, " ", issued)]++ }
+
+func TestWhatIsRecordedIsCounted(t *testing.T) {
+	counted := tally{}
+	log, err := record.Open(record.Options{Path: filepath.Join(t.TempDir(), "record.jsonl"), Clock: clock.RealClock{}, Log: slog.New(slog.DiscardHandler), Counter: counted})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Decision(record.Decision{Allowed: true})
+	log.Decision(record.Decision{})
+	log.Token(record.Token{Via: "metadata", Issued: true})
+	log.Request(record.Request{Path: "/v1.0/me"})
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(tally{"decision true": 1, "decision false": 1, "token metadata true": 1}, counted); diff != "" {
+		t.Error(diff)
+	}
+	var none *record.Log
+	none.Token(record.Token{})
 }
