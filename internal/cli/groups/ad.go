@@ -158,6 +158,9 @@ func findObject(ctx context.Context, client *azure.Client, path, key, name strin
 		if len(found) > 0 {
 			return found[0].(*value.Object), nil
 		}
+		if bad != nil && path == "/servicePrincipals" {
+			return nil, &azure.Error{Status: http.StatusNotFound, Text: "Service principal '" + name + "' doesn't exist"}
+		}
 	}
 	answer, err := client.GraphDo(ctx, http.MethodGet, path+"/"+name, nil)
 	if err != nil {

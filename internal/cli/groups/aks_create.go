@@ -65,8 +65,16 @@ func createCluster(ctx context.Context, c *command.Call) (any, error) {
 	return clusterKind().shaped(cluster), nil
 }
 
+// legalClusterName is the rule of which az tells before it asks anybody.
+func legalClusterName() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z0-9]([-_a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$`)
+}
+
 // checkCreate refuses what az refuses before it asks anybody.
 func checkCreate(c *command.Call) error {
+	if !legalClusterName().MatchString(c.Get("name")) {
+		return command.Usage("--name cannot exceed 63 characters and can only contain letters, numbers, underscores (_) or dashes (-).")
+	}
 	if err := checkIDs(c, "vnet-subnet-id", "pod-subnet-id", "assign-identity", "assign-kubelet-identity"); err != nil {
 		return err
 	}

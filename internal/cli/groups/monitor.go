@@ -65,11 +65,11 @@ func window(first, last, length string, now time.Time) (start, end string, err e
 	if err != nil {
 		return "", "", err
 	}
-	from, err := moment(first)
+	from, err := moment(first, "Start time of the query.")
 	if err != nil {
 		return "", "", err
 	}
-	to, err := moment(last)
+	to, err := moment(last, "End time of the query. Defaults to the current time.")
 	switch {
 	case err != nil:
 		return "", "", err
@@ -85,7 +85,7 @@ func window(first, last, length string, now time.Time) (start, end string, err e
 }
 
 // moment reads a time; one that names no zone is of the place where the user is.
-func moment(text string) (time.Time, error) {
+func moment(text, meaning string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -94,7 +94,7 @@ func moment(text string) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("Unable to parse: '%s'. Expected format: date (yyyy-mm-dd) time (hh:mm:ss.xxxxx) timezone (+/-hh:mm)", text) //nolint:staticcheck,revive // az's text
+	return time.Time{}, fmt.Errorf("Unable to parse: '%s'. Expected format: %s Format: date (yyyy-mm-dd) time (hh:mm:ss.xxxxx) timezone (+/-hh:mm)", text, meaning) //nolint:staticcheck,revive // az's text
 }
 
 // offset reads "6h", "1d" or "1d6h30m".

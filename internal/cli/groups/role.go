@@ -182,6 +182,9 @@ func writeDefinition(update bool) func(context.Context, *command.Call) (any, err
 		if err != nil {
 			return nil, err
 		}
+		if o.String("name") == "" && !update {
+			return nil, command.Usage("please provide role name")
+		}
 		client, err := c.Client()
 		if err != nil {
 			return nil, err
@@ -198,8 +201,6 @@ func writeDefinition(update bool) func(context.Context, *command.Call) (any, err
 			if id, name, err = existingRole(ctx, client, o, scopes); err != nil {
 				return nil, err
 			}
-		} else if name == "" {
-			return nil, command.Usage("please provide role name")
 		}
 		permission := value.NewObject()
 		for _, key := range []string{"actions", "notActions", "dataActions", "notDataActions"} {

@@ -19,6 +19,7 @@ func serviceGroups() command.Table {
 	topic := family{kind: kind{version: "2022-01-01-preview", service: "servicebus", model: "SBTopic"}, words: "servicebus topic", what: "topic", provider: "topics", parent: "namespace-name", parentType: bus.provider}
 	zone := family{kind: kind{version: "2018-05-01", service: "dns", model: "Zone"}, words: "network dns zone", what: "DNS zone", provider: "Microsoft.Network/dnsZones", confirm: command.Sure}
 	private := family{kind: kind{version: "2018-09-01", service: "privatedns", model: "PrivateZone"}, words: "network private-dns zone", what: "private DNS zone", provider: "Microsoft.Network/privateDnsZones", confirm: command.Sure}
+	zone.table = columns("ZoneName", "name", "ResourceGroup", "resourceGroup", "RecordSets", "numberOfRecordSets", "MaxRecordSets", "maxNumberOfRecordSets")
 	var commands []*command.Command
 	for _, f := range []family{registry, account, vault, bus, queue, topic, zone, private} {
 		commands = append(commands, f.reading()...)
