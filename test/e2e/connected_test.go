@@ -4,11 +4,12 @@ package e2e_test
 
 import (
 	"encoding/base64"
-	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -33,7 +34,7 @@ func TestConnectedCluster(t *testing.T) {
 	far.Create(t, "rg", "far", rig.NewCluster())
 	way := far.Kubectl(t, "rg", "far")
 
-	near := rig.Start(t, "--clusters=attach", "--connectable=127.0.0.1", "--registration-time=0s")
+	near := rig.StartWithoutRoot(t, "--clusters=attach", "--connectable=127.0.0.1", "--registration-time=0s")
 	environment := near.Lanyard(t)
 	lanyard := func(args ...string) (string, error) {
 		command := exec.CommandContext(t.Context(), filepath.Join(near.Build, "bin", "lanyard"), args...)
@@ -56,25 +57,11 @@ func TestConnectedCluster(t *testing.T) {
 
 	// Its nodes have no way out of their virtual network; this is the one to the other cloud.
 	relay(t, far, near.Listen)
-	kubeconfig, err := os.ReadFile(way.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	profile := map[string]any{"kubeconfig": base64.StdEncoding.EncodeToString(kubeconfig), "metadataEndpoint": "https://" + relayed}
+	attach := []string{"aks", "attach", "-g", "rg", "-n", "far", "--file", way.Kubeconfig, "--metadata-endpoint", "https://" + relayed}
 	if _, err := os.Stat(unified); err == nil {
-		profile["cgroupFolder"] = unified
+		attach = append(attach, "--cgroup-folder", unified)
 	}
-	body := filepath.Join(t.TempDir(), "body.json")
-	raw, err := json.Marshal(map[string]any{"location": rig.Location, "identity": map[string]any{"type": "SystemAssigned"}, "properties": map[string]any{"connectedProfile": profile}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(body, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	id := near.Scope("rg", "providers/Microsoft.ContainerService/managedClusters/far")
-	must("rest", "--method", "put", "--url", id+"?api-version=2025-05-01", "--body", "@"+body)
-	must("aks", "wait", "-g", "rg", "-n", "far", "--created", "--timeout", "120", "--interval", "1")
+	must(attach...)
 	if shown := must("aks", "show", "-g", "rg", "-n", "far"); strings.Contains(shown, "client-key") || !strings.Contains(shown, `"kubernetesVersion": "1.`) {
 		t.Errorf("shown is %s", shown)
 	}
@@ -128,7 +115,23 @@ func TestConnectedCluster(t *testing.T) {
 		}
 	})
 
-	near.Delete(t, "rg", "far")
+	t.Run("a new kubeconfig of the same cluster", func(t *testing.T) {
+		must(attach...) // its kubeconfig of the root
+		if got := must("aks", "show", "-g", "rg", "-n", "far", "--query", "podIdentityProfile.userAssignedIdentities[0].provisioningState", "-o", "tsv"); got != "Assigned" {
+			t.Errorf("the pod identity is %s", got)
+		}
+	})
+	t.Run("one of another cluster that says it is the same", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "pretender")
+		if err := os.WriteFile(file, pretender(t, output(t, way, "get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := lanyard("aks", "attach", "-g", "rg", "-n", "far", "--file", file); err == nil || !strings.Contains(out, "AnotherConnectedCluster") {
+			t.Errorf("%v %s", err, out)
+		}
+	})
+
+	must("aks", "detach", "-g", "rg", "-n", "far", "--yes")
 	if got := output(t, way, "get", "daemonsets,azureidentities,azureidentitybindings,azurepodidentityexceptions", "-A", "-o", "name"); got != "" {
 		t.Errorf("left in the cluster: %s", got)
 	}
@@ -161,6 +164,27 @@ func asks(t *testing.T, kube *kubectl.Kubectl, name, selector, client, expected 
 		out, _ := kube.Run(t.Context(), "", about...)
 		t.Log(out)
 	}
+}
+
+// pretender serves what a cluster says of itself, and returns a kubeconfig that leads there.
+func pretender(t *testing.T, uid string) []byte {
+	t.Helper()
+	says := map[string]string{
+		"/version": `{"gitVersion":"v1.34.2"}`,
+		"/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":       `{"status":{"allowed":true}}`,
+		"/api/v1/namespaces/kube-system":                               `{"metadata":{"name":"kube-system","uid":"` + uid + `"}}`,
+		"/.well-known/openid-configuration":                            `{"issuer":"https://kubernetes.default.svc"}`,
+		"/openid/v1/jwks":                                              `{"keys":[]}`,
+		"/api/v1/namespaces/kube-system/serviceaccounts/default/token": `{"kind":"TokenRequest","apiVersion":"authentication.k8s.io/v1","status":{"token":"e30.e30.e30"}}`,
+	}
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, says[r.URL.Path])
+	}))
+	t.Cleanup(server.Close)
+	authority := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	return fmt.Appendf(nil, `{"apiVersion":"v1","kind":"Config","current-context":"c","contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],
+		"clusters":[{"name":"c","cluster":{"server":%q,"certificate-authority-data":%q}}],"users":[{"name":"u","user":{"token":"t"}}]}`, server.URL, authority)
 }
 
 // relay leads connections in the one virtual network of a cloud to an address of this machine, until the test ends.

@@ -32,6 +32,8 @@ type Cloud struct {
 	NodeImages []string
 	// Flags are more flags for lanyardd serve.
 	Flags []string
+	// User is whom lanyardd runs as, by number, where that isn't who starts it (0). The folders are given to him.
+	User uint32
 }
 
 const (
@@ -104,6 +106,12 @@ func (c *Cloud) Start(ctx context.Context) error {
 	// A session of its own: a Ctrl-C at the terminal is for the launcher, which
 	// takes lanyardd down in order.
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if c.User != 0 {
+		if err := c.giveFolders(); err != nil {
+			return fmt.Errorf("giving the folders to user %d: %w", c.User, err)
+		}
+		command.SysProcAttr.Credential = &syscall.Credential{Uid: c.User, Gid: c.User}
+	}
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("starting lanyardd: %w", err)
 	}
@@ -113,6 +121,19 @@ func (c *Cloud) Start(ctx context.Context) error {
 	exited := make(chan error, 1)
 	go func() { exited <- command.Wait() }()
 	return c.waitHealthy(ctx, exited)
+}
+
+// giveFolders makes lanyardd's user the owner of what it writes to.
+func (c *Cloud) giveFolders() error {
+	if err := os.MkdirAll(c.RunDir(), 0o700); err != nil {
+		return err
+	}
+	for _, dir := range []string{c.Dir, c.DataDir(), c.ImagesDir(), c.RunDir()} {
+		if err := os.Chown(dir, int(c.User), int(c.User)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Cloud) flags() []string {

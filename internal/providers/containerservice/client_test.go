@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
@@ -131,7 +133,11 @@ func (w *world) snapshot() map[string]any {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for kind, value := range map[string]any{"vnets": w.vnets, "planes": w.planes, "nodes": w.nodes, "etcd": w.etcd, "served": w.served, "sets": w.sets} {
+	far := map[string][]*unstructured.Unstructured{}
+	if w.far != nil && w.far.sets != nil {
+		far = w.far.sets
+	}
+	for kind, value := range map[string]any{"far": far, "vnets": w.vnets, "planes": w.planes, "nodes": w.nodes, "etcd": w.etcd, "served": w.served, "sets": w.sets} {
 		raw, err := json.Marshal(value)
 		if err != nil {
 			w.t.Fatal(err)

@@ -25,6 +25,7 @@ type Connected interface {
 	Apply(ctx context.Context, k connected.Kubeconfig, set objects.Set) error
 	Missing(ctx context.Context, k connected.Kubeconfig) ([]string, error)
 	Review(ctx context.Context, k connected.Kubeconfig, token, audience string) (connected.Account, error)
+	Prove(ctx context.Context, k connected.Kubeconfig, keys []byte) error
 }
 
 // connectedProfile is what makes a managed cluster a connected one. The kubeconfig itself is sealed in the state.
@@ -43,7 +44,8 @@ type connectedProfile struct {
 // connectedState is what is known of the cluster behind it.
 type connectedState struct {
 	Kubeconfig []byte `json:"kubeconfig,omitempty"` // sealed
-	// Cluster is the UID of the namespace kube-system: another one is another cluster.
+	// Cluster is the UID of the namespace kube-system: another one is another cluster. That it is the same one, a new
+	// kubeconfig has to lead to who signs with its keys.
 	Cluster string `json:"cluster,omitempty"`
 	Version string `json:"version,omitempty"`
 	Issuer  string `json:"issuer,omitempty"`

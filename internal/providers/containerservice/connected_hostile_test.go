@@ -24,13 +24,13 @@ func keyOf(t *testing.T, cluster *resource.Resource) string {
 func TestHostileClusterTakesNobodysTurn(t *testing.T) {
 	w := newWorld(t)
 	w.features = map[string]bool{"Microsoft.ContainerService/EnablePodIdentityPreview": true}
-	w.attach, w.far = true, &farCluster{uid: "u1", keys: `{"keys":[]}`, held: make(chan struct{})}
+	w.attach, w.far = true, newFar(t)
 	p := w.start()
 	defer p.stop()
 	tokens := map[string]secret.String{}
 	for _, name := range []string{"slow", "demo"} {
 		key := keyOf(t, p.works(name, connectBody(t, `,"podIdentityProfile":{"enabled":true}`)))
-		tokens[key] = secret.New(claimed(t, nodeAgent, "https://localhost:8443/lanyard/connected/"+key) + ".good")
+		tokens[key] = secret.New(w.far.signs(t, nodeAgent, "https://localhost:8443/lanyard/connected/"+key))
 		if name == "slow" {
 			w.far.slow = key
 		}
@@ -67,12 +67,12 @@ func TestHostileClusterTakesNobodysTurn(t *testing.T) {
 func TestConnectedClusterGetsNoIdentityMadeAgain(t *testing.T) {
 	w := newWorld(t)
 	w.features = map[string]bool{"Microsoft.ContainerService/EnablePodIdentityPreview": true}
-	w.attach, w.far = true, &farCluster{uid: "u1", keys: `{"keys":[]}`}
+	w.attach, w.far = true, newFar(t)
 	p := w.start()
 	defer p.stop()
 	c := p.works("demo", connectBody(t, `,"podIdentityProfile":{"enabled":true}`))
 	key := keyOf(t, c)
-	token := secret.New(claimed(t, nodeAgent, "https://localhost:8443/lanyard/connected/"+key) + ".good")
+	token := secret.New(w.far.signs(t, nodeAgent, "https://localhost:8443/lanyard/connected/"+key))
 	id, first := p.identity("badge")
 	p.grant("f1a07417-d97a-45cb-824c-7a7467783830", id, c.Identity.PrincipalID) // Managed Identity Operator
 	add := `{"location":"westus2","properties":{"podIdentityProfile":{"enabled":true,"userAssignedIdentities":[{"name":"web","namespace":"app","identity":{"resourceId":"` + id + `"}}]}}}`

@@ -68,10 +68,19 @@ func (p *Provider) ConnectedNode(ctx context.Context, key string, presented secr
 	if err != nil {
 		return ConnectedNode{}, err
 	}
-	if !p.proofs.begin(key) {
+	// Strangers' tokens are told from its own before it is asked. Those with a key that isn't known, which may be its newest,
+	// have a place apart.
+	place := key
+	switch _, err := connected.Signed(s.IssuerKeys, presented.Reveal()); {
+	case errors.Is(err, connected.ErrUnknownKey):
+		place += " unknown key"
+	case err != nil:
+		return ConnectedNode{}, ErrNotNode
+	}
+	if !p.proofs.begin(place) {
 		return ConnectedNode{}, ErrBusy
 	}
-	defer p.proofs.end(key)
+	defer p.proofs.end(place)
 	account, err := p.Connected.Review(ctx, k, presented.Reveal(), p.nodeAudience(key))
 	if errors.Is(err, connected.ErrUnknownToken) || err == nil && account.Name != nodeAgent {
 		return ConnectedNode{}, ErrNotNode

@@ -1,6 +1,7 @@
 package containerservice
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -134,8 +135,8 @@ func (p *Provider) admitConnected(ctx context.Context, r *providers.Request, wan
 	case err != nil:
 		return refused("ConnectedClusterUnreachable", "The cluster can't be asked: "+err.Error(), "connectedProfile.kubeconfig")
 	}
-	if s.Connected.Cluster != "" && s.Connected.Cluster != facts.Cluster {
-		return refused("AnotherConnectedCluster", "The kubeconfig is of another cluster than the one that managed cluster '"+r.ID.Name()+"' stands for. Connect it as a managed cluster of its own.", "connectedProfile.kubeconfig")
+	if e := p.sameCluster(ctx, r, s, k, facts); e != nil {
+		return e
 	}
 	if err := learn(r.Next, facts); err != nil {
 		return err
@@ -144,4 +145,30 @@ func (p *Provider) admitConnected(ctx context.Context, r *providers.Request, wan
 		return err
 	}
 	return r.Start(planConnect, nil)
+}
+
+// sameCluster refuses a new kubeconfig that leads to another cluster than the old one did: what is assigned to the pods of
+// the one isn't for those of the other, whoever may change the resource.
+func (p *Provider) sameCluster(ctx context.Context, r *providers.Request, s state, k connected.Kubeconfig, facts connected.Facts) *rest.Error {
+	if s.Connected.Cluster == "" {
+		return nil
+	}
+	another := refused("AnotherConnectedCluster", "The kubeconfig is of another cluster than the one that managed cluster '"+r.ID.Name()+"' stands for. Connect it as a managed cluster of its own. If it is the same one and the keys of its service accounts' tokens were changed while this cloud couldn't reach it, delete the managed cluster and connect it anew.", "connectedProfile.kubeconfig")
+	if s.Connected.Cluster != facts.Cluster {
+		return another
+	}
+	before, err := readState(r.Old)
+	if err != nil {
+		return rest.AsError(err)
+	}
+	if bytes.Equal(before.Connected.Kubeconfig, s.Connected.Kubeconfig) {
+		return nil
+	}
+	switch err := p.Connected.Prove(ctx, k, before.IssuerKeys); {
+	case errors.Is(err, connected.ErrAnotherCluster):
+		return another
+	case err != nil:
+		return refused("ConnectedClusterUnreachable", "The cluster can't be asked: "+err.Error(), "connectedProfile.kubeconfig")
+	}
+	return nil
 }

@@ -1,98 +1,18 @@
 package containerservice_test
 
 import (
-	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
-	"github.com/lanyard-project/lanyard/internal/clusters/connected"
-	"github.com/lanyard-project/lanyard/internal/clusters/objects"
 	"github.com/lanyard-project/lanyard/internal/providers/containerservice"
 	"github.com/lanyard-project/lanyard/internal/secret"
 )
-
-// farCluster is a Kubernetes that somebody else runs.
-type farCluster struct {
-	uid     string
-	keys    string
-	away    bool
-	sets    map[string][]*unstructured.Unstructured
-	reviews int
-	// slow is the key of a cluster that answers reviews when held is closed.
-	slow string
-	held chan struct{}
-}
-
-type fakeConnected struct{ *world }
-
-func (f fakeConnected) Look(ctx context.Context, k connected.Kubeconfig) (facts connected.Facts, err error) {
-	return facts, f.change(ctx, "Look", func() error {
-		if f.far == nil || f.far.away {
-			return errors.New("no route to host")
-		}
-		facts = connected.Facts{Cluster: f.far.uid, Version: "1.33.1", Issuer: "https://kubernetes.default.svc.cluster.local", Keys: []byte(f.far.keys)}
-		return nil
-	})
-}
-
-func (f fakeConnected) Apply(ctx context.Context, _ connected.Kubeconfig, set objects.Set) error {
-	return f.change(ctx, "far.Apply "+set.Name, func() error {
-		if f.far.away {
-			return errors.New("no route to host")
-		}
-		if f.far.sets == nil {
-			f.far.sets = map[string][]*unstructured.Unstructured{}
-		}
-		if f.far.sets[set.Name] = set.Objects; len(set.Objects) == 0 {
-			delete(f.far.sets, set.Name)
-		}
-		return nil
-	})
-}
-
-func (f fakeConnected) Missing(context.Context, connected.Kubeconfig) ([]string, error) {
-	return nil, nil
-}
-
-func (f fakeConnected) Review(_ context.Context, _ connected.Kubeconfig, token, audience string) (connected.Account, error) {
-	if f.far.slow != "" && strings.HasSuffix(audience, "/"+f.far.slow) {
-		<-f.far.held
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.far.reviews++
-	if !strings.HasSuffix(token, ".good") || !strings.HasPrefix(audience, "https://localhost:8443/lanyard/connected/") {
-		return connected.Account{}, connected.ErrUnknownToken
-	}
-	return connected.Account{Name: nodeAgent, Node: "kind-worker"}, nil
-}
-
-const nodeAgent = "system:serviceaccount:kube-system:aks-pod-identity-nmi"
-
-// wayTo is a kubeconfig, as requests carry it.
-func wayTo(t testing.TB, server string) string {
-	t.Helper()
-	config := api.NewConfig()
-	config.Clusters["kind"] = &api.Cluster{Server: server, CertificateAuthorityData: []byte("CA")}
-	config.AuthInfos["admin"] = &api.AuthInfo{Token: "far-secret"}
-	config.Contexts["kind"], config.CurrentContext = &api.Context{Cluster: "kind", AuthInfo: "admin"}, "kind"
-	raw, err := clientcmd.Write(*config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return base64.StdEncoding.EncodeToString(raw)
-}
 
 func connectBody(t testing.TB, more string) string {
 	return `{"location":"westus2","identity":{"type":"SystemAssigned"},"properties":{"connectedProfile":{"kubeconfig":"` + wayTo(t, "https://kind.example:6443") + `","podNetwork":"bridge"}` + more + `}}`
@@ -103,7 +23,7 @@ func connectBody(t testing.TB, more string) string {
 func TestConnectedCluster(t *testing.T) {
 	w := newWorld(t)
 	empty := w.snapshot()
-	w.attach, w.far = true, &farCluster{uid: "u1", keys: `{"keys":[]}`}
+	w.attach, w.far = true, newFar(t)
 	p := w.start()
 	defer p.stop()
 	c := p.works("demo", connectBody(t, ""))
@@ -126,7 +46,7 @@ func TestConnectedCluster(t *testing.T) {
 		t.Errorf("the kubeconfig is %+v", config)
 	}
 	issuer := issuerOf(t, c)
-	if status, got := p.issuer(strings.TrimPrefix(issuer, "https://localhost:8443") + "openid/v1/jwks"); status != 200 || got != `{"keys":[]}` {
+	if status, got := p.issuer(strings.TrimPrefix(issuer, "https://localhost:8443") + "openid/v1/jwks"); status != 200 || got != w.far.keys() {
 		t.Errorf("its keys: %d %s", status, got)
 	}
 	if own, known := p.provider.IssuerAlias(t.Context(), issuer); !known || own != "https://kubernetes.default.svc.cluster.local" {
@@ -149,7 +69,7 @@ func TestConnectedCluster(t *testing.T) {
 
 func TestConnectedIsRefused(t *testing.T) {
 	w := newWorld(t)
-	w.attach, w.far = true, &farCluster{uid: "u1", keys: `{"keys":[]}`}
+	w.attach, w.far = true, newFar(t)
 	p := w.start()
 	defer p.stop()
 	const elsewhere = "OperationNotAllowedOnConnectedCluster"
@@ -193,6 +113,18 @@ func TestConnectedIsRefused(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		w.far.uid = "u1"
+		real := w.far.signer
+		w.far.signer = newFar(t).signer // it says that it is the same one
+		if _, _, err := p.put(clusterID("demo"), connectBody(t, "")); rest.AsError(err).Code != "AnotherConnectedCluster" {
+			t.Errorf("by its UID alone: %v", err)
+		}
+		w.far.signer = real
+		p.works("demo", connectBody(t, "")) // a new credential of the same one
+	})
+	t.Run("keys that were changed where it is run", func(t *testing.T) {
+		w.far.signer = newFar(t).signer
+		p.works("demo", `{"location":"westus2","tags":{},"properties":{}}`)
+		p.works("demo", connectBody(t, ""))
 	})
 	t.Run("one that is away", func(t *testing.T) {
 		w.far.away = true
@@ -213,7 +145,7 @@ func TestConnectedIsRefused(t *testing.T) {
 func TestPodIdentityOfConnectedCluster(t *testing.T) {
 	w := newWorld(t)
 	w.features = map[string]bool{"Microsoft.ContainerService/EnablePodIdentityPreview": true}
-	w.attach, w.far = true, &farCluster{uid: "u1", keys: `{"keys":[]}`}
+	w.attach, w.far = true, newFar(t)
 	p := w.start()
 	defer p.stop()
 	c := p.works("demo", connectBody(t, `,"podIdentityProfile":{"enabled":true}`))
@@ -223,7 +155,7 @@ func TestPodIdentityOfConnectedCluster(t *testing.T) {
 	if c := p.create("demo", add); c.ProvisioningState != resource.Failed || !strings.Contains(string(c.Properties), "Managed Identity Operator") {
 		t.Errorf("without the grant: %s %s", c.ProvisioningState, c.Properties)
 	}
-	token := secret.New(claimed(t, nodeAgent, "https://localhost:8443/lanyard/connected/"+key) + ".good")
+	token := secret.New(w.far.signs(t, nodeAgent, "https://localhost:8443/lanyard/connected/"+key))
 	node, err := p.provider.ConnectedNode(t.Context(), key, token)
 	if err != nil || len(node.Identities) != 0 || node.Name != "kind-worker" {
 		t.Errorf("an identity that isn't assigned: %+v, %v", node.Identities, err)
@@ -251,11 +183,13 @@ func TestPodIdentityOfConnectedCluster(t *testing.T) {
 	}
 	t.Run("strangers", func(t *testing.T) {
 		audience := "https://localhost:8443/lanyard/connected/" + key
-		before := w.far.reviews
+		before, unknown := w.far.reviews, newFar(t)
+		unknown.signer.KeyID = "k2"
 		for name, stranger := range map[string]string{
 			"no token at all":   "x",
-			"another account":   claimed(t, "system:serviceaccount:default:default", audience) + ".good",
-			"another audience":  claimed(t, nodeAgent, "https://kubernetes.default.svc") + ".good",
+			"another account":   w.far.signs(t, "system:serviceaccount:default:default", audience),
+			"a forged token":    forged(t, nodeAgent, audience),
+			"another audience":  w.far.signs(t, nodeAgent, "https://kubernetes.default.svc"),
 			"a very long token": strings.Repeat("x", 1<<20),
 		} {
 			if _, err := p.provider.ConnectedNode(t.Context(), key, secret.New(stranger)); !errors.Is(err, containerservice.ErrNotNode) {
@@ -266,7 +200,7 @@ func TestPodIdentityOfConnectedCluster(t *testing.T) {
 			t.Errorf("the cluster was asked about %d tokens that can't be good", w.far.reviews-before)
 		}
 		for name, err := range map[string]error{
-			"a forged token":  second(p.provider.ConnectedNode(t.Context(), key, secret.New(claimed(t, nodeAgent, audience)+".forged"))),
+			"an unknown key":  second(p.provider.ConnectedNode(t.Context(), key, secret.New(unknown.signs(t, nodeAgent, audience)))),
 			"another cluster": second(p.provider.ConnectedNode(t.Context(), "guessed", token)),
 		} {
 			if !errors.Is(err, containerservice.ErrNotNode) {
@@ -285,13 +219,3 @@ func TestPodIdentityOfConnectedCluster(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
-
-// claimed is a token of which nothing is true but its form.
-func claimed(t testing.TB, subject, audience string) string {
-	t.Helper()
-	payload, err := json.Marshal(map[string]any{"sub": subject, "aud": []string{audience}, "exp": time.Now().Add(time.Hour).Unix()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "e30." + base64.RawURLEncoding.EncodeToString(payload)
-}

@@ -25,6 +25,7 @@ func TestCrashAtEveryPoint(t *testing.T) {
 		p.update("demo", podIdentities(true, entry("one", p.badge("app", p.get(clusterID("demo"))), "")))
 		p.update("demo", change(`"addonProfiles":{"httpApplicationRouting":{"enabled":true}}`))
 	}
+	elsewhere := func(p *process) { p.attach, p.far = true, newFar(t) }
 	stores := newStores(t)
 	const exchanged = `"addonProfiles":{"httpApplicationRouting":{"enabled":false},"azureKeyvaultSecretsProvider":{"enabled":true}},"podIdentityProfile":{"enabled":true,"userAssignedIdentities":[`
 	for _, phase := range []struct {
@@ -49,11 +50,19 @@ func TestCrashAtEveryPoint(t *testing.T) {
 		{"node image of a pool", 13, there, func(p *process) { p.rollNodeImage("nodepool1") }},
 		{"delete", 3, there, func(p *process) { p.delete(clusterID("demo")) }},
 		{"delete with identities", 7, withIdentities, func(p *process) { p.delete(clusterID("demo")) }},
+		{"connect", 1, elsewhere, func(p *process) {
+			_, _, _ = p.put(clusterID("demo"), connectBody(p.t, `,"podIdentityProfile":{"enabled":true}`))
+		}},
+		{"disconnect", 2, func(p *process) {
+			elsewhere(p)
+			c := p.works("demo", connectBody(p.t, `,"podIdentityProfile":{"enabled":true}`))
+			p.update("demo", podIdentities(true, entry("one", p.badge("app", c), "")))
+		}, func(p *process) { p.delete(clusterID("demo")) }},
 	} {
 		t.Run(phase.name, func(t *testing.T) {
 			b := begin(t, stores, phase.before)
 			undisturbed, points := b.life(t, phase.act, 0)
-			if points < 10 {
+			if points < 8 {
 				t.Fatalf("only %d points: the plan did nothing", points)
 			}
 			var lives errgroup.Group
@@ -61,7 +70,11 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			if *everyPoint {
 				phase.every = 1
 			}
-			for at := 1; at <= points && !t.Failed(); at += phase.every {
+			first := 1
+			if phase.name == "connect" {
+				first = 3 // before, the cluster is asked who it is, and nothing is accepted yet
+			}
+			for at := first; at <= points && !t.Failed(); at += phase.every {
 				lives.Go(func() error {
 					state, _ := b.life(t, phase.act, at)
 					if diff := cmp.Diff(undisturbed, state); diff != "" {

@@ -91,6 +91,9 @@ func (b *beginning) again(t *testing.T, s *store.Store) *world {
 		t: t, store: s, vnets: maps.Clone(is.vnets), planes: maps.Clone(is.planes), nodes: maps.Clone(is.nodes), etcd: maps.Clone(is.etcd), served: map[string]bool{},
 		acts: map[string]func(context.Context) (containerservice.Principal, error){}, sets: maps.Clone(is.sets), features: is.features, simulated: map[string]clusters.Simulated{},
 	}
+	if w.attach = is.attach; is.far != nil {
+		w.far = &farCluster{uid: is.far.uid, signer: is.far.signer, held: is.far.held, sets: maps.Clone(is.far.sets)}
+	}
 	for cluster, sets := range w.sets {
 		w.sets[cluster] = maps.Clone(sets)
 	}

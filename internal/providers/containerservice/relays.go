@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"sync"
@@ -41,11 +42,10 @@ func (r *relays) ensure(cluster string, wanted int) (int, error) {
 			return one.port, nil
 		}
 	}
-	var config net.ListenConfig
-	listener, err := config.Listen(r.ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(wanted)))
+	listener, err := r.listen(wanted)
 	if wanted != 0 && errors.Is(err, syscall.EADDRINUSE) {
 		r.log.Warn("a cluster's loopback port is taken: kubeconfigs that name it have to be fetched again", "cluster", cluster, "port", wanted)
-		listener, err = config.Listen(r.ctx, "tcp4", "127.0.0.1:0")
+		listener, err = r.anywhere()
 	}
 	if err != nil {
 		return 0, fmt.Errorf("listening for the API server: %w", err)
@@ -60,6 +60,34 @@ func (r *relays) ensure(cluster string, wanted int) (int, error) {
 		}
 	}()
 	return one.port, nil
+}
+
+// The kernel gives connections that go out ports of 32768 and above, unless told otherwise: one of those, chosen for a
+// cluster, could be somebody else's by the time this process has been started again.
+const (
+	lowestPort = 20000
+	beyondPort = 32768
+	portTries  = 100
+)
+
+func (r *relays) listen(port int) (net.Listener, error) {
+	if port == 0 {
+		return r.anywhere()
+	}
+	var config net.ListenConfig
+	return config.Listen(r.ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+}
+
+// anywhere listens on a free port that stays free while nobody listens on it, and on any if there is none.
+func (r *relays) anywhere() (net.Listener, error) {
+	for range portTries {
+		listener, err := r.listen(lowestPort + rand.N(beyondPort-lowestPort)) //nolint:gosec // no secret
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return listener, err
+		}
+	}
+	var config net.ListenConfig
+	return config.Listen(r.ctx, "tcp4", "127.0.0.1:0")
 }
 
 // end stops a cluster's relay and waits until it is gone.

@@ -36,6 +36,41 @@ const downLimit = 3 * time.Minute
 func Start(t testing.TB, flags ...string) *Cloud {
 	t.Helper()
 	root := sourceTree(t)
+	return start(t, root, &local.Cloud{Dir: t.TempDir(), Build: filepath.Join(root, "build"), Flags: flags})
+}
+
+// nobody is a user without rights.
+const nobody = 65534
+
+// StartWithoutRoot is Start of a lanyardd that runs as a user without rights, who finds the programs in a place of his own.
+func StartWithoutRoot(t testing.TB, flags ...string) *Cloud {
+	t.Helper()
+	root := sourceTree(t)
+	dir, err := os.MkdirTemp("", "lanyard-nobody") // t.TempDir lies in a folder that he can't enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	build := filepath.Join(dir, "build")
+	program := filepath.Join("bin", "lanyardd")
+	data, err := os.ReadFile(filepath.Join(root, "build", program))
+	if err != nil {
+		t.Fatalf("is lanyardd built (make build)? %v", err)
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Join(build, "bin"), 0o755), os.WriteFile(filepath.Join(build, program), data, 0o755), //nolint:gosec // a program
+		os.Symlink(filepath.Join(root, "build", "kube"), filepath.Join(build, "kube")),
+		os.Symlink(filepath.Join(root, "build", "bin", "lanyard"), filepath.Join(build, "bin", "lanyard"))); err != nil {
+		t.Fatal(err)
+	}
+	return start(t, root, &local.Cloud{Dir: dir, Build: build, Flags: flags, User: nobody})
+}
+
+func start(t testing.TB, root string, of *local.Cloud) *Cloud {
+	t.Helper()
 	build := filepath.Join(root, "build")
 	if err := local.Preflight(t.Context(), os.Stderr); err != nil {
 		t.Fatal(err)
@@ -43,7 +78,8 @@ func Start(t testing.TB, flags ...string) *Cloud {
 	if err := local.CheckPrograms(build); err != nil {
 		t.Fatal(err)
 	}
-	c := &Cloud{Cloud: &local.Cloud{Dir: t.TempDir(), Build: build, Listen: loopbacktest.Free(t), Flags: flags}, root: root}
+	of.Listen = loopbacktest.Free(t)
+	c := &Cloud{Cloud: of, root: root}
 	before, err := c.Footprint()
 	if err != nil {
 		t.Fatalf("looking at the machine: %v", err)
@@ -96,7 +132,7 @@ func (c *Cloud) keepRecord(test string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	records := filepath.Join(c.Build, "records")
+	records := filepath.Join(c.root, "build", "records")
 	return errors.Join(err, os.MkdirAll(records, 0o755), os.WriteFile(filepath.Join(records, test+".jsonl"), record, 0o600))
 }
 
