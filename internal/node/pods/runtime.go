@@ -150,7 +150,10 @@ func (r *Runtime) handle(ctx context.Context, event *cri.ContainerEventResponse)
 			r.read(ctx, id)
 		}
 	case cri.ContainerEventType_CONTAINER_STOPPED_EVENT, cri.ContainerEventType_CONTAINER_DELETED_EVENT:
-		r.sandboxes.remove(id) // a container's ID is nobody's sandbox
+		if r.sandboxes.remove(id) { // a container's ID is nobody's sandbox
+			// Whoever has the address now might not come far enough to be met: answers may still go to the one who had it.
+			r.Refresh()
+		}
 	case cri.ContainerEventType_CONTAINER_CREATED_EVENT:
 	}
 }

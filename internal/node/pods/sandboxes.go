@@ -177,16 +177,18 @@ func (s *Sandboxes) add(sandbox Sandbox) {
 	s.notify()
 }
 
-// remove forgets a sandbox: first the gate, then the index.
-func (s *Sandboxes) remove(id string) {
+// remove forgets a sandbox: first the gate, then the index. It reports whether others went with it, who are to be read again.
+func (s *Sandboxes) remove(id string) (others bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sandbox, ok := s.byID[id]
 	if !ok {
-		return
+		return false
 	}
+	before := len(s.byID)
 	s.drop(sandbox)
 	s.notify()
+	return before-len(s.byID) > 1
 }
 
 // drop takes a sandbox out. Whoever claimed a binding with it goes too: the next full reading finds out who is right. The

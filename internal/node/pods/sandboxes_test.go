@@ -68,12 +68,13 @@ func TestSandboxes(t *testing.T) {
 	if got, ok := s.At(Binding{Interface: 8, Address: address}); ok {
 		t.Errorf("a binding that two claim gives %+v", got)
 	}
-	s.remove("c")
-	if s.has("b") {
+	if others := s.remove("c"); !others || s.has("b") {
 		t.Error("a sandbox whose binding was claimed by another isn't read again")
 	}
 	s.add(heir)
-	s.remove("a")
+	if s.remove("a") {
+		t.Error("somebody is to be read again who shared nothing")
+	}
 	if iface, known := s.Known(Binding{Interface: 7, Address: address}); iface || !known {
 		t.Errorf("after removal: interface known %t, address known %t", iface, known)
 	}
