@@ -155,8 +155,14 @@ e2e-short: programs ## The main job with lanyardd killed while it creates the cl
 aad-pod-identity:
 	@cd tools && $(GO) run ./cmd/build aad-pod-identity
 
+# external-dns, as its project publishes it, for TestDataPlanes: the better part of an hour where nothing of it is cached.
+.PHONY: external-dns
+external-dns:
+	@mkdir -p $(BUILD)
+	@cd test/e2e/externaldns && $(GO_BUILD) -o $(CURDIR)/$(BUILD)/external-dns sigs.k8s.io/external-dns
+
 .PHONY: e2e
-e2e: programs $(if $(RUN),,kube-previous) aad-pod-identity ## The end-to-end tests on real clusters, and the demo with a crash and twice over one folder; RUN=regex: those tests only
+e2e: programs $(if $(RUN),,kube-previous) aad-pod-identity $(if $(RUN),$(if $(findstring DataPlanes,$(RUN)),external-dns),external-dns) ## The end-to-end tests on real clusters, and the demo with a crash and twice over one folder; RUN=regex: those tests only
 	@$(GO_TEST) -tags e2e -count=1 -p 1 -timeout 60m $(if $(RUN),-v -run '$(RUN)') ./test/e2e/...
 	@$(GO_TEST) -tags e2e -count=1 -run '$(or $(RUN),LibrariesOf)' ./internal/node/lab
 ifndef RUN

@@ -24,8 +24,12 @@ import (
 // noopBody has the size of an identity's document.
 const noopSize = 620
 
-// serveNoop is a process whose every answer is the same: what TLS, HTTP and the
-// client of the benchmark cost by themselves.
+// filePath is where the empty handler has the file of its folder: what a pull would take
+// if nobody had to be asked.
+const filePath = "/file"
+
+// serveNoop is a process whose every answer is the same, but for a file: what TLS, HTTP
+// and the client of the benchmark cost by themselves.
 func serveNoop(dir string) error {
 	box, err := seal.Load(filepath.Join(dir, "master.key"))
 	if err != nil {
@@ -41,7 +45,11 @@ func serveNoop(dir string) error {
 	}
 	body := []byte(strings.Repeat("x", noopSize))
 	server := &http.Server{ReadHeaderTimeout: time.Minute, TLSConfig: authority.ServerConfig("localhost", "127.0.0.1"),
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == filePath {
+				http.ServeFile(w, r, filepath.Join(dir, filePath))
+				return
+			}
 			w.Header().Set("Content-Type", "application/json; charset=utf-8")
 			_, _ = w.Write(body)
 		})}

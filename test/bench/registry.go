@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -55,11 +59,13 @@ func (b *bench) registry(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	pull, copied, err := b.onePull(repository, options)
+	times, err := b.onePull(ctx, repository, options)
 	if err != nil {
 		return nil, err
 	}
-	rows = append(rows, newRow(registryPull, ratio, layerSize/pull.Seconds(), layerSize/copied.Seconds(), "bytes per second of pulling a layer of 256 MiB; of copying its file"))
+	pull, copied := times.pull, times.copied
+	rows = append(rows, newRow(registryPull, ratio, layerSize/pull.Seconds(), layerSize/copied.Seconds(), "bytes per second of pulling a layer of 256 MiB; of copying its file"),
+		newRow(registryFile, ratio, layerSize/pull.Seconds(), layerSize/times.file.Seconds(), "bytes per second of pulling a layer of 256 MiB; of getting its file from a plain TLS server, its digest checked"))
 	many, err := b.manyPulls(ctx, repository, options)
 	if err != nil {
 		return rows, err
@@ -109,23 +115,31 @@ func (b *bench) registryOptions(ctx context.Context) ([]remote.Option, error) {
 	return []remote.Option{remote.WithAuth(who), remote.WithTransport(client.Transport), remote.WithContext(ctx)}, nil
 }
 
-// onePull returns the shorter times of three runs each, one after the other.
-func (b *bench) onePull(repository name.Repository, options []remote.Option) (pull, copied time.Duration, err error) {
+// pullTimes are how long one layer takes to be in a file, on the disk.
+type pullTimes struct{ pull, copied, file time.Duration }
+
+// onePull returns the shortest times of three runs each, one after the other.
+func (b *bench) onePull(ctx context.Context, repository name.Repository, options []remote.Option) (times pullTimes, err error) {
 	layer, err := random.Layer(layerSize, types.OCIUncompressedLayer)
 	if err != nil {
-		return 0, 0, err
+		return times, err
 	}
 	if err := remote.WriteLayer(repository, layer, options...); err != nil {
-		return 0, 0, err
+		return times, err
 	}
 	digest, err := layer.Digest()
 	if err != nil {
-		return 0, 0, err
+		return times, err
 	}
 	stored, err := filepath.Glob(filepath.Join(b.cloud.DataDir(), "registries", "benchregistry-*", "docker", "registry", "v2", "blobs", "sha256", "*", digest.Hex, "data"))
 	if err != nil || len(stored) != 1 {
-		return 0, 0, fmt.Errorf("the layer lies in %d files, not 1 (%w)", len(stored), err)
+		return times, fmt.Errorf("the layer lies in %d files, not 1 (%w)", len(stored), err)
 	}
+	plainly, stop, err := b.plainServer(ctx, stored[0], digest.Hex)
+	if err != nil {
+		return times, err
+	}
+	defer stop()
 	to := filepath.Join(b.cloud.Dir, "copy")
 	defer os.Remove(to)
 	open := func() (io.ReadCloser, error) { return os.Open(stored[0]) }
@@ -140,17 +154,64 @@ func (b *bench) onePull(repository name.Repository, options []remote.Option) (pu
 		for _, one := range []struct {
 			from func() (io.ReadCloser, error)
 			best *time.Duration
-		}{{open, &copied}, {remotely, &pull}} {
+		}{{open, &times.copied}, {remotely, &times.pull}, {plainly, &times.file}} {
 			took, err := keep(one.from, to)
 			if err != nil {
-				return 0, 0, err
+				return times, err
 			}
 			if *one.best == 0 || took < *one.best {
 				*one.best = took
 			}
 		}
 	}
-	return pull, copied, nil
+	return times, nil
+}
+
+// plainServer offers a file by TLS and nothing else. What is got from it is checked as a
+// layer is.
+func (b *bench) plainServer(ctx context.Context, file, digest string) (get func() (io.ReadCloser, error), stop func(), err error) {
+	dir, err := os.MkdirTemp(b.cloud.Dir, "plain")
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := os.Symlink(file, filepath.Join(dir, filePath)); err != nil {
+		return nil, nil, err
+	}
+	address, _, trust, end, err := startNoop(ctx, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trust}}
+	return func() (io.ReadCloser, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+filePath, http.NoBody)
+		if err != nil {
+			return nil, err
+		}
+		response, err := client.Do(request) //nolint:bodyclose // checked is closed by who reads it
+		if err != nil {
+			return nil, err
+		}
+		return &checked{ReadCloser: response.Body, sum: sha256.New(), want: digest}, nil
+	}, func() { client.CloseIdleConnections(); end(); _ = os.RemoveAll(dir) }, nil
+}
+
+// checked fails at its end if what was read has another digest.
+type checked struct {
+	io.ReadCloser
+	sum  hash.Hash
+	want string
+}
+
+// Read implements io.Reader.
+func (c *checked) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.sum.Write(p[:n])
+	if errors.Is(err, io.EOF) {
+		if got := hex.EncodeToString(c.sum.Sum(nil)); got != c.want {
+			return n, fmt.Errorf("the digest is %s, not %s", got, c.want)
+		}
+	}
+	return n, err
 }
 
 // keep times how long content takes to be in a file, on the disk.

@@ -37,16 +37,32 @@ const (
 	busReceiverRole     = "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0"
 )
 
-// packModule makes an image of a program of another module's.
-func packModule(t *testing.T, image, dir, program string) string {
+// packDataClient makes an image of the program that uses data planes.
+func packDataClient(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "program")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, program)
-	build.Dir = dir
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
+	build.Dir = "testdata/dataclient"
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", program, err, out)
+		t.Fatalf("building the client: %v\n%s", err, out)
 	}
+	return packBinary(t, dataClientImage, binary)
+}
+
+// packExternalDNS makes an image of the program that make external-dns has built: it takes
+// longer than a test may.
+func packExternalDNS(t *testing.T) string {
+	t.Helper()
+	const built = "../../build/external-dns"
+	if _, err := os.Stat(built); err != nil {
+		t.Fatalf("%v: 'make external-dns' builds it", err)
+	}
+	return packBinary(t, externalDNSImage, built)
+}
+
+func packBinary(t *testing.T, image, binary string) string {
+	t.Helper()
 	archive := filepath.Join(t.TempDir(), "image.tar")
 	if _, err := images.PackFile(archive, images.Program(image, binary)); err != nil {
 		t.Fatal(err)
@@ -145,7 +161,7 @@ func newDataWorld(t *testing.T) *dataWorld {
 	address := loopbacktest.Free(t)
 	w := &dataWorld{T: t}
 	w.cloud = rig.Start(t, "--registration-time=0s", "--subscription=Hub="+hub, "--dns-listen="+address,
-		"--node-image="+packProbe(t), "--node-image="+packModule(t, externalDNSImage, "externaldns", "sigs.k8s.io/external-dns"), "--node-image="+packModule(t, dataClientImage, "testdata/dataclient", "."))
+		"--node-image="+packProbe(t), "--node-image="+packExternalDNS(t), "--node-image="+packDataClient(t))
 	w.names = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}}
