@@ -160,7 +160,8 @@ func expecting(arguments []grammar.Argument, line []string) (grammar.Argument, b
 	return grammar.Argument{}, false
 }
 
-// scripts are what the shells are told; PROGRAM stands for the program's name.
+// scripts are what the shells are told; PROGRAM stands for the program's name. PowerShell before 7.3 gives programs no
+// empty words, hence its quotes, which are read as any shell's.
 func scripts() map[string]string {
 	return map[string]string{
 		"bash": `_PROGRAM_complete() {
@@ -188,7 +189,7 @@ compdef _PROGRAM PROGRAM
 		"powershell": `Register-ArgumentCompleter -Native -CommandName PROGRAM -ScriptBlock {
     param($word, $ast, $position)
     $words = @($ast.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
-    if ($word -eq '') { $words += '' }
+    if ($word -eq '') { $words += '""' }
     PROGRAM __complete -- @words 2>$null | ForEach-Object {
         $text = if ($_ -match '\s') { "'" + $_.Replace("'", "''") + "'" } else { $_ }
         [System.Management.Automation.CompletionResult]::new($text, $_, 'ParameterValue', $_)
