@@ -55,16 +55,27 @@ func StartWithoutRoot(t testing.TB, flags ...string) *Cloud {
 			t.Error(err)
 		}
 	})
-	build := filepath.Join(dir, "build")
+	built, build := filepath.Join(root, "build"), filepath.Join(dir, "build")
 	program := filepath.Join("bin", "lanyardd")
-	data, err := os.ReadFile(filepath.Join(root, "build", program))
+	data, err := os.ReadFile(filepath.Join(built, program))
 	if err != nil {
 		t.Fatalf("is lanyardd built (make build)? %v", err)
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Join(build, "bin"), 0o755), os.WriteFile(filepath.Join(build, program), data, 0o755), //nolint:gosec // a program
-		os.Symlink(filepath.Join(root, "build", "kube"), filepath.Join(build, "kube")),
-		os.Symlink(filepath.Join(root, "build", "bin", "lanyard"), filepath.Join(build, "bin", "lanyard"))); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Join(build, "bin"), 0o755), os.WriteFile(filepath.Join(build, program), data, 0o755)); err != nil { //nolint:gosec // a program
 		t.Fatal(err)
+	}
+	// The others are run by the test itself, where they are.
+	for _, pattern := range []string{"*", filepath.Join("bin", "*")} {
+		others, err := filepath.Glob(filepath.Join(built, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range others {
+			place := filepath.Join(build, strings.TrimPrefix(other, built))
+			if err := os.Symlink(other, place); err != nil && !errors.Is(err, fs.ErrExist) {
+				t.Fatal(err)
+			}
+		}
 	}
 	return start(t, root, &local.Cloud{Dir: dir, Build: build, Flags: flags, User: nobody})
 }
