@@ -46,7 +46,7 @@ const nobody = 65534
 func StartWithoutRoot(t testing.TB, flags ...string) *Cloud {
 	t.Helper()
 	root := sourceTree(t)
-	dir, err := os.MkdirTemp("", "lanyard-nobody") // t.TempDir lies in a folder that he can't enter
+	dir, err := os.MkdirTemp("", "lanyard-nobody") //nolint:usetesting // t.TempDir lies in a folder that he cannot enter
 	if err != nil {
 		t.Fatal(err)
 	}
