@@ -108,6 +108,7 @@ var (
 	// What az's Python libraries warn of is no answer of az's.
 	readOnly = regexp.MustCompile(`WARNING: Readonly attribute .*\n`)
 	tag      = regexp.MustCompile(`"etag": ".*"`)
+	disk     = regexp.MustCompile(`_OsDisk_1_[0-9a-f]{8}`)
 )
 
 // alike leaves out what has to differ: identifiers (in the same width), times, names of the client and the program.
@@ -117,6 +118,7 @@ func (c *client) alike(text string) []string {
 	text = moment.ReplaceAllString(text, "<time>")
 	text = tag.ReplaceAllString(text, `"etag": "<etag>"`)
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "'lanyard ", "'az "), "ERROR: lanyard ", "ERROR: az ")
+	text = disk.ReplaceAllString(text, "_OsDisk_1_00000000")
 	text = readOnly.ReplaceAllString(text, "")
 	return strings.Split(strings.TrimRight(text, "\n"), "\n")
 }
