@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -11,9 +12,12 @@ import (
 // Watches of what is followed are fed from the one watch that follows it: etcd
 // would send every change, and this process read it, once for each of them.
 const (
-	// remembered is how many changes a followed part keeps at least, for watches that
-	// begin a little in the past. One that begins before them asks etcd.
+	// remembered is how many changes a followed part keeps, and up to twice as many, for
+	// watches that begin a little in the past. One that begins before them asks etcd.
 	remembered = 1024
+	// mostBytes is how much of that there is at most, where values are large: whoever
+	// may write could have this process keep gigabytes otherwise.
+	mostBytes = 32 << 20
 	// mostWaiting is how many changes may wait for who doesn't take them: then its
 	// watch ends with an error, as one that broke, and it lists again.
 	mostWaiting = 1 << 16
@@ -27,6 +31,7 @@ type audience struct {
 	open    bool  // the part is complete and its watch goes on
 	since   int64 // all changes after this revision that have come are in past
 	past    []Event
+	bytes   int // of the values in past
 	watches map[*listener]struct{}
 }
 
@@ -45,12 +50,26 @@ func (a *audience) tell(events []Event) {
 		return
 	}
 	a.past = append(a.past, events...)
-	if old := len(a.past) - remembered; old >= remembered {
-		a.since = a.past[old-1].Item.Revision
-		a.past = append([]Event(nil), a.past[old:]...)
+	for _, e := range events {
+		a.bytes += len(e.Item.Value)
+	}
+	if len(a.past) >= 2*remembered || a.bytes > mostBytes {
+		a.forget()
 	}
 	for w := range a.watches {
 		w.offer(events...)
+	}
+}
+
+// forget drops the older half of the past, at least; the caller holds the lock.
+func (a *audience) forget() {
+	old := 0
+	for ; len(a.past)-old > remembered || a.bytes > mostBytes/2; old++ {
+		a.bytes -= len(a.past[old].Item.Value)
+	}
+	if old > 0 {
+		a.since = a.past[old-1].Item.Revision
+		a.past = slices.Clone(a.past[old:])
 	}
 }
 
@@ -58,7 +77,7 @@ func (a *audience) tell(events []Event) {
 func (a *audience) end(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.open, a.past = false, nil
+	a.open, a.past, a.bytes = false, nil, 0
 	for w := range a.watches {
 		w.fail(err)
 	}
