@@ -1,6 +1,8 @@
 package graph_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lanyard-project/lanyard/internal/graph"
+	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
 // paths are all operations that there are, and some that aren't.
@@ -89,5 +92,30 @@ func TestOtherTenantsAreNotSeen(t *testing.T) {
 	body := `{"ids":["` + stranger.ObjectID + `"]}`
 	if got := c.do(t, http.MethodPost, c.origin+"/v1.0/directoryObjects/getByIds", c.bearer, body); len(got.names()) != 0 {
 		t.Error(got.body)
+	}
+}
+
+// Clients keep tokens until they expire: one whose key was dropped is refused so that they get another by themselves.
+func TestTokensOfADroppedKeyAreChallenged(t *testing.T) {
+	c := start(t)
+	head, rest, _ := strings.Cut(c.bearer, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var header map[string]any
+	if err := json.Unmarshal(raw, &header); err != nil {
+		t.Fatal(err)
+	}
+	header["kid"] = "dropped"
+	if raw, err = json.Marshal(header); err != nil {
+		t.Fatal(err)
+	}
+	for bearer, want := range map[string]bool{base64.RawURLEncoding.EncodeToString(raw) + "." + rest: true, "rubbish": false} {
+		got := c.do(t, http.MethodGet, c.origin+"/v1.0/users", bearer, "")
+		challenge := got.header.Get("WWW-Authenticate")
+		if got.status != http.StatusUnauthorized || !strings.Contains(challenge, "/common/oauth2/authorize\"") || strings.Contains(challenge, tokens.InsufficientClaims(c.clock.Now())) != want {
+			t.Errorf("%d %s, %s; to be replaced: %t", got.status, got.message(), challenge, want)
+		}
 	}
 }

@@ -57,6 +57,8 @@ func refusedToken(err error) *Error {
 			return invalidToken("Lifetime validation failed, the token is not valid yet.")
 		case tokens.WrongAudience:
 			return invalidToken("Access token validation failure. Invalid audience.")
+		case tokens.KeyGone:
+			return invalidToken("Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp")
 		}
 	}
 	return invalidToken("Access token validation failure.")

@@ -89,7 +89,7 @@ func (s *Service) serve(r *http.Request, handle func(*request) (answer, error)) 
 	}
 	caller, err := s.options.Verifier.Verify(r.Context(), bearer, s.audiences)
 	if err != nil {
-		return answer{}, refusedToken(err)
+		return answer{}, errors.Join(refusedToken(err), err)
 	}
 	proven := &request{Request: r, caller: caller, origin: s.origin(r)}
 	if err := s.mayRead(proven); err != nil {
@@ -106,6 +106,17 @@ func (s *Service) origin(r *http.Request) string {
 		}
 	}
 	return s.options.Origins[0]
+}
+
+// challenge says where tokens come from, and that the one that was given is to be
+// replaced if its key was dropped.
+func (s *Service) challenge(r *http.Request, err error) string {
+	text := `Bearer realm="", authorization_uri="` + s.origin(r) + `/common/oauth2/authorize"`
+	var bad *tokens.Error
+	if errors.As(err, &bad) && bad.Kind == tokens.KeyGone {
+		text += ", " + tokens.InsufficientClaims(s.options.Clock.Now())
+	}
+	return text
 }
 
 func (s *Service) unknown(r *request) (answer, error) {
@@ -136,7 +147,7 @@ func (s *Service) respond(w http.ResponseWriter, r *http.Request, given answer, 
 		}
 		given = answer{refused.Status, refused.document(s.options.Clock.Now(), named, client)}
 		if refused.Status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="", authorization_uri="`+s.origin(r)+`/common/oauth2/authorize"`)
+			w.Header().Set("WWW-Authenticate", s.challenge(r, err))
 		}
 	}
 	header := w.Header()

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"encoding/base64"
 	"fmt"
 	"time"
 )
@@ -43,3 +44,11 @@ func (e *Error) Error() string {
 }
 
 func invalid(reason string) *Error { return &Error{Kind: Invalid, Reason: reason} }
+
+// InsufficientClaims is the part of a challenge that tells SDKs and az, which keep
+// tokens until they expire, to throw theirs away and get one that was issued since
+// (continuous access evaluation). It goes with KeyGone.
+func InsufficientClaims(since time.Time) string {
+	claims := fmt.Sprintf(`{"access_token":{"nbf":{"essential":true,"value":"%d"}}}`, since.Unix())
+	return `error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(claims)) + `"`
+}

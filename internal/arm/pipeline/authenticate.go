@@ -11,6 +11,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
+	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
 // Authenticator proves who a bearer token stands for. It fails with a *BadToken
@@ -74,7 +75,7 @@ func (p *Pipeline) refuse(ctx context.Context, c *call, bad *BadToken) error {
 	case WrongTenant:
 		return rest.WrongTenantToken(authority, bad.Issuer, authority+"/")
 	case RevokedToken:
-		return rest.RevokedToken(authority, p.Clock.Now())
+		return rest.RevokedToken(authority, tokens.InsufficientClaims(p.Clock.Now()))
 	default:
 		return rest.InvalidToken(authority)
 	}

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -26,15 +25,12 @@ func InvalidToken(authority string) *Error {
 		WithHeader("WWW-Authenticate", challenge(authority, "The access token is invalid."))
 }
 
-// RevokedToken answers a token that was good once and isn't any more. Its challenge
-// tells SDKs and az, which keep tokens until they expire, to throw theirs away and
-// get one that was issued since (continuous access evaluation).
-func RevokedToken(authority string, since time.Time) *Error {
-	claims := fmt.Sprintf(`{"access_token":{"nbf":{"essential":true,"value":"%d"}}}`, since.Unix())
+// RevokedToken answers a token that was good once and isn't any more. The rest of its
+// challenge, tokens.InsufficientClaims, makes clients get a new one.
+func RevokedToken(authority, more string) *Error {
 	return NewError(http.StatusUnauthorized, "InvalidAuthenticationToken",
 		"Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp. The key that signed the access token is out of use: get a new token.").
-		WithHeader("WWW-Authenticate", fmt.Sprintf(`Bearer realm="", authorization_uri="%s/oauth2/authorize", error="insufficient_claims", claims="%s"`,
-			authority, base64.StdEncoding.EncodeToString([]byte(claims))))
+		WithHeader("WWW-Authenticate", fmt.Sprintf(`Bearer realm="", authorization_uri="%s/oauth2/authorize", %s`, authority, more))
 }
 
 // ExpiredToken answers a token past its time.
