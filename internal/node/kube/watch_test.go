@@ -152,11 +152,3 @@ func TestWatcher(t *testing.T) {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
-
-func TestClientNeedsTLS(t *testing.T) {
-	for _, server := range []string{"http://10.0.0.1", "10.0.0.1:443", "https://"} {
-		if _, err := kube.NewClient(kube.Config{Server: server}, clock.RealClock{}); err == nil {
-			t.Errorf("%s was taken", server)
-		}
-	}
-}

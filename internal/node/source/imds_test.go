@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -88,6 +89,22 @@ func TestNobodyAnswers(t *testing.T) {
 	_, err := source.NewIMDS(server.URL, clock.RealClock{}, nil).Token(t.Context(), imds.Selector{}, "r", false)
 	var answer *imds.Error
 	if !errors.As(err, &answer) || answer.Status != http.StatusServiceUnavailable || strings.Contains(answer.Description, "127.0.0.1") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Whoever answers in the service's place doesn't fill the agent's memory.
+func TestEndlessAnswersAreRefused(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for chunk := bytes.Repeat([]byte(" "), 64<<10); ; {
+			if _, err := w.Write(chunk); err != nil {
+				return // the agent has had enough
+			}
+		}
+	}))
+	defer server.Close()
+	_, err := source.NewIMDS(server.URL, clock.RealClock{}, nil).Token(t.Context(), imds.Selector{}, "r", false)
+	if err == nil || !strings.Contains(err.Error(), "too long") {
 		t.Errorf("got %v", err)
 	}
 }
