@@ -18,6 +18,7 @@ const recorded = `{"time":"2026-01-02T03:04:05Z","kind":"request","method":"POST
 {"time":"2026-01-02T03:04:05Z","kind":"decision","method":"GET","path":"/y","called":"GET providers/microsoft.nothing","apiVersion":"1","userAgent":"azsdk-go-armresources/v4.0.0 (go1.26; linux)","status":404,"code":"InvalidResourceNamespace"}
 {"time":"2026-01-02T03:04:05Z","kind":"request","method":"GET","path":"/v1.0/servicePrincipals(appId='secretive')","status":200,"userAgent":"curl/8"}
 {"time":"2026-01-02T03:04:05Z","kind":"request","method":"GET","path":"/common/UserRealm/ann@contoso.local","status":200,"userAgent":"MSAL.Python/1.20"}
+{"time":"2026-01-02T03:04:05Z","kind":"request","method":"GET","path":"/oidc/0fececc4-c7e5-4b44-bcc7-8a5dfe5fcfac/7cd5e7c29e202f1b986c9e6a/openid/v1/jwks","status":200,"userAgent":"curl/8"}
 `
 
 func TestCondense(t *testing.T) {
@@ -30,6 +31,7 @@ func TestCondense(t *testing.T) {
 		Clients: map[string][]string{azClient: {"2.45.0"}, msalClient: {"MSAL.Python/1.20"}, sdkClient: {"armresources/v4.0.0"}},
 		Uses: []Use{
 			{Operation: "GET /common/UserRealm/{user}", Client: msalClient, Served: true},
+			{Operation: "GET /oidc/{id}/{key}/openid/v1/jwks", Client: otherClient, Served: true},
 			{Operation: "GET /v1.0/servicePrincipals(appId='…')", Client: otherClient, Served: true},
 			{Operation: "GET Microsoft.Network/virtualNetworks", APIVersion: "2024-05-01", Client: azClient, Served: true, Refusals: []string{"404 ResourceNotFound"}},
 			{Operation: "GET providers/microsoft.nothing", APIVersion: "1", Client: sdkClient, Refusals: []string{"404 InvalidResourceNamespace"}, Unknown: []string{"404 InvalidResourceNamespace"}},

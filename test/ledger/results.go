@@ -125,6 +125,7 @@ func isUnknown(code string) bool {
 
 var (
 	anID      = regexp.MustCompile(`(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	aKey      = regexp.MustCompile(`^[0-9a-f]{24}$`) // of a cluster, in its issuer's path
 	alternate = regexp.MustCompile(`='[^']*'`)
 )
 
@@ -137,6 +138,8 @@ func nameless(path string) string {
 			parts[i] = "{tenant}"
 		case anID.MatchString(part):
 			parts[i] = "{id}"
+		case aKey.MatchString(part):
+			parts[i] = "{key}"
 		case strings.Contains(part, "@"):
 			parts[i] = "{user}"
 		default:
