@@ -105,11 +105,10 @@ func (s *Service) servicePrincipalDocument(r *request, p directory.ServicePrinci
 		"servicePrincipalNames": list(p.Names), "alternativeNames": list(p.AlternativeNames),
 		"appOwnerOrganizationId": nil, "signInAudience": nil, "createdDateTime": graphTime(p.Created), "deletedDateTime": nil,
 		"appRoleAssignmentRequired": false, "tags": []string{}, "appRoles": []any{}, "oauth2PermissionScopes": []any{}, "replyUrls": []string{},
-		"passwordCredentials": s.passwords(r, p.ObjectID), "keyCredentials": []map[string]any{},
+		"passwordCredentials": s.passwords(r, p.ObjectID), "keyCredentials": s.keyCredentials(r, p.ObjectID),
 	}
 	if p.Type == directory.TypeApplication {
 		document["appDisplayName"], document["appOwnerOrganizationId"], document["signInAudience"] = p.DisplayName, p.TenantID, signInAudience
-		document["keyCredentials"] = s.keyCredentials(r, p.ObjectID)
 	}
 	return document
 }

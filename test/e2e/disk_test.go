@@ -104,7 +104,22 @@ func TestDisks(t *testing.T) {
 		happens(t, kube, "late", "FailedAttachVolume", "LinkedAuthorizationFailed", "Microsoft.Compute/disks/write")
 		revoke = cloud.Grant(t, principal, rig.Contributor, cloud.Scope("disks"))
 		says(t, kube, "late", "<nil>")
-		// Nor can it be deleted; detaching it takes no right on it.
+		// The machine is in the node resource group, and wants a right of its own.
+		apply(t, claimOf("second", "elsewhere"))
+		if _, err := kube.WaitFor(t.Context(), healLimit, "the second claim's volume", func(out string) bool { return out == "Bound" }, "get", "pvc", "second", "-o", "jsonpath={.status.phase}"); err != nil {
+			t.Fatal(err)
+		}
+		restore := cloud.Strip(t, principal, cloud.Scope(nodeGroup))
+		apply(t, disked("unattached", nodes[1], "second", "write", "/data/word", "second"))
+		happens(t, kube, "unattached", "FailedAttachVolume", "AuthorizationFailed", "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read")
+		reader := cloud.Grant(t, principal, rig.Reader, cloud.Scope(nodeGroup))
+		happens(t, kube, "unattached", "FailedAttachVolume", "AuthorizationFailed", "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/write")
+		reader()
+		restore()
+		says(t, kube, "unattached", "<nil>")
+		output(t, kube, "delete", "pod", "unattached")
+		output(t, kube, "delete", "pvc", "second")
+		// Nor can the first be deleted without the right on it; detaching it takes no right on it.
 		volume := strings.TrimSpace(output(t, kube, "get", "pvc", "elsewhere", "-o", "jsonpath={.spec.volumeName}"))
 		revoke()
 		output(t, kube, "delete", "pod", "late")

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,10 +24,11 @@ import (
 // healLimit is for what a controller tries again by itself, with growing pauses.
 const healLimit = 90 * time.Second
 
-// balancedCluster is a cluster of two nodes in a brought network, with a server that Services can lead to.
-func balancedCluster(t *testing.T) (cloud *rig.Cloud, kube *kubectl.Kubectl, principal, vnet string) {
+// balancedCluster is a cluster of two nodes in a brought network, with a server that Services can lead to;
+// flags are more flags of lanyardd.
+func balancedCluster(t *testing.T, flags ...string) (cloud *rig.Cloud, kube *kubectl.Kubectl, principal, vnet string) {
 	t.Helper()
-	cloud = rig.Start(t, "--node-image="+packProbe(t))
+	cloud = rig.Start(t, append(flags, "--node-image="+packProbe(t))...)
 	cloud.Group(t, "rg")
 	cloud.Group(t, "addresses")
 	vnet = cloud.VNet(t, "rg", "vnet", "nodes", "inside")
@@ -121,9 +124,24 @@ func reach(t *testing.T, public netip.Addr, limit time.Duration) string {
 	return ""
 }
 
+// controllerLog is what the cloud controller manager of the cloud's only cluster said.
+func controllerLog(t *testing.T, cloud *rig.Cloud) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(cloud.DataDir(), "clusters", "*", "control-plane", "var", "log", "cloud-controller-manager.log"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the logs of cloud controller managers: %q, %v", files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // TestLoadBalancers has Services of type LoadBalancer made by the cluster's own identity, with what it may and without.
 func TestLoadBalancers(t *testing.T) {
 	cloud, kube, principal, vnet := balancedCluster(t)
+	nodeGroup := cloud.Scope("MC_rg_c_" + rig.Location)
 
 	t.Run("nodes are completed by the cloud controller manager", func(t *testing.T) {
 		out := output(t, kube, "get", "nodes", "-o", `jsonpath={range .items[*]}{.spec.providerID} {.status.addresses[?(@.type=="InternalIP")].address} {.metadata.labels.topology\.kubernetes\.io/region} {.spec.taints}{"\n"}{end}`)
@@ -132,6 +150,47 @@ func TestLoadBalancers(t *testing.T) {
 				t.Errorf("node: %s", line)
 			}
 		}
+	})
+	t.Run("nodes join a pool only with the right on their scale set", func(t *testing.T) {
+		restore := cloud.Strip(t, principal, nodeGroup)
+		network := cloud.Grant(t, principal, rig.NetworkContributor, nodeGroup)
+		expose(t, kube, "pooled", nil, "")
+		refused(t, kube, "pooled", "AuthorizationFailed", "Microsoft.Compute/virtualMachineScaleSets/read")
+		reader := cloud.Grant(t, principal, rig.Reader, nodeGroup)
+		refused(t, kube, "pooled", "AuthorizationFailed", "Microsoft.Compute/virtualMachineScaleSets/write")
+		reader()
+		network()
+		restore()
+		reach(t, ingress(t, kube, "pooled", healLimit), healLimit)
+		output(t, kube, "delete", "service", "pooled")
+	})
+	t.Run("a new node isn't told what it is without the right to read its machine", func(t *testing.T) {
+		lanyard := lanyardIn(t, cloud)
+		begun := len(controllerLog(t, cloud))
+		restore := cloud.Strip(t, principal, nodeGroup)
+		lanyard("aks", "scale", "-g", "rg", "-n", "c", "--node-count", "3", "--no-wait")
+		const uninitialized = `jsonpath={range .items[?(@.spec.taints[*].key=="node.cloudprovider.kubernetes.io/uninitialized")]}{.metadata.name} {end}`
+		if _, err := kube.WaitFor(t.Context(), 2*time.Minute, "a new node", func(out string) bool { return len(strings.Fields(out)) == 1 }, "get", "nodes", "-o", uninitialized); err != nil {
+			t.Fatal(err)
+		}
+		fresh := output(t, kube, "get", "nodes", "-o", uninitialized)
+		for end := time.Now().Add(healLimit); ; time.Sleep(200 * time.Millisecond) {
+			said := controllerLog(t, cloud)[begun:]
+			if _, about, found := strings.Cut(said, "machine of node "+fresh); found && strings.Contains(about, "AuthorizationFailed") && strings.Contains(about, "Microsoft.Compute/virtualMachineScaleSets/read") {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("nothing was refused for node %s: %s", fresh, said)
+			}
+		}
+		if still := output(t, kube, "get", "nodes", "-o", uninitialized); still != fresh {
+			t.Errorf("uninitialized after the refusal: %q, want %q", still, fresh)
+		}
+		restore()
+		if _, err := kube.WaitFor(t.Context(), healLimit, "the new node to be told what it is", func(out string) bool { return out == "" }, "get", "nodes", "-o", uninitialized); err != nil {
+			t.Fatal(err)
+		}
+		lanyard("aks", "wait", "-g", "rg", "-n", "c", "--updated", "--interval", "1", "--timeout", "120")
 	})
 	t.Run("a public address leads to pods", func(t *testing.T) {
 		begun := time.Now()
@@ -176,7 +235,7 @@ func TestLoadBalancers(t *testing.T) {
 		happens(t, kube, "brought", "EnsuredLoadBalancer", "Ensured load balancer")
 	})
 	t.Run("even in the node resource group nothing is made without a right", func(t *testing.T) {
-		restore := cloud.Strip(t, principal, cloud.Scope("MC_rg_c_"+rig.Location))
+		restore := cloud.Strip(t, principal, nodeGroup)
 		expose(t, kube, "denied", nil, "")
 		refused(t, kube, "denied", "AuthorizationFailed", "Microsoft.Network/loadBalancers/read")
 		restore()
