@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -124,10 +125,20 @@ func reach(t *testing.T, public netip.Addr, limit time.Duration) string {
 	return ""
 }
 
+// uninitialized is the node that still has the taint of one that nobody told what it is; each line is a node and its taints.
+func uninitialized(lines string) string {
+	for line := range strings.SplitSeq(lines, "\n") {
+		if name, taints, _ := strings.Cut(line, " "); strings.Contains(taints, "node.cloudprovider.kubernetes.io/uninitialized") {
+			return name
+		}
+	}
+	return ""
+}
+
 // controllerLog is what the cloud controller manager of the cloud's only cluster said.
 func controllerLog(t *testing.T, cloud *rig.Cloud) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(cloud.DataDir(), "clusters", "*", "control-plane", "var", "log", "cloud-controller-manager.log"))
+	files, err := filepath.Glob(filepath.Join(cloud.DataDir(), "clusters", "clusters", "*", "control-plane", "var", "log", "cloud-controller-manager.log"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("the logs of cloud controller managers: %q, %v", files, err)
 	}
@@ -151,46 +162,47 @@ func TestLoadBalancers(t *testing.T) {
 			}
 		}
 	})
-	t.Run("nodes join a pool only with the right on their scale set", func(t *testing.T) {
+	t.Run("rules lead to nodes only with the right to read their scale set", func(t *testing.T) {
 		restore := cloud.Strip(t, principal, nodeGroup)
 		network := cloud.Grant(t, principal, rig.NetworkContributor, nodeGroup)
 		expose(t, kube, "pooled", nil, "")
 		refused(t, kube, "pooled", "AuthorizationFailed", "Microsoft.Compute/virtualMachineScaleSets/read")
-		reader := cloud.Grant(t, principal, rig.Reader, nodeGroup)
-		refused(t, kube, "pooled", "AuthorizationFailed", "Microsoft.Compute/virtualMachineScaleSets/write")
-		reader()
 		network()
 		restore()
 		reach(t, ingress(t, kube, "pooled", healLimit), healLimit)
 		output(t, kube, "delete", "service", "pooled")
 	})
 	t.Run("a new node isn't told what it is without the right to read its machine", func(t *testing.T) {
-		lanyard := lanyardIn(t, cloud)
-		begun := len(controllerLog(t, cloud))
+		const taints = `jsonpath={range .items[*]}{.metadata.name} {.spec.taints[*].key}{"\n"}{end}`
+		fresh, _, _ := strings.Cut(output(t, kube, "get", "nodes", "-o", "name"), "\n")
+		fresh = strings.TrimPrefix(fresh, "node/")
 		restore := cloud.Strip(t, principal, nodeGroup)
-		lanyard("aks", "scale", "-g", "rg", "-n", "c", "--node-count", "3", "--no-wait")
-		const uninitialized = `jsonpath={range .items[?(@.spec.taints[*].key=="node.cloudprovider.kubernetes.io/uninitialized")]}{.metadata.name} {end}`
-		if _, err := kube.WaitFor(t.Context(), 2*time.Minute, "a new node", func(out string) bool { return len(strings.Fields(out)) == 1 }, "get", "nodes", "-o", uninitialized); err != nil {
+		begun := len(controllerLog(t, cloud))
+		output(t, kube, "delete", "node", fresh)
+		for _, pid := range processes(t, cloud.Cloud, "kubelet") { // one that starts tells of its node, as a new one's does
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := kube.WaitFor(t.Context(), 2*time.Minute, "the new node", func(out string) bool { return uninitialized(out) == fresh }, "get", "nodes", "-o", taints); err != nil {
 			t.Fatal(err)
 		}
-		fresh := output(t, kube, "get", "nodes", "-o", uninitialized)
 		for end := time.Now().Add(healLimit); ; time.Sleep(200 * time.Millisecond) {
 			said := controllerLog(t, cloud)[begun:]
-			if _, about, found := strings.Cut(said, "machine of node "+fresh); found && strings.Contains(about, "AuthorizationFailed") && strings.Contains(about, "Microsoft.Compute/virtualMachineScaleSets/read") {
+			if _, about, found := strings.Cut(said, "Initializing node "+fresh); found && strings.Contains(about, "AuthorizationFailed") && strings.Contains(about, "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read") {
 				break
 			}
 			if time.Now().After(end) {
 				t.Fatalf("nothing was refused for node %s: %s", fresh, said)
 			}
 		}
-		if still := output(t, kube, "get", "nodes", "-o", uninitialized); still != fresh {
+		if still := uninitialized(output(t, kube, "get", "nodes", "-o", taints)); still != fresh {
 			t.Errorf("uninitialized after the refusal: %q, want %q", still, fresh)
 		}
 		restore()
-		if _, err := kube.WaitFor(t.Context(), healLimit, "the new node to be told what it is", func(out string) bool { return out == "" }, "get", "nodes", "-o", uninitialized); err != nil {
+		if _, err := kube.WaitFor(t.Context(), healLimit, "the new node to be told what it is", func(out string) bool { return uninitialized(out) == "" }, "get", "nodes", "-o", taints); err != nil {
 			t.Fatal(err)
 		}
-		lanyard("aks", "wait", "-g", "rg", "-n", "c", "--updated", "--interval", "1", "--timeout", "120")
 	})
 	t.Run("a public address leads to pods", func(t *testing.T) {
 		begun := time.Now()
@@ -248,7 +260,14 @@ func TestLoadBalancers(t *testing.T) {
 		reader := cloud.Grant(t, principal, rig.Reader, vnet)
 		refused(t, kube, "internal", "LinkedAuthorizationFailed", "Microsoft.Network/virtualNetworks/subnets/join/action")
 		reader()
+		// The pool is a new one, which the scale set has to be put into.
+		restore := cloud.Strip(t, principal, nodeGroup)
+		network, reader := cloud.Grant(t, principal, rig.NetworkContributor, nodeGroup), cloud.Grant(t, principal, rig.Reader, nodeGroup)
 		cloud.Grant(t, principal, rig.NetworkContributor, vnet)
+		refused(t, kube, "internal", "AuthorizationFailed", "Microsoft.Compute/virtualMachineScaleSets/write")
+		reader()
+		network()
+		restore()
 		address := ingress(t, kube, "internal", healLimit)
 		if !netip.MustParsePrefix("10.40.1.0/24").Contains(address) {
 			t.Errorf("the internal address is %s", address)
