@@ -134,7 +134,7 @@ func (e *Engine) write(ctx context.Context, r *providers.Request, next *resource
 		writes = append(writes, store.Put(record.key(), raw))
 		event.Operation = record.ID
 	}
-	revision, err := e.store.Txn(ctx, append(conds, r.Conds...), writes)
+	revision, err := e.commit(ctx, append(conds, r.Conds...), writes)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("writing %s: %w", next.ID, err)
 	}
@@ -142,6 +142,16 @@ func (e *Engine) write(ctx context.Context, r *providers.Request, next *resource
 	e.committed(ctx, next.ID, next)
 	e.record(event)
 	return Outcome{Resource: next, Operation: record}, nil
+}
+
+// commit writes what the type is told of then. Once begun it isn't given up with
+// its caller, a client that goes away or an operation whose end is heard of while
+// it is written: nobody would tell the type of what etcd has written.
+func (e *Engine) commit(ctx context.Context, conds []store.Cond, writes []store.Op) (revision int64, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return e.store.Txn(context.WithoutCancel(ctx), conds, writes)
 }
 
 // committed tells the type of a write, so that its indexes are up to date before

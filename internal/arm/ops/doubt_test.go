@@ -22,21 +22,31 @@ import (
 // test picks: it was made, or with refuse wasn't, and the caller can't know.
 func lossy(t *testing.T, endpoint string, refuse bool, pick func(*etcdserverpb.TxnRequest) bool) *store.Store {
 	t.Helper()
-	var lost atomic.Bool
+	return between(t, endpoint, pick, func(_ context.Context, invoke func() error) error {
+		if !refuse {
+			if err := invoke(); err != nil {
+				return err
+			}
+		}
+		return rpctypes.ErrGRPCTimeout
+	})
+}
+
+// between opens a store in which the test makes the first transaction that it
+// picks, and gives the answer.
+func between(t *testing.T, endpoint string, pick func(*etcdserverpb.TxnRequest) bool, answer func(ctx context.Context, invoke func() error) error) *store.Store {
+	t.Helper()
+	var picked atomic.Bool
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: []string{endpoint}, Logger: zap.NewNop(),
 		DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(
 			func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+				forward := func() error { return invoke(ctx, method, request, reply, conn, options...) }
 				txn, ok := request.(*etcdserverpb.TxnRequest)
-				if !ok || !pick(txn) || !lost.CompareAndSwap(false, true) {
-					return invoke(ctx, method, request, reply, conn, options...)
+				if !ok || !pick(txn) || !picked.CompareAndSwap(false, true) {
+					return forward()
 				}
-				if !refuse {
-					if err := invoke(ctx, method, request, reply, conn, options...); err != nil {
-						return err
-					}
-				}
-				return rpctypes.ErrGRPCTimeout
+				return answer(ctx, forward)
 			})},
 	})
 	if err != nil {
@@ -44,8 +54,8 @@ func lossy(t *testing.T, endpoint string, refuse bool, pick func(*etcdserverpb.T
 	}
 	s := store.New(client)
 	t.Cleanup(func() {
-		if !lost.Load() {
-			t.Error("no answer was lost")
+		if !picked.Load() {
+			t.Error("no transaction was picked")
 		}
 		_ = s.Close()
 	})

@@ -85,7 +85,7 @@ func (x *run) tryFinish(ctx context.Context, id armid.ID, ended *Record) error {
 	if err != nil {
 		return err
 	}
-	revision, err := x.engine.store.Txn(ctx, conds, append(writes, store.Put(documents.Key(id), document)))
+	revision, err := x.engine.commit(ctx, conds, append(writes, store.Put(documents.Key(id), document)))
 	if err != nil {
 		return err
 	}

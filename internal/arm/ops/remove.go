@@ -47,7 +47,7 @@ func (e *Engine) removeKeys(ctx context.Context, keys []string, conds []store.Co
 	for _, key := range keys {
 		writes = append(writes, store.Delete(key))
 	}
-	if _, err := e.store.Txn(ctx, conds, writes); err != nil {
+	if _, err := e.commit(ctx, conds, writes); err != nil {
 		return err
 	}
 	for _, key := range keys {
