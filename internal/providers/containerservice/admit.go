@@ -31,7 +31,11 @@ func (p *Provider) admit(ctx context.Context, r *providers.Request) error {
 		if e := running(r.Old); e != nil {
 			return e
 		}
-		if e := p.unlocked(r.ID, wanted, "write"); e != nil {
+		before, err := resource.Read[properties](r.Old)
+		if err != nil {
+			return err
+		}
+		if e := p.changeable(r.ID, before, wanted); e != nil {
 			return e
 		}
 	}

@@ -28,6 +28,7 @@ import (
 )
 
 const (
+	contributorRole        = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 	ownerRole              = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 	networkContributorRole = "4d97b98b-1d4f-4787-a291-c67834d212e7"
 	operatorRole           = "f1a07417-d97a-45cb-824c-7a7467783830"

@@ -111,6 +111,7 @@ var knownCodes = []string{
 // notBadRequests are the codes whose status isn't 400.
 var notBadRequests = map[string]int{
 	"LinkedAuthorizationFailed": http.StatusForbidden, "OperationNotAllowed": http.StatusConflict, "EtagMismatch": http.StatusConflict, "ScopeLocked": http.StatusConflict,
+	"ResourceGroupLocked": http.StatusConflict,
 }
 
 // accepted is the status of a request whose operation failed later.
@@ -126,7 +127,6 @@ var notReachable = map[string]string{
 	"RotateClusterCertificatesError":            "only a fault of the cloud's own machine makes this fail",
 	"ManagedClusterStopError":                   "only a fault of the cloud's own machine makes this fail",
 	"ManagedClusterStartError":                  "only a fault of the cloud's own machine makes this fail",
-	"ResourceGroupLocked":                       "a lock is answered with ScopeLocked before the operation begins",
 }
 
 // errorTable has what the requests of the table are about: an identity for control planes, one for kubelets, one for pods,
@@ -226,10 +226,10 @@ func (e *errorTable) later(cluster, document string) func() error {
 	}
 }
 
-// locked asks while a resource group is locked.
-func (e *errorTable) locked(group string, ask func() error) func() error {
+// locked asks while there is a lock on a resource group.
+func (e *errorTable) locked(group, level string, ask func() error) func() error {
 	return func() error {
-		e.locks = map[string]bool{group: true}
+		e.locks = map[string]string{group: level}
 		defer func() { e.locks = nil }()
 		return ask()
 	}

@@ -253,30 +253,6 @@ func TestRulesOf2020(t *testing.T) {
 	}
 }
 
-// TestIdentityThatWasMadeAgainIsTakenUp: one of the same name is another principal, without the former one's roles.
-func TestIdentityThatWasMadeAgainIsTakenUp(t *testing.T) {
-	w := newWorld(t)
-	p := w.start()
-	defer p.stop()
-	plane, former := p.identity("plane")
-	p.works("demo", strings.Replace(simple, systemAssigned, `{"type":"UserAssigned","userAssignedIdentities":{"`+plane+`":{}}}`, 1))
-	p.delete(armid.MustParse(plane))
-	c := p.update("demo", change(`"tags":{}`))
-	if c.ProvisioningState != resource.Failed {
-		t.Errorf("without its identity the cluster is %s", c.ProvisioningState)
-	}
-	_, principal := p.identity("plane")
-	c = p.works("demo", userAssigned(plane))
-	if !p.contributes(principal) || p.contributes(former) {
-		t.Error("the role isn't with the new principal alone")
-	}
-	for _, shown := range c.Identity.UserAssigned {
-		if shown.PrincipalID != principal {
-			t.Errorf("the cluster shows principal %s, want %s", shown.PrincipalID, principal)
-		}
-	}
-}
-
 // TestClusterStaysInItsTenant: neither the cluster nor its group can be moved to where another tenant is.
 func TestClusterStaysInItsTenant(t *testing.T) {
 	const another = "8b0b0c0d-0000-4000-8000-000000000003"

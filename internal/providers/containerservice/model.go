@@ -88,9 +88,11 @@ func (s poolState) outdated() []int {
 }
 
 // identities looks up the kubelet identities of all pools, by lower-case resource ID. One that was deleted meanwhile is
-// left out: its nodes can't get tokens any more, whatever we do.
+// left out: its nodes can't get tokens any more, whatever we do. So is one that the user made again under the same name,
+// until a request takes it up: the control plane may not be allowed to assign it.
 func (p *Provider) identities(ctx context.Context, w *work) (map[string]identity, error) {
 	found := map[string]identity{}
+	brought, isBrought := p.broughtKubelet(w.cluster.ID, w.is)
 	for _, name := range w.state.poolNames() {
 		for _, id := range w.state.Pools[name].kubelets() {
 			key := strings.ToLower(id)
@@ -103,6 +105,9 @@ func (p *Provider) identities(ctx context.Context, w *work) (map[string]identity
 			}
 			if err != nil {
 				return nil, err
+			}
+			if isBrought && strings.EqualFold(id, brought.ResourceID) && !strings.EqualFold(i.ObjectID, brought.ObjectID) {
+				continue
 			}
 			found[key] = i
 		}

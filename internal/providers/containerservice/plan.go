@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
@@ -89,7 +88,7 @@ func (p *Provider) remove(_ context.Context, r *providers.Request) error {
 	if err != nil {
 		return err
 	}
-	if e := p.unlocked(r.ID, is, "delete"); e != nil {
+	if e := p.removable(r.ID, is); e != nil {
 		return e
 	}
 	if is.connected() {
@@ -99,20 +98,6 @@ func (p *Provider) remove(_ context.Context, r *providers.Request) error {
 		return noEngine()
 	}
 	return r.Start(planDelete, nil)
-}
-
-// unlocked refuses what a lock on the node resource group, or on something in it, forbids: the user said that nobody is to
-// change it, and the cluster can't be changed without. What the service does of its own accord, as renewing certificates,
-// no lock holds up.
-func (p *Provider) unlocked(cluster armid.ID, is properties, operation string) *rest.Error {
-	if p.Locks == nil {
-		return nil
-	}
-	group := armid.ResourceGroup(cluster.Subscription(), is.NodeResourceGroup)
-	if locked := p.Locks.Blocking(group, operation == "delete"); len(locked) > 0 {
-		return rest.ScopeLocked(group.String(), operation, locked)
-	}
-	return nil
 }
 
 // work is what the steps of a plan share: the cluster as it is recorded now.

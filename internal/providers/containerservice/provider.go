@@ -98,7 +98,7 @@ func apiVersions() []string {
 
 // Types are the provider's types.
 func (p *Provider) Types() []*providers.Type {
-	return []*providers.Type{p.whole, p.agentPools(), p.upgradeProfiles(), p.poolUpgradeProfiles(), p.accessProfiles(), p.namespaces(), p.machineType(), p.locations()}
+	return []*providers.Type{p.whole, p.agentPools(), p.upgradeProfiles(), p.poolUpgradeProfiles(), p.accessProfiles(), p.namespaces(), p.machineType(), p.maintenanceConfigurations(), p.locations()}
 }
 
 func (p *Provider) clusters() *providers.Type {

@@ -165,17 +165,25 @@ func (p *Provider) admitZoneRights(ctx context.Context, cluster *resource.Resour
 }
 
 // admitKubeletIdentity checks that the control plane may assign a brought kubelet identity. One identity in both roles
-// needs no grant over itself, unless AKS's own check is asked for.
+// needs no grant over itself, unless AKS's own check is asked for. One that was made again under the same name is another,
+// and is taken up as such; requests then still name the IDs of the one before, which tools have read and send back.
 func (p *Provider) admitKubeletIdentity(ctx context.Context, r *providers.Request, before, wanted properties, principal string, another bool) error {
 	brought, ok := p.broughtKubelet(r.ID, wanted)
-	if !ok || !another && strings.EqualFold(before.IdentityProfile[kubeletIdentity].ResourceID, brought.ResourceID) {
+	if !ok {
 		return nil
 	}
-	found, err := p.userAssigned(ctx, brought.ResourceID)
-	if err != nil {
-		return err
+	was := before.IdentityProfile[kubeletIdentity]
+	if !strings.EqualFold(was.ResourceID, brought.ResourceID) {
+		was = identity{}
 	}
-	if brought.ClientID != "" && !strings.EqualFold(brought.ClientID, found.ClientID) || brought.ObjectID != "" && !strings.EqualFold(brought.ObjectID, found.ObjectID) {
+	found, err := p.userAssigned(ctx, brought.ResourceID)
+	gone := rest.HasCode(err, identityNotFound) // which is said when the operation has done all else
+	switch {
+	case !another && was.ResourceID != "" && (gone || err == nil && strings.EqualFold(found.ObjectID, was.ObjectID)):
+		return r.Next.Merge(kubeletProfile(was)) // as it was spelled: nodes aren't made anew for that
+	case err != nil:
+		return err
+	case !isOneOf(brought.ClientID, found.ClientID, was.ClientID) || !isOneOf(brought.ObjectID, found.ObjectID, was.ObjectID):
 		return refused("CustomKubeletIdentityPropertyError", "The client ID or object ID given for the kubelet identity is not that of '"+brought.ResourceID+"'.", "identityProfile.kubeletidentity")
 	}
 	id, err := armid.Parse(brought.ResourceID)
@@ -185,5 +193,14 @@ func (p *Provider) admitKubeletIdentity(ctx context.Context, r *providers.Reques
 	if (p.Rules.Strict || !strings.EqualFold(principal, found.ObjectID)) && !p.may(ctx, principal, assignAction, id) {
 		return kubeletIdentityMissingPermission()
 	}
-	return r.Next.Merge(map[string]any{"identityProfile": map[string]any{kubeletIdentity: found}})
+	return r.Next.Merge(kubeletProfile(found))
+}
+
+func kubeletProfile(kubelet identity) object {
+	return object{"identityProfile": object{kubeletIdentity: kubelet}}
+}
+
+// isOneOf reports whether an ID that a request may leave out is one of two.
+func isOneOf(id, one, other string) bool {
+	return id == "" || strings.EqualFold(id, one) || strings.EqualFold(id, other)
 }

@@ -27,19 +27,18 @@ func (p *Provider) controlPlaneThere(ctx context.Context, w *work) error {
 	return nil
 }
 
-// kubeletThere wants the identity of the nodes.
+// kubeletThere wants the user's identity that the nodes work as.
 func (p *Provider) kubeletThere(ctx context.Context, w *work) error {
-	had, ok := w.is.IdentityProfile[kubeletIdentity]
-	if !ok || had.ResourceID == "" {
+	had, ok := p.broughtKubelet(w.cluster.ID, w.is)
+	if !ok {
 		return nil
 	}
-	const advice = "Give the nodes another identity with az aks update --assign-kubelet-identity."
 	found, err := p.userAssigned(ctx, had.ResourceID)
 	if err != nil {
-		return explained(err, advice)
+		return explained(err, "Make it again and send the cluster's document again, or give the nodes another identity with az aks update --assign-kubelet-identity.")
 	}
-	if !strings.EqualFold(found.ClientID, had.ClientID) {
-		return madeAgain(had.ResourceID, advice)
+	if !strings.EqualFold(found.ObjectID, had.ObjectID) {
+		return madeAgain(had.ResourceID, "Send the cluster's document again to use the new one.")
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
+	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers/authorization"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
 )
@@ -132,15 +133,19 @@ func (p *Provider) ensureKubeletIdentity(ctx context.Context, w *work) error {
 	return err
 }
 
-// kubelet is the identity of the cluster's nodes; zero with a service principal.
+// kubelet is the identity of the cluster's nodes; zero with a service principal. The service's own one is made again where
+// somebody deleted it. It is another one then, without the former one's roles, and the nodes work as it from now on.
 func (p *Provider) kubelet(ctx context.Context, w *work) (identity, error) {
 	if none(w.cluster.Identity) {
 		return identity{}, nil
 	}
-	if known, ok := w.is.IdentityProfile[kubeletIdentity]; ok && known.ResourceID != "" {
-		return known, nil
+	if brought, ok := p.broughtKubelet(w.cluster.ID, w.is); ok {
+		return brought, nil
 	}
 	id := w.nodeGroup().Extension("Microsoft.ManagedIdentity", "userAssignedIdentities", kubeletIdentityName(w.cluster.ID.Name()))
+	if found, err := p.userAssigned(ctx, id.String()); !rest.HasCode(err, identityNotFound) {
+		return found, err
+	}
 	made, err := p.Identities.Ensure(ctx, w.service(), id, w.cluster.Location, w.cluster.Tags)
 	if err != nil {
 		return identity{}, fmt.Errorf("making the kubelet identity: %w", err)

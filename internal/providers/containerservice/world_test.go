@@ -56,11 +56,11 @@ type world struct {
 	due       bool     // certificates are to be renewed
 	missing   []string // objects that somebody has deleted
 	troubles  []clusters.Trouble
-	versions  []string        // besides the default one
-	features  map[string]bool // those that are registered
-	locks     map[string]bool // resource groups under a ReadOnly lock, by name
-	attach    bool            // the process runs no clusters of its own
-	far       *farCluster     // the cluster that can be connected
+	versions  []string          // besides the default one
+	features  map[string]bool   // those that are registered
+	locks     map[string]string // levels of locks, by the name of the resource group that they are in
+	attach    bool              // the process runs no clusters of its own
+	far       *farCluster       // the cluster that can be connected
 
 	simulated map[string]clusters.Simulated // by pool
 
@@ -106,8 +106,8 @@ func (w *world) Require(_ context.Context, _ armid.ID, feature string) error {
 	return &rest.Error{Status: 400, Code: "PreviewFeatureNotRegistered", Message: "Preview feature " + feature + " not registered."}
 }
 
-func (w *world) Blocking(id armid.ID, _ bool) []string {
-	if w.locks[id.ResourceGroup()] {
+func (w *world) Blocking(id armid.ID, deleting bool) []string {
+	if level := w.locks[id.ResourceGroup()]; level == "ReadOnly" || level == "CanNotDelete" && deleting {
 		return []string{id.String()}
 	}
 	return nil
