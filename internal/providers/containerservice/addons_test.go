@@ -89,6 +89,7 @@ func TestAddonIdentities(t *testing.T) {
 }
 
 func TestAddonsGoWithTheCluster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	empty := w.snapshot()
 	p := w.start()
@@ -104,6 +105,7 @@ func TestAddonsGoWithTheCluster(t *testing.T) {
 
 // What AKS puts into the node resource group for the network.
 func TestNodeResourceGroupContents(t *testing.T) {
+	t.Parallel()
 	for plugin, want := range map[string][]string{
 		"azure":   {"loadBalancers", "networkSecurityGroups", "publicIPAddresses", "userAssignedIdentities", "virtualMachineScaleSets", "virtualNetworks"},
 		"kubenet": {"loadBalancers", "networkSecurityGroups", "publicIPAddresses", "routeTables", "userAssignedIdentities", "virtualMachineScaleSets", "virtualNetworks"},
@@ -135,6 +137,7 @@ func TestNodeResourceGroupContents(t *testing.T) {
 // Seed 002's "handle the add-on identity's permission by yourself": a migration that isn't made with az gives add-ons
 // identities with the roles that the service grants, and none of those that az grants on what is the user's.
 func TestMigrationLeavesAddonsRolesOnTheUsersNetworkToTheUser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -96,6 +96,7 @@ func newClient(t *testing.T, server *httptest.Server, as string) *armcontainerse
 
 // TestSDK walks the official client through the life of a cluster.
 func TestSDK(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -188,6 +189,7 @@ func code(err error) string {
 // TestCallerNeedsRightsOnWhatTheClusterJoins refuses a caller who may make clusters but not join their subnet, or not
 // assign their identity, until the right is granted.
 func TestCallerNeedsRightsOnWhatTheClusterJoins(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -22,6 +22,7 @@ func keyOf(t *testing.T, cluster *resource.Resource) string {
 // A cluster that is run elsewhere answers as slowly as its owner likes, and everybody can form a token that it has to be
 // asked about: that must not keep the nodes of other clusters from their tokens.
 func TestHostileClusterTakesNobodysTurn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.features = map[string]bool{"Microsoft.ContainerService/EnablePodIdentityPreview": true}
 	w.attach, w.far = true, newFar(t)
@@ -65,6 +66,7 @@ func TestHostileClusterTakesNobodysTurn(t *testing.T) {
 // An identity that was deleted and made again under its name is another one. What the cluster was lent of the first one
 // gives it nothing of the second, which its owner never gave to it.
 func TestConnectedClusterGetsNoIdentityMadeAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.features = map[string]bool{"Microsoft.ContainerService/EnablePodIdentityPreview": true}
 	w.attach, w.far = true, newFar(t)
@@ -110,6 +112,7 @@ func TestConnectedClusterGetsNoIdentityMadeAgain(t *testing.T) {
 
 // Who may write a scale set of his own cluster must not keep other clusters' pools from following theirs.
 func TestHostileScaleSetHoldsUpNobody(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -21,6 +21,7 @@ func connectBody(t testing.TB, more string) string {
 // A cluster that is run elsewhere is connected by its kubeconfig, even where the cloud runs none itself, and leaves nothing
 // behind when it is disconnected.
 func TestConnectedCluster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	empty := w.snapshot()
 	w.attach, w.far = true, newFar(t)
@@ -68,6 +69,7 @@ func TestConnectedCluster(t *testing.T) {
 }
 
 func TestConnectedIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.attach, w.far = true, newFar(t)
 	p := w.start()
@@ -143,6 +145,7 @@ func TestConnectedIsRefused(t *testing.T) {
 // Managed pod identity on a connected cluster: nmi asks this cloud, shows its service account's token, and gets tokens of
 // exactly the identities that are assigned.
 func TestPodIdentityOfConnectedCluster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.features = map[string]bool{"Microsoft.ContainerService/EnablePodIdentityPreview": true}
 	w.attach, w.far = true, newFar(t)

@@ -18,6 +18,7 @@ var everyPoint = flag.Bool("every-point", false, "crash at every point of every 
 // TestCrashAtEveryPoint kills the process before and after every effect of a creation, an update and a deletion, starts
 // it again, and wants the state of a life without a crash.
 func TestCrashAtEveryPoint(t *testing.T) {
+	t.Parallel()
 	update := strings.Replace(simple, `[{"name":"nodepool1","count":2`, `[{"name":"more","count":1},{"name":"nodepool1","count":1`, 1)
 	there := func(p *process) { p.create("demo", simple) }
 	withIdentities := func(p *process) {
@@ -126,6 +127,7 @@ func (p *process) rollNodeImage(pool string) error {
 }
 
 func TestDeleteCancelsCreate(t *testing.T) {
+	t.Parallel()
 	for at := 1; at < 40; at += 6 {
 		w := newWorld(t)
 		empty := w.snapshot()

@@ -14,6 +14,7 @@ import (
 // recorded to fill in, in its first answer and when it is done. Left out on purpose: upgradeSettings and linuxProfile, since
 // Terraform plans a change when they appear, dockerBridgeCidr and enablePodSecurityPolicy, which AKS has dropped since.
 func TestDefaultsAreAsRecorded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -58,6 +58,7 @@ func (p *process) credential(action, query string) (*api.Config, error) {
 }
 
 func TestEntraIntegration(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -145,6 +146,7 @@ func TestEntraIntegration(t *testing.T) {
 }
 
 func TestEntraIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -35,6 +35,7 @@ type roleAt struct{ role, scope string }
 // that a request can provoke, with such a request; a grant, where one is named, then makes it succeed. No code that is
 // known of AKS here is left out: it stands in the table, or among those that can't be reached, with the reason.
 func TestErrorTable(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -12,6 +12,7 @@ import (
 
 // TestIdentityThatWasMadeAgainIsTakenUp: one of the same name is another principal, without the former one's roles.
 func TestIdentityThatWasMadeAgainIsTakenUp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -81,6 +82,7 @@ func (p *process) clientID(identity string) string {
 // TestKubeletIdentityOfTheServiceIsMadeAgain: whoever deletes it gets another one with the next operation, as which the nodes
 // work at once.
 func TestKubeletIdentityOfTheServiceIsMadeAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -102,6 +104,7 @@ func TestKubeletIdentityOfTheServiceIsMadeAgain(t *testing.T) {
 
 // TestEachOperationGrantsTheControlPlaneItsRole that somebody took from it.
 func TestEachOperationGrantsTheControlPlaneItsRole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -120,6 +123,7 @@ func TestEachOperationGrantsTheControlPlaneItsRole(t *testing.T) {
 
 // TestKubeletIdentityThatWasMadeAgainIsTakenUp by a request, if the control plane may assign it, and by nothing else.
 func TestKubeletIdentityThatWasMadeAgainIsTakenUp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -55,6 +55,7 @@ func userAssigned(id string) string {
 
 // TestControlPlaneIdentityChanges: system to user, user A to B, and back; the one that was loses its role.
 func TestControlPlaneIdentityChanges(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -99,6 +100,7 @@ func count(calls []string, name string) int {
 // TestKubeletIdentityChangeRollsEveryPool: every node is drained and made anew, on the next node image, with the new
 // identity; the old one leaves the scale sets.
 func TestKubeletIdentityChangeRollsEveryPool(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -146,6 +148,7 @@ func spBody(clientID, password string) string {
 }
 
 func TestServicePrincipal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -225,6 +228,7 @@ func TestServicePrincipal(t *testing.T) {
 // TestRulesOf2020: seed 000's "These identities are currently immutable", previews that gate, and the service principal
 // that AKS made on the user's behalf.
 func TestRulesOf2020(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.rules = containerservice.Rules{Of2020: true}
 	p := w.start()
@@ -255,6 +259,7 @@ func TestRulesOf2020(t *testing.T) {
 
 // TestClusterStaysInItsTenant: neither the cluster nor its group can be moved to where another tenant is.
 func TestClusterStaysInItsTenant(t *testing.T) {
+	t.Parallel()
 	const another = "8b0b0c0d-0000-4000-8000-000000000003"
 	w := newWorld(t)
 	p := w.start()

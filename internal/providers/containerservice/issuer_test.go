@@ -37,6 +37,7 @@ func issuerOf(t *testing.T, cluster *resource.Resource) string {
 
 // A new cluster of version 1.34 or later publishes its issuer unless it is told not to.
 func TestIssuerIsPublished(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -78,6 +79,7 @@ func TestIssuerIsPublished(t *testing.T) {
 }
 
 func TestIssuerThatIsTurnedOnLater(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -105,6 +107,7 @@ func change(properties string) string {
 
 // Whoever trusts the issuer finds the next key as soon as tokens are signed with it.
 func TestRotatedKeysArePublished(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -9,6 +9,7 @@ import (
 
 // TestLocksOfTheNodeResourceGroup: what each level of lock leaves a cluster to do.
 func TestLocksOfTheNodeResourceGroup(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -13,6 +13,7 @@ import (
 
 // TestMaintenanceConfigurations by the official client: made, listed, read, changed and deleted, and gone with their cluster.
 func TestMaintenanceConfigurations(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -69,6 +70,7 @@ func TestMaintenanceConfigurations(t *testing.T) {
 }
 
 func TestMaintenanceConfigurationsThatSayNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

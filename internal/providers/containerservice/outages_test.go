@@ -9,6 +9,7 @@ import (
 // TestOutageEndsThoughItsBeginIsToldLast: the request that begins an upgrade tells of its write by itself, which may be after
 // the upgrade, that runs at once, has told of its end.
 func TestOutageEndsThoughItsBeginIsToldLast(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -20,6 +20,7 @@ const simple = `{"location":"westus2","identity":{"type":"SystemAssigned"},"tags
 	"properties":{"kubernetesVersion":"","dnsPrefix":"demo","agentPoolProfiles":[{"name":"nodepool1","count":2,"vmSize":"Standard_DS2_v2","mode":"System"}],"networkProfile":{"networkPlugin":"azure"}}}`
 
 func TestCreateAndDelete(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	empty := w.snapshot()
 	p := w.start()
@@ -109,6 +110,7 @@ func TestCreateAndDelete(t *testing.T) {
 }
 
 func TestScaleAndPools(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -144,6 +146,7 @@ func TestScaleAndPools(t *testing.T) {
 }
 
 func TestIdentitiesOfOthersStayOnScaleSets(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -168,6 +171,7 @@ func TestIdentitiesOfOthersStayOnScaleSets(t *testing.T) {
 }
 
 func TestBroughtNetworkIsSharedAndKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -203,6 +207,7 @@ func TestBroughtNetworkIsSharedAndKept(t *testing.T) {
 }
 
 func TestKubenetGivesPodsTheirOwnRange(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -217,6 +222,7 @@ func TestKubenetGivesPodsTheirOwnRange(t *testing.T) {
 }
 
 func TestFailedStep(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -251,6 +257,7 @@ func TestFailedStep(t *testing.T) {
 }
 
 func TestTransientFailureIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -268,6 +275,7 @@ func TestTransientFailureIsTriedAgain(t *testing.T) {
 }
 
 func TestStepIsGivenUpUnderItsOwnCode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	moved := clocktesting.NewFakeClock(time.Now())
 	w.clock = moved
@@ -308,6 +316,7 @@ func TestStepIsGivenUpUnderItsOwnCode(t *testing.T) {
 }
 
 func TestRelayPortIsKeptOverRestarts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	p.create("demo", simple)

@@ -119,6 +119,7 @@ func (p *process) expect(step string, want, got any) {
 const ownException = `AzurePodIdentityException kube-system/aks-addon-exception {"podLabels":{"kubernetes.azure.com/managedby":"aks"}}`
 
 func TestPodIdentityComesAndGoes(t *testing.T) {
+	t.Parallel()
 	w := registered(newWorld(t))
 	p := w.start()
 	defer p.stop()
@@ -189,6 +190,7 @@ func TestPodIdentityComesAndGoes(t *testing.T) {
 }
 
 func TestPodIdentityExceptions(t *testing.T) {
+	t.Parallel()
 	w := registered(newWorld(t))
 	p := w.start()
 	defer p.stop()
@@ -199,6 +201,7 @@ func TestPodIdentityExceptions(t *testing.T) {
 
 // What mic, az or anybody else put on a scale set isn't the add-on's to take away.
 func TestPodIdentityLeavesOthersIdentitiesOnScaleSets(t *testing.T) {
+	t.Parallel()
 	w := registered(newWorld(t))
 	p := w.start()
 	defer p.stop()
@@ -217,6 +220,7 @@ func TestPodIdentityLeavesOthersIdentitiesOnScaleSets(t *testing.T) {
 }
 
 func TestPodIdentityWithoutTheGrant(t *testing.T) {
+	t.Parallel()
 	w := registered(newWorld(t))
 	p := w.start()
 	defer p.stop()
@@ -242,6 +246,7 @@ func TestPodIdentityWithoutTheGrant(t *testing.T) {
 // https://github.com/Azure/aad-pod-identity/issues/1361, https://github.com/Azure/AKS/issues/2203: an entry whose identity
 // or grant is gone can be removed all the same.
 func TestPodIdentityIssue1361DeleteAfterTheIdentity(t *testing.T) {
+	t.Parallel()
 	w := registered(newWorld(t))
 	p := w.start()
 	defer p.stop()
@@ -257,6 +262,7 @@ func TestPodIdentityIssue1361DeleteAfterTheIdentity(t *testing.T) {
 }
 
 func TestPodIdentityRefusals(t *testing.T) {
+	t.Parallel()
 	w := registered(newWorld(t))
 	p := w.start()
 	defer p.stop()
@@ -315,6 +321,7 @@ func (p *process) refuses(t *testing.T, cluster, body, code, text string) {
 }
 
 func TestPodIdentityLimits(t *testing.T) {
+	t.Parallel()
 	w := registered(newWorld(t))
 	p := w.start()
 	defer p.stop()

@@ -52,6 +52,7 @@ func (c poolClient) must(name string, properties armcontainerservice.ManagedClus
 
 // TestAgentPools is what az aks nodepool does: add, scale, upgrade of the node image, delete.
 func TestAgentPools(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -193,6 +194,7 @@ func TestAgentPools(t *testing.T) {
 
 // TestUpgrade is az aks upgrade: the control plane first, then every pool, no minor version left out and never back.
 func TestUpgrade(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.versions = []string{"1.33.8", "1.35.0", "1.36.0"}
 	p := w.start()
@@ -262,6 +264,7 @@ func TestUpgrade(t *testing.T) {
 
 // TestETag: a client that has read an older state can't write over a newer one.
 func TestETag(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

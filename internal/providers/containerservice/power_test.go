@@ -13,6 +13,7 @@ import (
 
 // TestStopAndStart: while a cluster is stopped it can be started and deleted, and tagged.
 func TestStopAndStart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -60,6 +61,7 @@ func TestStopAndStart(t *testing.T) {
 }
 
 func TestRotations(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -82,6 +84,7 @@ func TestRotations(t *testing.T) {
 
 // TestCertificatesAreRenewedUnderTheOperationsFence: an operation like any other, which nothing else runs beside.
 func TestCertificatesAreRenewedUnderTheOperationsFence(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -105,6 +108,7 @@ func TestCertificatesAreRenewedUnderTheOperationsFence(t *testing.T) {
 
 // TestDeletedObjectsAreRestored: by an operation as well, and only where something is missing.
 func TestDeletedObjectsAreRestored(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -125,6 +129,7 @@ func TestDeletedObjectsAreRestored(t *testing.T) {
 
 // TestProgramThatEndedIsToldInTheCluster: what was killed is seen in the resource for a while.
 func TestProgramThatEndedIsToldInTheCluster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -13,6 +13,7 @@ import (
 
 // A private cluster's API server is found by its private name in the cluster's own virtual network.
 func TestPrivateName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -36,6 +37,7 @@ func TestPrivateName(t *testing.T) {
 
 // In a zone of the user's, the cluster has a record and a link, and takes them along.
 func TestPrivateNameInBroughtZone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

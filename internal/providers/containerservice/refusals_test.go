@@ -14,6 +14,7 @@ func body(replacements ...string) string {
 }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -83,6 +84,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestBusyClusterRefusesWrites(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -105,6 +107,7 @@ func TestBusyClusterRefusesWrites(t *testing.T) {
 }
 
 func TestKubeletIdentityNeedsGrantOfControlPlane(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -10,6 +10,7 @@ import (
 
 // TestLocations holds what seeds 000, 002 and 003 say isn't offered in Azure Government and in Azure in China.
 func TestLocations(t *testing.T) {
+	t.Parallel()
 	w := registered(newWorld(t))
 	p := w.start()
 	defer p.stop()
@@ -50,6 +51,7 @@ func TestLocations(t *testing.T) {
 }
 
 func TestNoClusterWithoutNodeImages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -14,6 +14,7 @@ import (
 
 // TestPoolsFollowTheirScaleSets scales as a cluster autoscaler does: by capacity, and by certain instances that go.
 func TestPoolsFollowTheirScaleSets(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
@@ -77,6 +78,7 @@ func TestPoolsFollowTheirScaleSets(t *testing.T) {
 
 // TestARaiseDuringAnOperationIsNotLost: a cluster autoscaler doesn't wait for operations of its cluster.
 func TestARaiseDuringAnOperationIsNotLost(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()

@@ -11,6 +11,7 @@ import (
 
 // A pool with the tag has hundreds of nodes that are objects alone: no machine, no address, no instance in ARM.
 func TestSimulatedPool(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	defer p.stop()
