@@ -68,6 +68,9 @@ func (p *platform) Serve(ctx context.Context, vnet armid.ID) error {
 		metadata.Close()
 		return err
 	}
+	if err := edge.Unpaced(front); err != nil {
+		return errors.Join(err, metadata.Close(), front.Close())
+	}
 	front = door.New(front, connectionsPerMachine, connectionsPerNetwork)
 	names, err := p.answer(ctx, vnet)
 	if err != nil {

@@ -89,6 +89,11 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		return fmt.Errorf("listening for ARM and the token service: %w", err)
 	}
 	defer listener.Close()
+	if !c.allowRemote {
+		if err := edge.Unpaced(listener); err != nil {
+			return err
+		}
+	}
 	machines, err := openMachinery(ctx, c, log)
 	if err != nil {
 		return err
@@ -163,8 +168,8 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		return err
 	}
 	identities := managedidentity.New(managedidentity.Config{Directory: people, Resources: engine})
-	networks := network.New(network.Config{Store: state, Resources: engine, Clock: clk})
 	computing := compute.New(compute.Config{Store: state, Resources: engine, Directory: people, Log: log, Clock: clk})
+	networks := network.New(network.Config{Store: state, Resources: engine, Clock: clk, Machines: computing})
 	if err := computing.Load(ctx); err != nil {
 		return fmt.Errorf("loading machines: %w", err)
 	}
