@@ -128,8 +128,8 @@ func newCloudWith(t testing.TB, propagation time.Duration) *fixture {
 		t.Fatal(err)
 	}
 	f.identities = managedidentity.New(managedidentity.Config{Directory: f.directory, Resources: engine})
-	f.network = network.New(network.Config{Store: s, Resources: engine})
 	f.compute = compute.New(compute.Config{Store: s, Resources: engine, Directory: f.directory, Log: log, Clock: clock.RealClock{}})
+	f.network = network.New(network.Config{Store: s, Resources: engine, Machines: f.compute})
 	f.features = features.New(features.Config{Store: s, Resources: engine, Clock: f.clock, Takes: registration.Takes})
 	arm := resources.New(engine, registry, f.clock)
 	var send func(context.Context, providers.Caller, deployments.Call) rest.Response

@@ -1,9 +1,15 @@
 package providers_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v7"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/providers/compute"
@@ -11,6 +17,19 @@ import (
 
 // The calls of Azure's own cloud provider, as docs/compatibility/cloud-provider-azure.md lists
 // them, which no client of ours makes.
+
+// instances makes as many in the test's scale set, at addresses that nobody else is given.
+func (f *fixture) instances(n int) {
+	f.Helper()
+	for i := range n {
+		if err := f.compute.EnsureInstance(f.Context(), f.admin, armid.MustParse(setPath), compute.Instance{
+			Number: i, ComputerName: fmt.Sprintf("aks00000%d", i), VMID: fmt.Sprintf("vm-%d", i), VNet: armid.MustParse(netPath + "virtualNetworks/v"),
+			Subnet: netip.MustParsePrefix("10.0.0.0/24"), Address: netip.AddrFrom4([4]byte{10, 0, 0, byte(100 + i)}),
+		}); err != nil {
+			f.Fatal(err)
+		}
+	}
+}
 
 // etag is the tag of a document as it is read.
 func (f *fixture) etag(path string) string {
@@ -169,4 +188,149 @@ func TestWhatElseACloudProviderReads(t *testing.T) {
 	f.has(f.must(200, "GET", snapshot, ""), "Succeeded", "properties", "provisioningState")
 	f.must(200, "DELETE", snapshot, "")
 	f.refused(ownerID, 404, "ResourceNotFound", "GET", snapshot, "")
+}
+
+// TestPoolsBecomeOnesOfAddresses: with migrateToIpBased the provider has a pool know its
+// machines by addresses. It counts as many as there were interfaces in it, and takes
+// scale sets out of it afterwards.
+func TestPoolsBecomeOnesOfAddresses(t *testing.T) {
+	f := newCloud(t)
+	f.makeNetwork()
+	subnet, pool := netPath+"virtualNetworks/v/subnets/s", netPath+"loadBalancers/kubernetes/backendAddressPools/kubernetes"
+	balancer := netPath + "loadBalancers/kubernetes"
+	f.must(201, "PUT", balancer+docVersion, `{"location":"westus2","sku":{"name":"Standard"},"properties":{"backendAddressPools":[{"name":"kubernetes"},{"name":"empty"}]}}`)
+	configurations := func(pools string) string {
+		return `"ipConfigurations":[{"name":"ipconfig1","properties":{"primary":true,"subnet":{"id":"` + subnet + `"},"loadBalancerBackendAddressPools":[` + pools + `]}}]`
+	}
+	profile := func(pools string) string {
+		return `{"location":"westus2","sku":{"name":"Standard_DS2_v2","capacity":2},"properties":{"virtualMachineProfile":{"networkProfile":{"networkInterfaceConfigurations":[{"name":"nic","properties":{"primary":true,` + configurations(pools) + `}}]}}}}`
+	}
+	in := `{"id":"` + pool + `"}`
+	f.must(201, "PUT", setURL, profile(in))
+	f.instances(2)
+	f.must(201, "PUT", netPath+"networkInterfaces/single"+docVersion, `{"location":"westus2","properties":{`+configurations(in)+`}}`)
+
+	members := at(f.must(200, "GET", pool+docVersion, ""), "properties", "backendIPConfigurations").([]any)
+	var ids []string
+	for _, m := range members {
+		ids = append(ids, m.(map[string]any)["id"].(string))
+	}
+	slices.Sort(ids)
+	if diff := cmp.Diff([]string{
+		netPath + "networkInterfaces/single/ipConfigurations/ipconfig1",
+		setPath + "/virtualMachines/0/networkInterfaces/nic/ipConfigurations/ipconfig1",
+		setPath + "/virtualMachines/1/networkInterfaces/nic/ipConfigurations/ipconfig1",
+	}, ids); diff != "" {
+		t.Fatalf("interfaces in the pool (-want +got):\n%s", diff)
+	}
+
+	migrate := balancer + "/migrateToIpBased" + docVersion
+	f.refused(guestID, 403, "AuthorizationFailed", "POST", migrate, `{"pools":["kubernetes"]}`)
+	f.refused(ownerID, 404, "NotFound", "POST", migrate, `{"pools":["other"]}`)
+	f.refused(ownerID, 400, "InvalidRequestContent", "POST", migrate, `{}`)
+	f.has(f.must(200, "POST", migrate, `{"pools":["kubernetes","empty"]}`), []any{"kubernetes", "empty"}, "migratedPools")
+	f.must(200, "POST", migrate, `{"pools":["kubernetes"]}`) // again: nothing twice
+	read := f.must(200, "GET", pool+docVersion, "")
+	addresses := at(read, "properties", "loadBalancerBackendAddresses").([]any)
+	if len(addresses) != 3 {
+		t.Errorf("addresses in the pool: %v", addresses)
+	}
+	f.has(read, "10.0.0.100", "properties", "loadBalancerBackendAddresses", 0, "properties", "ipAddress")
+	f.has(read, netPath+"virtualNetworks/v", "properties", "loadBalancerBackendAddresses", 0, "properties", "virtualNetwork", "id")
+	f.has(f.must(200, "GET", netPath+"networkInterfaces/single"+docVersion, ""), []any{}, "properties", "ipConfigurations", 0, "properties", "loadBalancerBackendAddressPools")
+	f.must(200, "PUT", setURL, profile(""))
+	if _, still := at(f.must(200, "GET", pool+docVersion, ""), "properties").(map[string]any)["backendIPConfigurations"]; still {
+		t.Error("the pool still has interfaces")
+	}
+	f.must(200, "DELETE", balancer+docVersion, "")
+}
+
+// TestPublicAddressesOfInstances: a scale set whose model wants them gives its instances
+// public addresses, which are read below the interfaces' configurations.
+func TestPublicAddressesOfInstances(t *testing.T) {
+	f := newCloud(t)
+	f.makeNetwork()
+	subnet := netPath + "virtualNetworks/v/subnets/s"
+	model := func(public string) string {
+		return `{"location":"westus2","sku":{"name":"Standard_DS2_v2","capacity":2},"properties":{"virtualMachineProfile":{"networkProfile":{"networkInterfaceConfigurations":[{"name":"nic","properties":{"primary":true,"ipConfigurations":[
+			{"name":"ipconfig1","properties":{"primary":true,"subnet":{"id":"` + subnet + `"}` + public + `}}]}}]}}}}`
+	}
+	f.must(201, "PUT", setURL, model(`,"publicIPAddressConfiguration":{"name":"pub","properties":{"idleTimeoutInMinutes":10}}`))
+	f.instances(2)
+	nic := setPath + "/virtualMachines/0/networkInterfaces/nic"
+	shown := at(f.must(200, "GET", nic+"?api-version=2018-10-01", ""), "properties", "ipConfigurations", 0, "properties").(map[string]any)
+	path := nic + "/ipConfigurations/ipconfig1/publicIPAddresses"
+	f.has(shown, path+"/pub", "publicIPAddress", "id")
+	if _, model := shown["publicIPAddressConfiguration"]; model {
+		t.Error("the interface shows the model's configuration")
+	}
+	const version = "?api-version=2018-10-01"
+	one := f.must(200, "GET", nic+"/ipconfigurations/ipconfig1/publicipaddresses/pub"+version, "")
+	f.has(one, path+"/pub", "id")
+	f.has(f.must(200, "GET", path+version, ""), "pub", "value", 0, "name")
+	f.has(f.must(200, "GET", nic+"/ipConfigurations/ipconfig1"+version, ""), path+"/pub", "properties", "publicIPAddress", "id")
+	f.refused(ownerID, 404, "ResourceNotFound", "GET", path+"/other"+version, "")
+	all := at(f.must(200, "GET", setPath+"/publicipaddresses"+version, ""), "value").([]any)
+	if len(all) != 2 || at(all[0], "properties", "ipAddress") == at(all[1], "properties", "ipAddress") {
+		t.Errorf("public addresses of the set: %v", all)
+	}
+	address, err := netip.ParseAddr(at(one, "properties", "ipAddress").(string))
+	if err != nil || !netip.MustParsePrefix("198.18.0.0/15").Contains(address) {
+		t.Errorf("public address %v (%v)", address, err)
+	}
+	f.refused(guestID, 403, "AuthorizationFailed", "GET", path+version, "")
+
+	// The model's word is for instances to come; without it none is shown.
+	f.must(200, "PUT", setURL, model(""))
+	f.has(f.must(200, "GET", path+version, ""), []any{}, "value")
+	f.must(200, "DELETE", setURL, "")
+}
+
+// TestDeletionOfOneInstance goes on until the cluster that made it has let it go, and
+// lowers the set's capacity.
+func TestDeletionOfOneInstance(t *testing.T) {
+	f := newCloud(t)
+	f.worker()
+	set := armid.MustParse(setPath)
+	f.must(201, "PUT", setURL, `{"location":"westus2","sku":{"name":"Standard_DS2_v2","capacity":2}}`)
+	f.instances(2)
+	f.refused(guestID, 403, "AuthorizationFailed", "DELETE", setPath+"/virtualMachines/1"+computeVersion, "")
+	cred, options := f.as(ownerID)
+	client, err := armcompute.NewVirtualMachineScaleSetVMsClient(subscription, cred, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	poller, err := client.BeginDelete(t.Context(), "nodes", set.Name(), "1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.has(f.must(200, "GET", setPath+"/virtualMachines/1"+computeVersion, ""), "Deleting", "properties", "provisioningState")
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		document, err := f.engine.Get(t.Context(), set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		capacity, leaving, err := compute.Wanted(document)
+		if err == nil && capacity == 1 && slices.Equal(leaving, []int{1}) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("capacity %d without %v (%v), want 1 without 1", capacity, leaving, err)
+		}
+	}
+	if poller.Done() {
+		t.Error("the deletion ended before the instance was let go")
+	}
+	if err := f.compute.DeleteInstance(t.Context(), f.admin, set, 1); err != nil { // as the cluster does
+		t.Fatal(err)
+	}
+	if _, err := poller.PollUntilDone(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	f.refused(ownerID, 404, "ResourceNotFound", "GET", setPath+"/virtualMachines/1"+computeVersion, "")
+	f.must(200, "GET", setPath+"/virtualMachines/0"+computeVersion, "")
+	if err := f.compute.DeleteInstance(t.Context(), f.admin, set, 0); err != nil { // by the cluster's own will
+		t.Fatal(err)
+	}
+	f.refused(ownerID, 404, "ResourceNotFound", "GET", setPath+"/virtualMachines/0"+computeVersion, "")
 }

@@ -74,13 +74,7 @@ func (p *Provider) deleteInstances(ctx context.Context, r *providers.Request) (r
 	if err != nil {
 		return rest.Response{}, err
 	}
-	capacity, going, err := Wanted(r.Old)
-	if err != nil {
-		return rest.Response{}, err
-	}
-	if capacity < 0 {
-		capacity = len(there)
-	}
+	var numbers []int
 	for _, id := range asked.IDs {
 		number, err := strconv.Atoi(id)
 		known := slices.ContainsFunc(there, func(i *resource.Resource) bool { return i.ID.Name() == id })
@@ -88,19 +82,10 @@ func (p *Provider) deleteInstances(ctx context.Context, r *providers.Request) (r
 			return rest.Response{}, rest.NewError(http.StatusBadRequest, "InvalidParameter", fmt.Sprintf(
 				"The provided instanceId %s is not an active Virtual Machine Scale Set VM instanceId.", id)).WithTarget("instanceIds")
 		}
-		if !slices.Contains(going, number) {
-			going, capacity = append(going, number), capacity-1
-		}
+		numbers = append(numbers, number)
 	}
-	// Those that went before need no word any more.
-	going = slices.DeleteFunc(going, func(n int) bool {
-		return !slices.ContainsFunc(there, func(i *resource.Resource) bool { return i.ID.Name() == strconv.Itoa(n) })
-	})
 	r.Next = r.Old.Clone()
-	if err := keepLeaving(r.Next, going); err != nil {
-		return rest.Response{}, err
-	}
-	return rest.Empty(http.StatusOK), setCapacity(r.Next, max(0, capacity))
+	return rest.Empty(http.StatusOK), release(r.Next, there, numbers)
 }
 
 func setCapacity(set *resource.Resource, capacity int) error {

@@ -3,6 +3,7 @@ package compute
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/managedidentity"
@@ -48,7 +49,7 @@ func (p *Provider) Run(ctx context.Context) error { return p.machines.mirror.Fol
 
 // Types returns the provider's resource types.
 func (p *Provider) Types() []*providers.Type {
-	own := append([]*providers.Type{p.scaleSets(), p.instances()}, append(p.instanceInterfaces(), p.images()...)...)
+	own := append([]*providers.Type{p.scaleSets(), p.instances()}, slices.Concat(p.instanceInterfaces(), p.publicAddresses(), p.images())...)
 	return append(own, shape.Compile(p.deps(), p.kinds()...)...)
 }
 

@@ -19,18 +19,19 @@ func (p *Provider) instances() *providers.Type {
 		Name:        "virtualMachineScaleSets/virtualMachines",
 		APIVersions: apiVersions(),
 		Levels:      providers.AtGroup,
-		Verbs:       providers.ReadOnly | providers.CanPut,
+		Verbs:       providers.ReadOnly | providers.CanPut | providers.CanDelete,
 		HideSystem:  true,
 		References:  []string{diskType, "Microsoft.Network/loadBalancers"},
 		Prepare:     prepareInstance,
 		Admit:       p.admitInstance,
-		Remove:      p.trackInstance,
+		Remove:      p.removeInstance,
 		Committed:   p.machines.committed,
 		Document:    instanceDocument,
 		Render:      showTag,
 		Actions: []providers.Action{{
 			Name: "instanceView", Method: "GET", Permission: instanceType + "/instanceView/read", Run: instanceView,
 		}},
+		Plans: []providers.Plan{p.leavePlan()},
 	}
 }
 
@@ -58,6 +59,10 @@ type place struct {
 	Subnet  netip.Prefix `json:"subnet"`
 	Address netip.Addr   `json:"address"`
 	MAC     string       `json:"mac"`
+	// Public is the instance's public address, if it has one.
+	Public netip.Addr `json:"public,omitzero"`
+	// Gone says that nothing is behind the document any more: who deletes it may go on.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // instanceProperties are what an instance shows, and what the metadata service
@@ -122,18 +127,36 @@ func (p *Provider) EnsureInstance(ctx context.Context, by providers.Caller, scal
 	if err := next.Merge(props); err != nil {
 		return err
 	}
-	if err := next.SetInternal(place{VNet: i.VNet.String(), Subnet: i.Subnet, Address: i.Address, MAC: i.MAC()}); err != nil {
+	claims := &providers.Request{ID: id}
+	where := place{VNet: i.VNet.String(), Subnet: i.Subnet, Address: i.Address, MAC: i.MAC()}
+	if err := p.givePublic(ctx, claims, set, &where); err != nil {
 		return err
 	}
-	if _, err := p.cfg.Resources.Create(ctx, by, next, nil); err != nil {
+	if err := next.SetInternal(where); err != nil {
+		return err
+	}
+	if _, err := p.cfg.Resources.Create(ctx, by, next, claims.Ops, claims.Conds...); err != nil {
 		return fmt.Errorf("making instance %s: %w", id, err)
 	}
 	return nil
 }
 
-// DeleteInstance removes an instance; one that isn't there is no error.
+// DeleteInstance removes an instance; one that isn't there is no error. One that a client
+// deletes is left to that deletion, which learns that nothing is behind it any more.
 func (p *Provider) DeleteInstance(ctx context.Context, by providers.Caller, scaleSet armid.ID, number int) error {
-	if _, err := p.cfg.Resources.Delete(ctx, by, instanceID(scaleSet, number)); err != nil && !rest.IsNotFound(err) {
+	id := instanceID(scaleSet, number)
+	done, err := p.cfg.Resources.Delete(ctx, by, id)
+	if err == nil && !done {
+		_, err = p.cfg.Resources.Update(ctx, id, func(instance *resource.Resource) error {
+			where, err := resource.ReadInternal[place](instance)
+			if err != nil {
+				return err
+			}
+			where.Gone = true
+			return instance.SetInternal(where)
+		})
+	}
+	if err != nil && !rest.IsNotFound(err) {
 		return fmt.Errorf("removing instance %d of %s: %w", number, scaleSet, err)
 	}
 	return nil

@@ -59,32 +59,13 @@ func (p *Provider) instanceInterfaces() []*providers.Type {
 	return []*providers.Type{&ofInstance, &ofSet}
 }
 
-// interfaceModel is what a scale set says of its instances' interfaces.
-type interfaceModel struct {
-	Profile struct {
-		Network struct {
-			Interfaces []struct {
-				Name       string `json:"name"`
-				Properties struct {
-					Forwarding     bool            `json:"enableIPForwarding"`
-					SecurityGroup  json.RawMessage `json:"networkSecurityGroup,omitempty"`
-					Configurations []struct {
-						Name       string         `json:"name"`
-						Properties map[string]any `json:"properties"`
-					} `json:"ipConfigurations"`
-				} `json:"properties"`
-			} `json:"networkInterfaceConfigurations"`
-		} `json:"networkProfile"`
-	} `json:"virtualMachineProfile"`
-}
-
 // interfaceOf makes the document of an instance's interface.
 func (p *Provider) interfaceOf(ctx context.Context, instance *resource.Resource) (*resource.Resource, error) {
 	set, err := p.cfg.Resources.Get(ctx, instance.ID.Parent())
 	if err != nil {
 		return nil, err
 	}
-	model, err := resource.Read[interfaceModel](set)
+	list, err := interfacesOf(set, instance)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +80,7 @@ func (p *Provider) interfaceOf(ctx context.Context, instance *resource.Resource)
 		"dnsSettings": object{"dnsServers": []string{}, "appliedDnsServers": []string{}},
 	}
 	configurationName := "ipconfig1"
-	if all := model.Profile.Network.Interfaces; len(all) > 0 {
+	if all := list.Interfaces; len(all) > 0 {
 		name = all[0].Name
 		properties["enableIPForwarding"] = all[0].Properties.Forwarding
 		if len(all[0].Properties.SecurityGroup) > 0 {
@@ -113,10 +94,14 @@ func (p *Provider) interfaceOf(ctx context.Context, instance *resource.Resource)
 		}
 	}
 	id := instance.ID.Child(interfacesSegment, name)
+	delete(configuration, "publicIPAddressConfiguration")
+	if called, ok := list.publicName(); ok && where.Public.IsValid() {
+		configuration["publicIPAddress"] = reference{id.Child(configurationsSegment, configurationName).Child(publicSegment, called).String()}
+	}
 	configuration["privateIPAddress"], configuration["privateIPAllocationMethod"] = where.Address.String(), "Dynamic"
 	configuration["privateIPAddressVersion"], configuration["primary"], configuration["provisioningState"] = "IPv4", true, resource.Succeeded
 	properties["ipConfigurations"] = []object{{
-		"name": configurationName, "id": id.Child("ipConfigurations", configurationName).String(), "etag": resource.ETag(instance.Revision), "properties": configuration,
+		"name": configurationName, "id": id.Child(configurationsSegment, configurationName).String(), "etag": resource.ETag(instance.Revision), "properties": configuration,
 	}}
 	raw, err := json.Marshal(properties)
 	if err != nil {

@@ -200,6 +200,15 @@ func (p *Provider) removeScaleSet(ctx context.Context, r *providers.Request) err
 	if err := p.track(ctx, r); err != nil {
 		return err
 	}
+	instances, err := p.cfg.Resources.List(ctx, r.ID, instanceType)
+	if err != nil {
+		return err
+	}
+	for _, instance := range instances {
+		if err := p.takePublic(r, instance); err != nil {
+			return err
+		}
+	}
 	return p.carrier().Remove(ctx, r)
 }
 

@@ -93,33 +93,3 @@ func (p *Provider) natGateways() shape.Kind {
 		InUse: inUse("NatGatewayCannotBeDeleted", "NAT gateway %s cannot be deleted because it is in use by %s."),
 	}
 }
-
-// privateEndpoints are documents with an address in a subnet: nothing listens there.
-func (p *Provider) privateEndpoints() shape.Kind {
-	approved := shape.Rules{
-		Required:   []string{"privateLinkServiceId"},
-		Defaults:   `{"groupIds":[],"privateLinkServiceConnectionState":{"status":"Approved","description":"Auto-Approved","actionsRequired":"None"}}`,
-		References: []shape.Reference{{Path: "privateLinkServiceId", Loose: true}},
-	}
-	return shape.Kind{
-		Type: document("privateEndpoints"),
-		Rules: shape.Rules{
-			Defaults:   `{"customDnsConfigs":[],"ipConfigurations":[],"customNetworkInterfaceName":""}`,
-			Required:   []string{"subnet"},
-			Server:     []string{"resourceGuid", "networkInterfaces"},
-			Fixed:      []string{"subnet.id"},
-			References: []shape.Reference{{Path: "subnet", To: subnetType, Action: joinSubnet}},
-		},
-		Parts: []shape.Part{
-			{Member: "privateLinkServiceConnections", Unlisted: true, Rules: approved},
-			{Member: "manualPrivateLinkServiceConnections", Unlisted: true, Rules: approved},
-		},
-		Admit: func(_ context.Context, d *shape.Document) error {
-			giveGUID(d)
-			if d.Properties.Get("networkInterfaces") == nil {
-				d.Properties.Set("networkInterfaces", []any{})
-			}
-			return nil
-		},
-	}
-}

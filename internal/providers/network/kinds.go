@@ -39,7 +39,7 @@ const (
 func (p *Provider) kinds() []shape.Kind {
 	return []shape.Kind{
 		p.publicIPAddresses(), p.publicIPPrefixes(), p.loadBalancers(), p.securityGroups(), p.applicationGroups(),
-		p.routeTables(), p.interfaces(), p.natGateways(), p.privateEndpoints(), p.peerings(),
+		p.routeTables(), p.interfaces(), p.natGateways(), p.privateLinkServices(), p.privateEndpoints(), p.peerings(),
 	}
 }
 

@@ -3,13 +3,16 @@ package network
 import (
 	"context"
 
+	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/shape"
 )
 
 func (p *Provider) loadBalancers() shape.Kind {
 	const own = loadBalancerType
+	balancer := document("loadBalancers")
+	balancer.Actions = []providers.Action{{Name: "migrateToIpBased", Run: p.migratePools}}
 	return shape.Kind{
-		Type: document("loadBalancers"),
+		Type: balancer,
 		SKU:  `{"name":"Basic","tier":"Regional"}`,
 		Rules: shape.Rules{
 			Server: []string{"resourceGuid"},
@@ -24,6 +27,7 @@ func (p *Provider) loadBalancers() shape.Kind {
 					{Path: "subnet", To: subnetType, Action: joinSubnet},
 					{Path: "gatewayLoadBalancer", To: own + "/frontendIPConfigurations", Action: own + "/frontendIPConfigurations/join/action"},
 				},
+				Backs: []shape.Back{{Member: "privateLinkService", From: privateLinkType, Single: true}},
 			}},
 			{Member: "backendAddressPools", Writable: true, Rules: shape.Rules{
 				References: []shape.Reference{
@@ -31,10 +35,7 @@ func (p *Provider) loadBalancers() shape.Kind {
 					{Path: "loadBalancerBackendAddresses[].properties.virtualNetwork", To: vnetType, Action: vnetType + "/joinLoadBalancer/action"},
 					{Path: "loadBalancerBackendAddresses[].properties.subnet", To: subnetType, Action: joinSubnet},
 				},
-				Backs: []shape.Back{
-					{Member: "backendIPConfigurations", From: interfaceType + "/ipConfigurations"},
-					{Member: "backendIPConfigurations", From: scaleSetAddressType},
-				},
+				Backs: []shape.Back{{Member: "backendIPConfigurations", From: interfaceType + "/ipConfigurations"}},
 			}},
 			{Member: "loadBalancingRules", Rules: rules(`{"enableFloatingIP":false,"idleTimeoutInMinutes":4,"loadDistribution":"Default","enableTcpReset":false,"disableOutboundSnat":false}`,
 				[]string{"frontendPort", "backendPort"},
@@ -72,13 +73,11 @@ func (p *Provider) loadBalancers() shape.Kind {
 		Remove: func(ctx context.Context, d *shape.Document) error {
 			return p.placeAddresses(ctx, d, "frontendIPConfigurations")
 		},
+		Show: p.showPools,
 		InUse: inUse("LoadBalancerInUse",
 			"Cannot delete load balancer %s since it or its child resources are in use by %s. Please remove the references first."),
 	}
 }
-
-// scaleSetAddressType is what of a scale set refers to backend pools.
-const scaleSetAddressType = "Microsoft.Compute/virtualMachineScaleSets"
 
 // rules are those of what leads from a frontend to a backend.
 func rules(defaults string, ports []string, references ...shape.Reference) shape.Rules {

@@ -2,7 +2,6 @@ package network
 
 import (
 	"net/http"
-	"net/netip"
 	"regexp"
 	"strings"
 
@@ -21,9 +20,8 @@ type Config struct {
 	Store     *store.Store
 	Resources providers.Resources
 	Clock     clock.Clock
-	// PublicRange is where public addresses of IPv4 come from; zero means the range
-	// for benchmarks, which no network routes.
-	PublicRange netip.Prefix
+	// Machines may be nil where there are no scale sets.
+	Machines Machines
 }
 
 // Provider serves networks and what belongs to them. It is safe for concurrent use and keeps no
@@ -37,7 +35,7 @@ func New(cfg Config) *Provider { return &Provider{cfg: cfg} }
 
 // Types returns the provider's resource types.
 func (p *Provider) Types() []*providers.Type {
-	types := append([]*providers.Type{p.virtualNetworks(), p.subnets()}, shape.Compile(p.deps(), p.kinds()...)...)
+	types := append([]*providers.Type{p.virtualNetworks(), p.subnets(), p.privateLinkConnections()}, shape.Compile(p.deps(), p.kinds()...)...)
 	for _, t := range types {
 		if strings.Contains(t.Name, "/") {
 			t.NotFound = partNotFound

@@ -10,11 +10,12 @@ import (
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/providers/shape"
 )
 
-// publicRange is where public addresses come from unless Config says otherwise:
-// the range for benchmarks (RFC 2544), which nobody's Internet has.
+// publicRange is where public addresses come from: the range for benchmarks (RFC 2544),
+// which nobody's Internet has.
 func publicRange() netip.Prefix { return netip.MustParsePrefix("198.18.0.0/15") }
 
 // publicRangeV6 is the documentation range (RFC 3849).
@@ -81,24 +82,39 @@ func (p *Provider) admitPublicIP(ctx context.Context, d *shape.Document) error {
 		return nil
 	}
 	from := publicRange()
-	if p.cfg.PublicRange.IsValid() {
-		from = p.cfg.PublicRange
-	}
 	if d.Properties.Text("publicIPAddressVersion") == "IPv6" {
 		from = publicRangeV6()
 	}
+	address, err := claimAddress(ctx, d.Deps, d.Request, d.ID, from)
+	if err == nil {
+		d.Properties.Set("ipAddress", address.String())
+	}
+	return err
+}
+
+// ClaimPublic gives a public address of IPv4 to a resource of another provider, in the
+// request's transaction. Whoever has it gives it back with ReleasePublic.
+func ClaimPublic(ctx context.Context, deps shape.Deps, r *providers.Request, owner armid.ID) (netip.Addr, error) {
+	return claimAddress(ctx, deps, r, owner, publicRange())
+}
+
+// ReleasePublic gives a public address back, in the request's transaction.
+func ReleasePublic(deps shape.Deps, r *providers.Request, address netip.Addr) {
+	deps.Unclaim(r, addressSpace, address.String())
+}
+
+func claimAddress(ctx context.Context, deps shape.Deps, r *providers.Request, owner armid.ID, from netip.Prefix) (netip.Addr, error) {
 	for range 64 {
 		address := somewhere(from)
-		has, err := d.Deps.Holder(ctx, addressSpace, address.String())
+		has, err := deps.Holder(ctx, addressSpace, address.String())
 		if err != nil {
-			return err
+			return netip.Addr{}, err
 		}
 		if has == "" {
-			d.Properties.Set("ipAddress", address.String())
-			return d.Deps.Claim(ctx, d.Request, addressSpace, address.String(), d.ID, nil)
+			return address, deps.Claim(ctx, r, addressSpace, address.String(), owner, nil)
 		}
 	}
-	return rest.NewError(http.StatusConflict, "PublicIPCountLimitReached",
+	return netip.Addr{}, rest.NewError(http.StatusConflict, "PublicIPCountLimitReached",
 		fmt.Sprintf("Cannot create more public IP addresses: too few of %s are free.", from))
 }
 
