@@ -7,8 +7,9 @@ import (
 )
 
 // Advise returns the role with the least rights that has the action, or nil. It
-// looks at built-in roles only: whoever needs a hint isn't helped by another
-// team's custom role.
+// looks at built-in roles only, and not at those of one service's own use: whoever
+// needs a hint isn't helped by another team's custom role, nor by "Windows 365
+// Network User".
 func (x *Index) Advise(action string, data bool) *RoleDefinition {
 	lower := appendLower(nil, action)
 	q := Query{Action: action, Data: data}
@@ -16,7 +17,7 @@ func (x *Index) Advise(action string, data bool) *RoleDefinition {
 	defer x.mu.RUnlock()
 	var best *role
 	for _, s := range x.roles {
-		if s.role == nil || s.role.definition.Type != BuiltInRole {
+		if s.role == nil || s.role.definition.Type != BuiltInRole || s.role.definition.special {
 			continue
 		}
 		if granted, _ := s.role.grants(lower, &q); !granted {

@@ -1,8 +1,11 @@
 package rbac
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/rbac/condition"
@@ -126,3 +129,39 @@ func TestExplainTellsWhatEachAssignmentMeans(t *testing.T) {
 }
 
 var _ condition.Attributes = scopeAttributes{}
+
+// TestBuiltinRolesAreThoseOfTheirSources is a check of the data: rows were taken
+// over from several pages, and a role that is there twice, or whose condition
+// nobody can read, would decide by chance.
+func TestBuiltinRolesAreThoseOfTheirSources(t *testing.T) {
+	roles, err := BuiltinRoles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(roles) < 500 {
+		t.Errorf("%d built-in roles, want those that the documentation's index lists (498) and more", len(roles))
+	}
+	seen := map[string]string{}
+	for _, r := range roles {
+		if _, err := uuid.Parse(r.Name); err != nil || r.Name != strings.ToLower(r.Name) {
+			t.Errorf("%s: name %q isn't a GUID in lower case", r.RoleName, r.Name)
+		}
+		if r.Source == "" || r.Type != BuiltInRole || len(r.AssignableScopes) == 0 || len(r.Permissions) == 0 {
+			t.Errorf("%s: incomplete row: %+v", r.RoleName, r)
+		}
+		for _, key := range []string{r.Name, strings.ToLower(r.RoleName)} {
+			if other, twice := seen[key]; twice {
+				t.Errorf("%q is there twice: %s and %s", key, other, r.RoleName)
+			}
+			seen[key] = r.RoleName
+		}
+		for _, p := range r.Permissions {
+			if p.Condition == nil {
+				continue
+			}
+			if _, err := condition.Parse(*p.Condition); err != nil {
+				t.Errorf("%s: condition: %v", r.RoleName, err)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package rbac
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -40,19 +41,31 @@ type RoleDefinition struct {
 	Permissions      []Permission `json:"permissions"`
 	// Source says where the data of a built-in role is from.
 	Source string `json:"source,omitempty"`
+	// special marks a built-in role made for one service's own use: it can be
+	// assigned as any other, and is never advised.
+	special bool
 }
 
-//go:embed builtin-roles.json
-var builtinRoles []byte
+// The built-in roles that people know and that this cloud's types need, and all
+// others that the index of Azure's documentation lists.
+var (
+	//go:embed builtin-roles.json
+	builtinRoles []byte
+	//go:embed builtin-roles-special.json
+	specialRoles []byte
+)
 
 // BuiltinRoles reads Azure's built-in role definitions, in the order of the
 // embedded data.
 func BuiltinRoles() ([]RoleDefinition, error) {
-	var roles []RoleDefinition
-	if err := json.Unmarshal(builtinRoles, &roles); err != nil {
+	var roles, special []RoleDefinition
+	if err := errors.Join(json.Unmarshal(builtinRoles, &roles), json.Unmarshal(specialRoles, &special)); err != nil {
 		return nil, fmt.Errorf("reading the built-in roles: %w", err)
 	}
-	return roles, nil
+	for i := range special {
+		special[i].special = true
+	}
+	return append(roles, special...), nil
 }
 
 // RoleGUID returns the lower-cased GUID that a role definition id ends with.
