@@ -40,7 +40,7 @@ func TestDNSZones(t *testing.T) {
 	_, err = records.CreateOrUpdate(ctx, in, "sdk.example", "bad", armdns.RecordTypeA, set("not an address"), nil)
 	refused(t, err, 400, "BadRequest")
 	_, err = records.Get(ctx, in, "sdk.example", "none", armdns.RecordTypeA, nil)
-	refused(t, err, 404, "ResourceNotFound")
+	refused(t, err, 404, "NotFound")
 	all(t, "listing zones", zones.NewListByResourceGroupPager(in, nil))
 	done[armdns.ZonesClientDeleteResponse](t, "deleting")(zones.BeginDelete(ctx, in, "sdk.example", nil))
 	_, err = zones.Get(ctx, in, "sdk.example", nil)

@@ -42,7 +42,7 @@ const publicOrigin = "https://management.azure.com"
 // machine, which needs root and Linux. Without it all the rest works.
 type machinery interface {
 	// attach returns the providers of what runs on it.
-	attach(ctx context.Context, f foundation) []typed
+	attach(ctx context.Context, f foundation) ([]typed, error)
 	// issuers serves what clusters publish for others to trust their tokens.
 	issuers() http.Handler
 	// resume takes up what an earlier process left.
@@ -84,13 +84,13 @@ type foundation struct {
 // noMachinery serves no clusters: --clusters=none.
 type noMachinery struct{}
 
-func (noMachinery) attach(context.Context, foundation) []typed { return nil }
-func (noMachinery) issuers() http.Handler                      { return http.NotFoundHandler() }
-func (noMachinery) resume(context.Context, *slog.Logger)       {}
-func (noMachinery) run(context.Context) error                  { return nil }
-func (noMachinery) unavailable(string) bool                    { return false }
-func (noMachinery) connected() http.Handler                    { return http.NotFoundHandler() }
-func (noMachinery) close()                                     {}
+func (noMachinery) attach(context.Context, foundation) ([]typed, error) { return nil, nil }
+func (noMachinery) issuers() http.Handler                               { return http.NotFoundHandler() }
+func (noMachinery) resume(context.Context, *slog.Logger)                {}
+func (noMachinery) run(context.Context) error                           { return nil }
+func (noMachinery) unavailable(string) bool                             { return false }
+func (noMachinery) connected() http.Handler                             { return http.NotFoundHandler() }
+func (noMachinery) close()                                              {}
 
 func (noMachinery) issuerAlias(context.Context, string) (string, bool) { return "", false }
 

@@ -81,11 +81,11 @@ func openMachinery(ctx context.Context, c config, log *slog.Logger) (machinery, 
 	return &localMachinery{engine: engine, version: version, others: slices.Sorted(maps.Keys(others))}, nil
 }
 
-func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
+func (m *localMachinery) attach(ctx context.Context, f foundation) ([]typed, error) {
 	m.log = f.log
 	m.inside = &platform{engine: m.engine, metadata: f.metadata, front: f.front, names: f.names, tls: f.tls, log: f.log, ctx: ctx}
 	options := containerservice.Options{
-		Resources: f.engine, Connected: connected.Clusters{}, Connectable: f.config.connectable, Etcd: etcdUsers{f.etcd}, Platform: m.inside, Directory: f.people,
+		Store: f.store, Resources: f.engine, Connected: connected.Clusters{}, Connectable: f.config.connectable, Etcd: etcdUsers{f.etcd}, Platform: m.inside, Directory: f.people,
 		Identities: f.identities, Roles: f.roles, Addresses: f.networks, Zones: dns.New(dns.Config{Store: f.store, Resources: f.engine}), Instances: f.computing, Features: f.features, Locks: f.locks, Box: f.box,
 		Rules: containerservice.Rules(f.config.aks), Log: f.log,
 		Begin:             func(ctx context.Context, r *providers.Request) error { _, err := f.engine.Commit(ctx, r); return err },
@@ -97,9 +97,12 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 		options.Engine, options.CgroupFolder, options.Simulates = m.engine, m.engine.CgroupFolder(), f.config.simulator != ""
 	}
 	m.aks = containerservice.New(ctx, options)
+	if err := m.aks.Load(ctx); err != nil {
+		return nil, err
+	}
 	m.nodes = connectedNodes(m.aks, f.metadata, f.log)
 	if m.engine == nil {
-		return []typed{m.aks}
+		return []typed{m.aks}, nil
 	}
 	ports, err := traffic.ParsePorts(f.config.publicPorts)
 	if err != nil {
@@ -112,7 +115,7 @@ func (m *localMachinery) attach(ctx context.Context, f foundation) []typed {
 	})
 	m.inside.guard = kubeguard.New(kubeguard.Options{Clusters: m.aks, Tokens: f.verifier, Groups: f.people, Roles: f.roles, Log: f.log}).Handler()
 	m.disks = diskplane.Options{Store: f.store, Machines: f.computing, Engine: m.engine, Log: f.log, Clock: clock.RealClock{}}
-	return []typed{m.aks}
+	return []typed{m.aks}, nil
 }
 
 // run mends what ended by itself, renews certificates and carries traffic, until the context ends.

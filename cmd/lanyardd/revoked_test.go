@@ -40,18 +40,35 @@ func TestClientsOfADroppedKeyGetNewTokensByThemselves(t *testing.T) {
 	if err := list(); err != nil {
 		t.Fatal(err)
 	}
+	group := "/subscriptions/" + admin.SubscriptionID + "/resourceGroups/rg"
+	for path, body := range map[string]string{
+		group + "?api-version=2021-04-01":                                                        `{"location":"westus2"}`,
+		group + "/providers/Microsoft.Storage/storageAccounts/acct?api-version=2023-01-01":       `{"location":"westus2","kind":"StorageV2","sku":{"name":"Standard_LRS"}}`,
+		group + "/providers/Microsoft.ServiceBus/namespaces/lanyard-test?api-version=2021-11-01": `{"location":"westus2","sku":{"name":"Standard"}}`,
+	} {
+		eventually(t, func() (int, bool) { // the group comes at any time
+			status := i.call(t, http.MethodPut, path, own, body)
+			return status, status/100 == 2
+		})
+	}
 	published := i.publishedKeys(t)
 	i.run(t, "keys", "drop", published[0])
 	path := "/subscriptions/" + admin.SubscriptionID + "/resourcegroups?api-version=2021-04-01"
 	refused := eventually(t, func() (http.Header, bool) {
-		status, header := i.get(t, path, own)
+		status, header := i.get(t, "", path, own)
 		return header, status == http.StatusUnauthorized
 	})
-	challenge := refused.Get("WWW-Authenticate")
-	_, encoded, _ := strings.Cut(challenge, `claims="`)
-	claims, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(encoded, `"`))
-	if err != nil || !strings.Contains(challenge, `error="insufficient_claims"`) || !strings.Contains(string(claims), `"nbf"`) {
-		t.Errorf("the challenge is %s (%s, %v)", challenge, claims, err)
+	challenges := map[string]http.Header{"ARM": refused}
+	for host, path := range map[string]string{"acct.blob.core.windows.net": "/inbox/a", "lanyard-test.servicebus.windows.net": "/q/messages/head"} {
+		_, challenges[host] = i.get(t, host, path, own)
+	}
+	for by, header := range challenges {
+		challenge := header.Get("WWW-Authenticate")
+		_, encoded, _ := strings.Cut(challenge, `claims="`)
+		claims, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(encoded, `"`))
+		if err != nil || !strings.Contains(challenge, `error="insufficient_claims"`) || !strings.Contains(string(claims), `"nbf"`) {
+			t.Errorf("%s: the challenge is %s (%s, %v)", by, challenge, claims, err)
+		}
 	}
 	if err := list(); err != nil {
 		t.Errorf("a client that had a token of the dropped key: %v", err)
@@ -75,12 +92,15 @@ func eventually[T any](t *testing.T, ask func() (T, bool)) T {
 	}
 }
 
-// get makes a call of ARM and returns its status and headers.
-func (i *instance) get(t *testing.T, path, token string) (int, http.Header) {
+// get makes a call of a host, ARM if it is empty, and returns its status and headers.
+func (i *instance) get(t *testing.T, host, path, token string) (int, http.Header) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, i.origin()+path, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if host != "" {
+		request.Host = host
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := client(t, i.ca(t)).Do(request)

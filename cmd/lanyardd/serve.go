@@ -250,13 +250,17 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	}
 	names := newNameServer(zones, deps, log)
 	names.PublicAddress = networks.PublicAddress
-	types := append(documents(deps, zones, data, people, box), images,
+	types := append(documents(deps, data, people, box), images,
 		insights.New(insights.Config{Log: done, Authorizer: roles, Clock: clk}),
 		resources.New(engine, registry, clk).RegistrationTakes(c.registrationTakes).NameTenants(tenantNames(people)), flags, identities, roles, locked, templates, networks, computing)
-	types = append(types, machines.attach(ctx, foundation{
+	clusterTypes, err := machines.attach(ctx, foundation{
 		config: c, etcd: etcd, engine: engine, people: people, identities: identities, roles: roles, networks: networks, computing: computing,
 		features: flags, locks: locked, verifier: verifier, box: box, metadata: metadata, front: front, names: names, tls: tlsConfig, authority: authority.PEM(), store: state, log: log,
-	})...)
+	})
+	if err != nil {
+		return err
+	}
+	types = append(types, clusterTypes...)
 	for _, provider := range types {
 		if err := registry.Register(provider.Types()...); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/arm/pipeline"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
+	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
 // failure is an error as the Blob service words it.
@@ -47,7 +48,7 @@ func notAllowed() *failure {
 }
 
 // unproven refuses a request that says nothing, or nothing good, about its caller.
-func unproven(authority, authorization string, bad *pipeline.BadToken) *failure {
+func unproven(authority, authorization string, bad *pipeline.BadToken, now time.Time) *failure {
 	f := fail(http.StatusUnauthorized, "InvalidAuthenticationInfo", "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.")
 	f.challenge = fmt.Sprintf("Bearer authorization_uri=%s/oauth2/authorize resource_id=https://storage.azure.com", authority)
 	switch {
@@ -62,6 +63,10 @@ func unproven(authority, authorization string, bad *pipeline.BadToken) *failure 
 		f.detail = "Audience validation failed. Audience did not match."
 	case bad.Problem == pipeline.WrongTenant:
 		f.detail = "Issuer validation failed. Issuer did not match."
+	case bad.Problem == pipeline.RevokedToken:
+		f.detail = "Signature validation failed. The key that signed the token is out of use: get a new token."
+		// SDKs look for claims among values in quotation marks only.
+		f.challenge = fmt.Sprintf(`Bearer authorization_uri="%s/oauth2/authorize", resource_id="https://storage.azure.com", %s`, authority, tokens.InsufficientClaims(now))
 	default:
 		f.detail = "Signature validation failed."
 	}

@@ -135,13 +135,13 @@ func (s *Service) enter(c *call, account string) error {
 		if c.query.Has("sig") {
 			authorization = "a signature"
 		}
-		return unproven(authority, authorization, nil)
+		return unproven(authority, authorization, nil, s.Clock.Now())
 	}
 	var err error
 	c.caller, err = s.Gate.Enter(c.Context(), bearer, c.account.ID, "https://storage.azure.com", "https://"+account+".blob.core.windows.net", "e406a681-f3d4-42a8-90b6-c2b029497af1")
 	var bad *pipeline.BadToken
 	if errors.As(err, &bad) {
-		return unproven(authority, "", bad)
+		return unproven(authority, "", bad, s.Clock.Now())
 	}
 	return err
 }

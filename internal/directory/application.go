@@ -52,14 +52,14 @@ func registeredKey(appID string) string     { return registeredPrefix + strings.
 
 // CreateApplication makes an application and its service principal.
 func (d *Directory) CreateApplication(ctx context.Context, tenantID, displayName string) (ServicePrincipal, error) {
-	application, principal, ops, err := d.planClient(tenantID, displayName, nil)
+	_, principal, ops, err := d.planClient(tenantID, displayName, nil)
 	if err != nil {
 		return ServicePrincipal{}, err
 	}
 	if _, err := d.options.Store.Txn(ctx, nil, ops); err != nil {
 		return ServicePrincipal{}, fmt.Errorf("creating an application: %w", err)
 	}
-	return principal.ServicePrincipal, errors.Join(d.Committed(ctx, principal.ObjectID), d.mirror.Refresh(ctx, applicationKey(application.ObjectID)))
+	return principal.ServicePrincipal, nil
 }
 
 // planClient prepares an application with its principal.
@@ -112,7 +112,7 @@ func (d *Directory) Register(ctx context.Context, a Application) (Application, e
 	if _, err := d.options.Store.Txn(ctx, nil, []store.Op{store.Put(registeredKey(a.AppID), []byte(a.ObjectID)), put}); err != nil {
 		return Application{}, fmt.Errorf("registering an application: %w", err)
 	}
-	return a, d.mirror.Refresh(ctx, applicationKey(a.ObjectID))
+	return a, nil
 }
 
 // freeURIs refuses identifier URIs that another application of the tenant has. Two
@@ -221,7 +221,7 @@ func (d *Directory) changeApplication(ctx context.Context, objectID string, edit
 		changed = current
 		put, err := current.put()
 		return []store.Cond{store.Unchanged(applicationKey(objectID), current.revision)}, []store.Op{put}, err
-	}, applicationKey(objectID))
+	})
 	return changed, err
 }
 
@@ -231,16 +231,14 @@ func (d *Directory) DeleteApplication(ctx context.Context, objectID string) erro
 	if err != nil {
 		return err
 	}
-	keys := []string{applicationKey(objectID), federatedKey(objectID)}
 	ops := []store.Op{store.Delete(applicationKey(objectID)), store.Delete(federatedKey(objectID)), store.Delete(registeredKey(current.AppID))}
 	principal, err := d.follow(ctx, appKey(current.AppID))
 	if err == nil {
 		ops = append(ops, store.Delete(appKey(current.AppID)), store.Delete(principalKey(principal.ObjectID)))
-		keys = append(keys, principalKey(principal.ObjectID))
 	} else if !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	return d.commit(ctx, func() ([]store.Cond, []store.Op, error) { return nil, ops, nil }, keys...)
+	return d.commit(ctx, func() ([]store.Cond, []store.Op, error) { return nil, ops, nil })
 }
 
 // CreatePrincipal makes the service principal of an application of the tenant. It
@@ -277,7 +275,7 @@ func (d *Directory) CreatePrincipal(ctx context.Context, tenantID, appID string)
 	if err != nil {
 		return ServicePrincipal{}, fmt.Errorf("creating a service principal: %w", err)
 	}
-	return made.ServicePrincipal, d.Committed(ctx, made.ObjectID)
+	return made.ServicePrincipal, nil
 }
 
 // UpdatePrincipal edits a service principal that isn't a managed identity's.
@@ -302,5 +300,5 @@ func (d *Directory) DeletePrincipal(ctx context.Context, objectID string) error 
 	}
 	return d.commit(ctx, func() ([]store.Cond, []store.Op, error) {
 		return nil, []store.Op{store.Delete(appKey(found.AppID)), store.Delete(principalKey(objectID))}, nil
-	}, principalKey(objectID))
+	})
 }

@@ -117,12 +117,6 @@ func (d *Directory) PrincipalType(ctx context.Context, tenantID, objectID string
 	return "", nil
 }
 
-// Committed makes the directory see at once what another package's transaction has
-// written of it, by Plan… below. Without it the watch brings it a moment later.
-func (d *Directory) Committed(ctx context.Context, objectID string) error {
-	return errors.Join(d.mirror.Refresh(ctx, principalKey(objectID)), d.mirror.Refresh(ctx, federatedKey(objectID)))
-}
-
 func (d *Directory) principal(ctx context.Context, objectID string) (*entry, error) {
 	if found, ok := d.index.byObject(objectID); ok {
 		return found, nil
@@ -200,9 +194,6 @@ func (d *Directory) change(ctx context.Context, objectID string, edit func(*reco
 		}
 		if err != nil {
 			return nil, err
-		}
-		if err := d.mirror.Refresh(ctx, key); err != nil {
-			d.options.Log.Warn("refreshing the directory failed, the watch will do it", "error", err)
 		}
 		return &entry{record: next}, nil
 	}

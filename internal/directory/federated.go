@@ -107,7 +107,7 @@ func (d *Directory) SetFederated(ctx context.Context, ownerID string, next Feder
 	err := d.commit(ctx, func() (conds []store.Cond, ops []store.Op, err error) {
 		next, conds, ops, err = d.PlanFederated(ctx, ownerID, next, create)
 		return conds, ops, err
-	}, federatedKey(ownerID))
+	})
 	if err != nil {
 		return FederatedCredential{}, fmt.Errorf("writing federated credential %s: %w", next.Name, err)
 	}
@@ -116,7 +116,7 @@ func (d *Directory) SetFederated(ctx context.Context, ownerID string, next Feder
 
 // RemoveFederated removes an application's credential at once.
 func (d *Directory) RemoveFederated(ctx context.Context, ownerID, name string) error {
-	err := d.commit(ctx, func() ([]store.Cond, []store.Op, error) { return d.PlanRemoveFederated(ctx, ownerID, name) }, federatedKey(ownerID))
+	err := d.commit(ctx, func() ([]store.Cond, []store.Op, error) { return d.PlanRemoveFederated(ctx, ownerID, name) })
 	if err != nil {
 		return fmt.Errorf("removing federated credential %s: %w", name, err)
 	}
@@ -152,9 +152,8 @@ func writeFederated(ownerID string, next federated, revision int64) ([]store.Con
 	return []store.Cond{store.Unchanged(key, revision)}, []store.Op{store.Put(key, value)}, nil
 }
 
-// commit writes a plan, made anew as long as others are faster, and brings the
-// named keys into memory.
-func (d *Directory) commit(ctx context.Context, plan func() ([]store.Cond, []store.Op, error), keys ...string) error {
+// commit writes a plan, made anew as long as others are faster.
+func (d *Directory) commit(ctx context.Context, plan func() ([]store.Cond, []store.Op, error)) error {
 	for {
 		conds, ops, err := plan()
 		if err != nil {
@@ -164,14 +163,6 @@ func (d *Directory) commit(ctx context.Context, plan func() ([]store.Cond, []sto
 		if errors.Is(err, store.ErrConflict) {
 			continue
 		}
-		if err != nil {
-			return err
-		}
-		for _, key := range keys {
-			if err := d.mirror.Refresh(ctx, key); err != nil {
-				d.options.Log.Warn("refreshing the directory failed, the watch will do it", "error", err)
-			}
-		}
-		return nil
+		return err
 	}
 }

@@ -40,7 +40,7 @@ func (d *Directory) CreateGroup(ctx context.Context, g Group) (Group, error) {
 	if _, err := d.options.Store.Txn(ctx, []store.Cond{store.Absent(groupKey(g.ObjectID))}, []store.Op{store.Put(groupKey(g.ObjectID), value)}); err != nil {
 		return Group{}, fmt.Errorf("creating a group: %w", err)
 	}
-	return g, d.mirror.Refresh(ctx, groupKey(g.ObjectID))
+	return g, nil
 }
 
 // UpdateGroup edits a group.
@@ -58,7 +58,7 @@ func (d *Directory) UpdateGroup(ctx context.Context, objectID string, edit func(
 		}
 		value, err := json.Marshal(changed)
 		return []store.Cond{store.Unchanged(key, revision)}, []store.Op{store.Put(key, value)}, err
-	}, key)
+	})
 	return changed, err
 }
 
@@ -67,7 +67,7 @@ func (d *Directory) DeleteGroup(ctx context.Context, objectID string) error {
 	key := groupKey(objectID)
 	return d.commit(ctx, func() ([]store.Cond, []store.Op, error) {
 		return []store.Cond{}, []store.Op{store.Delete(key)}, nil
-	}, key)
+	})
 }
 
 // Groups are the tenant's, in no order, from memory.

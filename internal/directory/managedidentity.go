@@ -69,7 +69,7 @@ func (d *Directory) EnsureManagedIdentity(ctx context.Context, mi ManagedIdentit
 		if err != nil {
 			return ServicePrincipal{}, fmt.Errorf("making a managed identity: %w", err)
 		}
-		return principal, d.Committed(ctx, principal.ObjectID)
+		return principal, nil
 	}
 }
 
@@ -93,7 +93,7 @@ func (d *Directory) PlanDeleteManagedIdentity(ctx context.Context, id armid.ID) 
 // before stay good until they expire, as Entra's do.
 func (d *Directory) DeleteManagedIdentity(ctx context.Context, id armid.ID) error {
 	for {
-		gone, conds, ops, err := d.PlanDeleteManagedIdentity(ctx, id)
+		_, conds, ops, err := d.PlanDeleteManagedIdentity(ctx, id)
 		if err != nil || len(ops) == 0 {
 			return err
 		}
@@ -104,6 +104,6 @@ func (d *Directory) DeleteManagedIdentity(ctx context.Context, id armid.ID) erro
 		if err != nil {
 			return fmt.Errorf("deleting a managed identity: %w", err)
 		}
-		return d.Committed(ctx, gone.ObjectID)
+		return nil
 	}
 }

@@ -84,7 +84,7 @@ func (d *Directory) found(ctx context.Context, tenant Tenant, marker string, exi
 		return failed(err)
 	}
 	made, stored := d.newSecret(NewSecret{DisplayName: "first start"})
-	application, admin, ops, err := d.planClient(tenant.ID, adminName, []string{RoleDirectoryWrite}, stored)
+	_, admin, ops, err := d.planClient(tenant.ID, adminName, []string{RoleDirectoryWrite}, stored)
 	if err != nil {
 		return failed(err)
 	}
@@ -101,11 +101,6 @@ func (d *Directory) found(ctx context.Context, tenant Tenant, marker string, exi
 		return other, nil, nil
 	}
 	if err != nil {
-		return failed(err)
-	}
-	if err := errors.Join(
-		d.mirror.Refresh(ctx, tenantKey(tenant.ID)), d.mirror.Refresh(ctx, applicationKey(application.ObjectID)), d.Committed(ctx, admin.ObjectID),
-	); err != nil {
 		return failed(err)
 	}
 	return tenant, &Administrator{ServicePrincipal: admin.ServicePrincipal, Secret: made.Value}, nil

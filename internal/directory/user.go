@@ -63,7 +63,7 @@ func (d *Directory) CreateUser(ctx context.Context, u User, password secret.Stri
 	if err != nil {
 		return User{}, fmt.Errorf("creating a user: %w", err)
 	}
-	return u, d.mirror.Refresh(ctx, userKey(u.ObjectID))
+	return u, nil
 }
 
 // UpdateUser edits a user; its name and IDs stay. A password that isn't empty
@@ -94,7 +94,7 @@ func (d *Directory) UpdateUser(ctx context.Context, objectID string, password se
 		}
 		value, err := json.Marshal(changed)
 		return []store.Cond{store.Unchanged(key, revision)}, []store.Op{store.Put(key, value)}, err
-	}, key)
+	})
 	return changed.User, err
 }
 
@@ -107,7 +107,7 @@ func (d *Directory) DeleteUser(ctx context.Context, objectID string) error {
 	key := userKey(objectID)
 	return d.commit(ctx, func() ([]store.Cond, []store.Op, error) {
 		return nil, []store.Op{store.Delete(key), store.Delete(nameKey(user.Name))}, nil
-	}, key)
+	})
 }
 
 // Users are the tenant's, in no order, from memory.

@@ -20,6 +20,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/dataplane"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/store"
+	"github.com/lanyard-project/lanyard/internal/tokens"
 )
 
 const (
@@ -51,11 +52,12 @@ type Service struct {
 type failure struct {
 	status int
 	detail string
+	claims string // what a token must have that this one hasn't: a part of the challenge
 }
 
 func (f *failure) Error() string { return f.detail }
 
-func fail(status int, detail string) *failure { return &failure{status, detail} }
+func fail(status int, detail string) *failure { return &failure{status: status, detail: detail} }
 
 // call is one request on its way.
 type call struct {
@@ -79,7 +81,11 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f = fail(http.StatusInternalServerError, "The service was unable to process the request; please retry the operation.")
 	}
 	if f.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="https://servicebus.azure.net"`)
+		challenge := `Bearer realm="https://servicebus.azure.net"`
+		if f.claims != "" {
+			challenge += ", " + f.claims
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
 	w.WriteHeader(f.status)
@@ -168,6 +174,10 @@ func (s *Service) enter(c *call, namespace *resource.Resource, name string) erro
 		return fail(http.StatusUnauthorized, "ExpiredToken: The token is expired.")
 	case pipeline.WrongAudience:
 		return fail(http.StatusUnauthorized, "InvalidAudience: The authorization header contains a token with an invalid audience.")
+	case pipeline.RevokedToken:
+		f := fail(http.StatusUnauthorized, "InvalidToken: The key that signed the token is out of use: get a new token.")
+		f.claims = tokens.InsufficientClaims(s.Clock.Now())
+		return f
 	case pipeline.WrongTenant:
 		return fail(http.StatusUnauthorized, "InvalidIssuer: The token is of another tenant than the namespace.")
 	default:

@@ -10,7 +10,6 @@ import (
 	"github.com/miekg/dns"
 	"k8s.io/utils/clock"
 
-	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/store"
 	"github.com/lanyard-project/lanyard/internal/store/mirror"
@@ -76,14 +75,6 @@ func (b *Book) Load(ctx context.Context) error {
 
 // Run follows what is written to zones until ctx ends.
 func (b *Book) Run(ctx context.Context) error { return b.mirror.Follow(ctx) }
-
-// Committed makes a write of this process count before its caller hears of it; it
-// is a providers.Type's.
-func (b *Book) Committed(ctx context.Context, id armid.ID, _ *resource.Resource) {
-	if err := b.mirror.Refresh(ctx, resource.StoreKey(id)); err != nil {
-		b.log.WarnContext(ctx, "a change of a DNS zone will be answered with when the watch brings it", "id", id.String(), "error", err)
-	}
-}
 
 // placed is where a document belongs.
 type placed struct {

@@ -82,7 +82,7 @@ func newWorld(t *testing.T, networks ...string) *world {
 	return w
 }
 
-// put writes documents as the pipeline does: into the store, then telling the book.
+// put writes documents as the pipeline does: into the store, which tells the book.
 func (w *world) put(documents map[string]string) {
 	w.Helper()
 	for _, path := range slices.Sorted(mapKeys(documents)) {
@@ -95,7 +95,6 @@ func (w *world) put(documents map[string]string) {
 		if _, err := w.store.Txn(w.Context(), nil, []store.Op{store.Put(resource.StoreKey(id), value)}); err != nil {
 			w.Fatal(err)
 		}
-		w.book.Committed(w.Context(), id, r)
 	}
 }
 
@@ -105,7 +104,6 @@ func (w *world) remove(path string) {
 	if _, err := w.store.Txn(w.Context(), nil, []store.Op{store.Delete(resource.StoreKey(id))}); err != nil {
 		w.Fatal(err)
 	}
-	w.book.Committed(w.Context(), id, nil)
 }
 
 func mapKeys(m map[string]string) func(func(string) bool) {
@@ -284,7 +282,6 @@ func TestOfTwoPublicZonesTheOlderAnswers(t *testing.T) {
 		if _, err := w.store.Txn(t.Context(), nil, []store.Op{store.Put(resource.StoreKey(r.ID), value)}); err != nil {
 			t.Fatal(err)
 		}
-		w.book.Committed(t.Context(), r.ID, r)
 	}
 	if _, got := w.ask("", "a.example. A", "udp"); got != "NOERROR; A 192.0.2.1" {
 		t.Error(got)

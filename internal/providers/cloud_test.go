@@ -287,7 +287,10 @@ func (f *fixture) must(status int, method, path, body string) map[string]any {
 func (f *fixture) refused(principal string, status int, code, method, path, body string) string {
 	f.Helper()
 	got, out := f.call(principal, method, path, body)
-	e, _ := out["error"].(map[string]any)
+	e, enveloped := out["error"].(map[string]any)
+	if !enveloped {
+		e = out
+	}
 	if got != status || e["code"] != code {
 		f.Fatalf("%s %s: status %d, %v; want %d %s", method, path, got, out, status, code)
 	}

@@ -48,6 +48,9 @@ func TestMachinesHoldDisksAndInterfaces(t *testing.T) {
 	f.must(200, "PATCH", vm+computeVersion, `{"properties":{"storageProfile":{"dataDisks":[{"lun":0,"createOption":"Attach","managedDisk":{"id":"`+computePath+`disks/data"}}]}}}`)
 	f.has(f.must(200, "GET", computePath+"disks/data"+diskVersion, ""), "Attached", "properties", "diskState")
 
+	image := f.must(200, "PUT", computePath+"images/of"+computeVersion, `{"location":"westus2","properties":{"sourceVirtualMachine":{"id":"`+vm+`"}}}`)
+	f.has(image, disk, "properties", "storageProfile", "osDisk", "managedDisk", "id")
+	f.has(image, computePath+"disks/data", "properties", "storageProfile", "dataDisks", 0, "managedDisk", "id")
 	for action, state := range map[string]string{"powerOff": "PowerState/stopped", "deallocate": "PowerState/deallocated", "start": "PowerState/running"} {
 		f.must(200, "POST", vm+"/"+action+computeVersion, "")
 		f.has(f.must(200, "GET", vm+"/instanceView"+computeVersion, ""), state, "statuses", 1, "code")
@@ -115,6 +118,16 @@ func TestDisksGrowAndAreCopied(t *testing.T) {
 	f.refused(ownerID, 409, "OperationNotAllowed", "PATCH", disk+diskVersion, `{"properties":{"diskSizeGB":4}}`)
 	snapshot := f.must(200, "PUT", computePath+"snapshots/s"+diskVersion, `{"location":"westus2","properties":{"creationData":{"createOption":"Copy","sourceResourceId":"`+disk+`"}}}`)
 	f.has(snapshot, float64(16), "properties", "diskSizeGB")
+	image := computePath + "images/i"
+	f.refused(ownerID, 404, "ResourceNotFound", "GET", image+computeVersion, "")
+	f.refused(ownerID, 400, "InvalidParameter", "PUT", image+computeVersion, `{"location":"westus2","properties":{}}`)
+	of := func(source string) string {
+		return `{"location":"westus2","properties":{"storageProfile":{"osDisk":{"osType":"linux","osState":"Generalized","managedDisk":{"id":"` + source + `"}}}}}`
+	}
+	f.refused(ownerID, 400, "InvalidResourceReference", "PUT", image+computeVersion, of(computePath+"disks/none"))
+	f.has(f.must(200, "PUT", image+computeVersion, of(disk)), "Linux", "properties", "storageProfile", "osDisk", "osType")
+	f.has(f.must(200, "GET", computePath+"images"+computeVersion, ""), image, "value", 0, "id")
 	f.must(200, "DELETE", disk+diskVersion, "")
+	f.must(200, "DELETE", image+computeVersion, "")
 	f.must(200, "PUT", computePath+"availabilitySets/a"+computeVersion, `{"location":"westus2","sku":{"name":"Aligned"}}`)
 }

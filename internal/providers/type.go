@@ -110,10 +110,6 @@ type Type struct {
 	// resource's and that are read with Get; nothing is stored for them then. It
 	// returns what is shown, for a removal nil.
 	Apply func(ctx context.Context, r *Request) (*resource.Resource, error)
-	// Committed is told after each transaction that wrote or removed a resource of
-	// the type, also those of plans and of Resources: to bring an index up to date
-	// before the caller hears of success. next is nil for a removal.
-	Committed func(ctx context.Context, id armid.ID, next *resource.Resource)
 	// Busy gives the error for a write while an operation is under way; nil means
 	// 409 AnotherOperationInProgress.
 	Busy func(current *resource.Resource) *rest.Error

@@ -71,8 +71,11 @@ func TestZonesAndRecordSets(t *testing.T) {
 	f.refused(ownerID, 400, "BadRequest", "DELETE", zone+"/NS/@"+zoneVersion, "")
 	f.must(200, "DELETE", www+zoneVersion, "")
 	f.must(204, "DELETE", www+zoneVersion, "")
+	if message := f.refused(ownerID, 404, "NotFound", "GET", www+zoneVersion, ""); message != "The resource record 'www' does not exist in resource group 'g' of subscription '"+subscription+"'." {
+		t.Error(message)
+	}
 	f.must(200, "DELETE", zone+zoneVersion, "")
-	f.refused(ownerID, 404, "ResourceNotFound", "GET", zone+"/SOA/@"+zoneVersion, "")
+	f.refused(ownerID, 404, "NotFound", "GET", zone+"/SOA/@"+zoneVersion, "")
 }
 
 func TestPrivateZonesAreLinkedToNetworks(t *testing.T) {

@@ -6,30 +6,39 @@ import (
 	"testing"
 )
 
-// TestAWatchThatNobodyReadsEnds: it holds up nobody, and takes no memory without end.
+// TestAWatchThatNobodyReadsEnds: it holds up nobody, and takes no memory without end,
+// be it many changes or large ones.
 func TestAWatchThatNobodyReadsEnds(t *testing.T) {
-	var a audience
-	a.begin(0)
-	idle, ok := a.join(t.Context(), "/a/", 0)
-	if !ok {
-		t.Fatal("no watch begins")
+	for what, c := range map[string]struct{ changes, size int }{
+		"many":  {mostWaiting + 1, 0},
+		"large": {100, mostBytesWaiting / 8},
+	} {
+		t.Run(what, func(t *testing.T) {
+			var a audience
+			a.begin(0)
+			idle, ok := a.join(t.Context(), "/a/", 0)
+			if !ok {
+				t.Fatal("no watch begins")
+			}
+			value := make([]byte, c.size)
+			many := make([]Event, c.changes)
+			for i := range many {
+				many[i] = Event{Type: EventPut, Item: Item{Key: fmt.Sprint("/a/", i), Value: value, Revision: int64(i + 1)}}
+			}
+			// The first ones may be on their way to the reader already.
+			a.tell(many[:cap(idle)])
+			for range 3 {
+				a.tell(many)
+			}
+			var last Event
+			for last = range idle {
+			}
+			if last.Type != EventError || !errors.Is(last.Err, errBehind) {
+				t.Errorf("it ended with %+v", last)
+			}
+			a.end(errWatchEnded)
+		})
 	}
-	many := make([]Event, mostWaiting+1)
-	for i := range many {
-		many[i] = Event{Type: EventPut, Item: Item{Key: fmt.Sprint("/a/", i), Revision: int64(i + 1)}}
-	}
-	// The first ones may be on their way to the reader already.
-	a.tell(many[:cap(idle)])
-	for range 3 {
-		a.tell(many)
-	}
-	var last Event
-	for last = range idle {
-	}
-	if last.Type != EventError || !errors.Is(last.Err, errBehind) {
-		t.Errorf("it ended with %+v", last)
-	}
-	a.end(errWatchEnded)
 }
 
 // TestFewLargeChangesAreRemembered: what is kept for watches that begin in the past is

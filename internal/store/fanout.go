@@ -18,9 +18,10 @@ const (
 	// mostBytes is how much of that there is at most, where values are large: whoever
 	// may write could have this process keep gigabytes otherwise.
 	mostBytes = 32 << 20
-	// mostWaiting is how many changes may wait for who doesn't take them: then its
-	// watch ends with an error, as one that broke, and it lists again.
-	mostWaiting = 1 << 16
+	// mostWaiting and mostBytesWaiting are how much may wait for who doesn't take it:
+	// then its watch ends with an error, as one that broke, and it lists again.
+	mostWaiting      = 1 << 16
+	mostBytesWaiting = 64 << 20
 )
 
 var errBehind = errors.New("too many changes were waiting to be taken")
@@ -119,6 +120,7 @@ type listener struct {
 
 	mu      sync.Mutex
 	waiting []Event
+	bytes   int // of the values in waiting
 	over    bool
 }
 
@@ -132,10 +134,11 @@ func (w *listener) offer(events ...Event) {
 	for _, e := range events {
 		if e.Item.Revision > w.after && strings.HasPrefix(e.Item.Key, w.prefix) {
 			w.waiting = append(w.waiting, e)
+			w.bytes += len(e.Item.Value)
 		}
 	}
 	switch {
-	case len(w.waiting) > mostWaiting:
+	case len(w.waiting) > mostWaiting || w.bytes > mostBytesWaiting:
 		w.waiting = nil
 		w.close(errBehind)
 	case len(w.waiting) > before:
@@ -168,7 +171,7 @@ func (w *listener) signal() {
 func (w *listener) take() (events []Event, over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	events, w.waiting = w.waiting, nil
+	events, w.waiting, w.bytes = w.waiting, nil, 0
 	return events, w.over
 }
 

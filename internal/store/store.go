@@ -46,6 +46,7 @@ type Item struct {
 type Store struct {
 	client   *clientv3.Client
 	group    group
+	hearing  hearing
 	followed atomic.Pointer[[]*followed]
 	// followedLock is for who changes the list.
 	followedLock sync.Mutex

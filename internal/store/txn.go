@@ -57,6 +57,14 @@ func (s *Store) Txn(ctx context.Context, conds []Cond, ops []Op) (int64, error) 
 	if len(ops) > MaxOps || len(conds) > MaxOps {
 		return 0, fmt.Errorf("writing: %d operations under %d conditions, at most %d fit in a transaction", len(ops), len(conds), MaxOps)
 	}
+	revision, err := s.write(ctx, conds, ops)
+	if err == nil {
+		s.tell(ops, revision)
+	}
+	return revision, err
+}
+
+func (s *Store) write(ctx context.Context, conds []Cond, ops []Op) (int64, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	if m := newMember(conds, ops); m != nil {

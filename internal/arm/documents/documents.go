@@ -170,6 +170,3 @@ func (d *Documents) Keys(ctx context.Context, scope armid.ID) ([]string, error) 
 	}
 	return keys, nil
 }
-
-// ID reads a store key back into the resource's ID, in lower case.
-func ID(key string) (armid.ID, error) { return armid.Parse(strings.TrimPrefix(key, Prefix)) }

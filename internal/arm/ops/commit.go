@@ -139,27 +139,18 @@ func (e *Engine) write(ctx context.Context, r *providers.Request, next *resource
 		return Outcome{}, fmt.Errorf("writing %s: %w", next.ID, err)
 	}
 	next.Revision = revision
-	e.committed(ctx, next.ID, next)
 	e.record(event)
 	return Outcome{Resource: next, Operation: record}, nil
 }
 
-// commit writes what the type is told of then. Once begun it isn't given up with
-// its caller, a client that goes away or an operation whose end is heard of while
-// it is written: nobody would tell the type of what etcd has written.
+// commit writes what goes on record then. Once begun it isn't given up with its
+// caller, a client that goes away or an operation whose end is heard of while it is
+// written: what etcd has written would be missing there.
 func (e *Engine) commit(ctx context.Context, conds []store.Cond, writes []store.Op) (revision int64, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	return e.store.Txn(context.WithoutCancel(ctx), conds, writes)
-}
-
-// committed tells the type of a write, so that its indexes are up to date before
-// the caller hears of success.
-func (e *Engine) committed(ctx context.Context, id armid.ID, next *resource.Resource) {
-	if t := e.registry.Find(id.Type()); t != nil && t.Committed != nil {
-		t.Committed(ctx, id, next)
-	}
 }
 
 // embedded reports whether the request's resource is a part of another document.

@@ -65,7 +65,7 @@ func (x *run) tryFinish(ctx context.Context, id armid.ID, ended *Record) error {
 	}
 	if current == nil || current.Operation != ended.ID {
 		// The resource is gone or belongs to a later operation.
-		_, err := x.engine.store.Txn(ctx, conds, writes)
+		_, err := x.engine.commit(ctx, conds, writes)
 		return err
 	}
 	if ended.Method == providers.Delete && ended.State == Succeeded {
@@ -85,11 +85,6 @@ func (x *run) tryFinish(ctx context.Context, id armid.ID, ended *Record) error {
 	if err != nil {
 		return err
 	}
-	revision, err := x.engine.commit(ctx, conds, append(writes, store.Put(documents.Key(id), document)))
-	if err != nil {
-		return err
-	}
-	next.Revision = revision
-	x.engine.committed(ctx, id, next)
-	return nil
+	_, err = x.engine.commit(ctx, conds, append(writes, store.Put(documents.Key(id), document)))
+	return err
 }

@@ -47,13 +47,6 @@ func (e *Engine) removeKeys(ctx context.Context, keys []string, conds []store.Co
 	for _, key := range keys {
 		writes = append(writes, store.Delete(key))
 	}
-	if _, err := e.commit(ctx, conds, writes); err != nil {
-		return err
-	}
-	for _, key := range keys {
-		if id, err := documents.ID(key); err == nil {
-			e.committed(ctx, id, nil)
-		}
-	}
-	return nil
+	_, err := e.commit(ctx, conds, writes)
+	return err
 }

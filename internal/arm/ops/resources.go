@@ -63,7 +63,7 @@ func (e *Engine) update(ctx context.Context, id armid.ID, change func(*resource.
 			return nil, err
 		}
 		own := append([]store.Cond{documentCond(id, old)}, conds...)
-		revision, err := e.commit(ctx, own, []store.Op{store.Put(documents.Key(id), raw)})
+		revision, err := e.store.Txn(ctx, own, []store.Op{store.Put(documents.Key(id), raw)})
 		if errors.Is(err, store.ErrConflict) {
 			if err := e.hold(ctx, conds); err != nil {
 				return nil, err
@@ -74,7 +74,6 @@ func (e *Engine) update(ctx context.Context, id armid.ID, change func(*resource.
 			return nil, fmt.Errorf("updating %s: %w", id, err)
 		}
 		next.Revision = revision
-		e.committed(ctx, id, next)
 		return next, nil
 	}
 	return nil, rest.Conflict(id.String())

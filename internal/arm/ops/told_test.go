@@ -12,18 +12,15 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"k8s.io/utils/clock"
 
-	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/ops"
-	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/store/storetest"
 )
 
-// TestTypeIsToldOfAnEndHeardOfFirst: the worker hears of an operation's end by its
-// watch, which may be before etcd's answer to who wrote it. The operation was
-// stopped for it then, the answer not waited for, and the type never told: a cluster
-// stayed one that is upgraded, its identity without tokens.
-func TestTypeIsToldOfAnEndHeardOfFirst(t *testing.T) {
+// TestEndHeardOfFirstIsOnRecord: the worker hears of an operation's end by its watch,
+// which may be before etcd's answer to who wrote it. The operation was stopped for it
+// then, the answer not waited for, and nobody was told of the end.
+func TestEndHeardOfFirstIsOnRecord(t *testing.T) {
 	_, endpoint := storetest.NewShared(t)
 	late := between(t, endpoint, func(txn *etcdserverpb.TxnRequest) bool {
 		return slices.ContainsFunc(txn.Success, func(op *etcdserverpb.RequestOp) bool {
@@ -39,30 +36,31 @@ func TestTypeIsToldOfAnEndHeardOfFirst(t *testing.T) {
 		}
 	})
 	var mu sync.Mutex
-	var told []string
+	var ended []string
 	registry := providers.NewRegistry()
 	err := registry.Register(&providers.Type{
 		Namespace: "Toys.Test", Name: "towers", APIVersions: []string{"2024-01-01"}, Levels: providers.AtSubscription,
 		Plans: []providers.Plan{{Name: "build"}},
-		Committed: func(_ context.Context, _ armid.ID, next *resource.Resource) {
-			mu.Lock()
-			defer mu.Unlock()
-			told = append(told, next.ProvisioningState)
-		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := ops.New(ops.Options{Store: late, Registry: registry, Clock: clock.RealClock{}, Log: slog.New(slog.DiscardHandler), LeaseTTL: never})
+	e := ops.New(ops.Options{Store: late, Registry: registry, Clock: clock.RealClock{}, Log: slog.New(slog.DiscardHandler), LeaseTTL: never, Record: func(one ops.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if one.Kind == "operation" {
+			ended = append(ended, one.State)
+		}
+	}})
 	newSubscription(t, e)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = e.Run(ctx) }()
 	defer func() { stop(); <-done }()
 	begin(t, e, "told")
-	until(t, "the type is told of the end", func() bool {
+	until(t, "the end is on record", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return slices.Contains(told, resource.Succeeded)
+		return slices.Contains(ended, ops.Succeeded)
 	})
 }

@@ -35,7 +35,6 @@ func (p *Provider) roleAssignments() *providers.Type {
 		Prepare:     prepare,
 		Admit:       p.admit,
 		Remove:      p.remove,
-		Committed:   p.committed,
 		Attributes:  p.assignmentAttributes,
 		NotFound:    func(id armid.ID) *rest.Error { return assignmentNotFound(id.Name()) },
 		List:        p.listAssignments,

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/rbac"
@@ -178,13 +177,6 @@ func (p *Provider) forget(key string) {
 		p.index.RemoveRole(role.ID.Name())
 	case deny != nil:
 		p.index.RemoveDeny(deny.ID)
-	}
-}
-
-// committed makes a write of this process count before its caller hears of it.
-func (p *Provider) committed(ctx context.Context, id armid.ID, _ *resource.Resource) {
-	if err := p.mirror.Refresh(ctx, resource.StoreKey(id)); err != nil {
-		p.cfg.Log.WarnContext(ctx, "a change of Microsoft.Authorization will count when the watch brings it", "id", id.String(), "error", err)
 	}
 }
 

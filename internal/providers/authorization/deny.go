@@ -30,7 +30,6 @@ func (p *Provider) denyAssignments() *providers.Type {
 		HideState:   true,
 		HideSystem:  true,
 		List:        p.listDenies,
-		Committed:   p.committed,
 	}
 }
 
@@ -88,7 +87,6 @@ func (p *Provider) Forbid(ctx context.Context, d Deny) (*resource.Resource, erro
 	if err != nil {
 		return nil, fmt.Errorf("making a deny assignment: %w", err)
 	}
-	p.committed(ctx, made.ID, made)
 	return made, nil
 }
 
@@ -97,7 +95,6 @@ func (p *Provider) Permit(ctx context.Context, d Deny) error {
 	if _, err := p.cfg.Resources.Delete(ctx, d.By, d.id()); err != nil && !rest.IsNotFound(err) && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("removing a deny assignment: %w", err)
 	}
-	p.committed(ctx, d.id(), nil)
 	return nil
 }
 

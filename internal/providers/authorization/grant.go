@@ -73,7 +73,6 @@ func (p *Provider) Grant(ctx context.Context, g Grant) (*resource.Resource, erro
 		if err != nil {
 			return nil, fmt.Errorf("assigning a role: %w", err)
 		}
-		p.committed(ctx, made.ID, made)
 		return made, nil
 	}
 }
@@ -88,7 +87,7 @@ func (p *Provider) held(ctx context.Context, key string) (*resource.Resource, er
 	if err != nil {
 		return nil, err
 	}
-	p.committed(ctx, r.ID, r)
+	p.mirror.Learn(item) // another process may have written it just now
 	return r, nil
 }
 
@@ -98,6 +97,5 @@ func (p *Provider) Revoke(ctx context.Context, g Grant) error {
 	if _, err := p.cfg.Resources.Delete(ctx, g.By, id); err != nil && !rest.IsNotFound(err) {
 		return fmt.Errorf("removing a role assignment: %w", err)
 	}
-	p.committed(ctx, id, nil)
 	return nil
 }

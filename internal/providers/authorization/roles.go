@@ -31,7 +31,6 @@ func (p *Provider) roleDefinitions() *providers.Type {
 		Prepare:     p.prepareRole,
 		Admit:       p.admitRole,
 		Remove:      p.removeRole,
-		Committed:   p.committed,
 		Render:      renderRole,
 	}
 }

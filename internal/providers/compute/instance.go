@@ -25,7 +25,6 @@ func (p *Provider) instances() *providers.Type {
 		Prepare:     prepareInstance,
 		Admit:       p.admitInstance,
 		Remove:      p.removeInstance,
-		Committed:   p.machines.committed,
 		Document:    instanceDocument,
 		Render:      showTag,
 		Actions: []providers.Action{{

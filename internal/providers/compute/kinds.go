@@ -25,7 +25,7 @@ const timeFormat = "2006-01-02T15:04:05.0000000Z07:00"
 
 // kinds are the types that consist of their documents.
 func (p *Provider) kinds() []shape.Kind {
-	return []shape.Kind{p.virtualMachines(), p.disks(), p.snapshots(), p.availabilitySets()}
+	return []shape.Kind{p.virtualMachines(), p.disks(), p.snapshots(), p.ownImages(), p.availabilitySets()}
 }
 
 func (p *Provider) deps() shape.Deps {

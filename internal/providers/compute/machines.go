@@ -1,8 +1,6 @@
 package compute
 
 import (
-	"context"
-	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -145,12 +143,6 @@ func (m *machines) drop(key string) {
 	delete(m.instances, key)
 	if m.byAddress[i.located()] == key {
 		delete(m.byAddress, i.located())
-	}
-}
-
-func (m *machines) committed(ctx context.Context, id armid.ID, _ *resource.Resource) {
-	if err := m.mirror.Refresh(ctx, resource.StoreKey(id)); err != nil {
-		m.cfg.Log.WarnContext(ctx, "machine will be known when the watch brings it", slog.String("id", id.String()), slog.Any("error", err))
 	}
 }
 

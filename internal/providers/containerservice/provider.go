@@ -10,10 +10,12 @@ import (
 
 	"github.com/lanyard-project/lanyard/internal/providers"
 	"github.com/lanyard-project/lanyard/internal/seal"
+	"github.com/lanyard-project/lanyard/internal/store"
 )
 
 // Options are what the provider is made of. All are required unless they say otherwise.
 type Options struct {
+	Store      *store.Store
 	Resources  providers.Resources
 	Engine     Engine // nil runs no clusters
 	Simulates  bool   // the engine has the program that simulates nodes
@@ -63,21 +65,20 @@ type Options struct {
 // Provider is the Microsoft.ContainerService resource provider.
 type Provider struct {
 	Options
-	relays  relays
-	outages outages
-	keys    byKey
-	proofs  proofs // of callers that a connected cluster is asked about
+	relays relays
+	index  *index
+	proofs proofs // of callers that a connected cluster is asked about
 	// places is held while what this process has for a network or a cluster is made or taken away: listeners and relays.
 	places sync.Mutex
 	whole  *providers.Type // managedClusters
 }
 
-// New makes the provider. Relays to API servers run until the context ends.
+// New makes the provider; Load is what it needs then. Relays to API servers run until the context ends.
 func New(ctx context.Context, o Options) *Provider {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	p := &Provider{Options: o}
+	p := &Provider{Options: o, index: newIndex(o)}
 	p.relays = relays{ctx: ctx, engine: o.Engine, log: o.Log, running: map[string]*relay{}}
 	p.whole = p.clusters()
 	return p
@@ -120,7 +121,6 @@ func (p *Provider) clusters() *providers.Type {
 		Admit:              p.admit,
 		Remove:             p.remove,
 		Render:             p.render,
-		Committed:          p.committed,
 		Busy:               busy,
 		Mismatch:           etagMismatch,
 		Actions:            p.actions(),

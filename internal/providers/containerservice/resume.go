@@ -21,7 +21,6 @@ func (p *Provider) Resume(ctx context.Context) error {
 	}
 	var failures []error
 	for _, cluster := range all {
-		p.committed(ctx, cluster.ID, cluster)
 		if p.Engine == nil || isConnected(cluster) {
 			continue // nothing of it is in this process
 		}

@@ -24,10 +24,12 @@ const (
 )
 
 // Run keeps, until the context ends, clusters as they are to be that nobody touches: it restores what was deleted in them,
-// scales their pools as their scale sets, and renews the certificates of their programs and those by which they reach etcd.
+// scales their pools as their scale sets, and renews the certificates of their programs and those by which they reach etcd. It
+// also does what Follow does.
 // None of these waits for another: clusters that are run elsewhere take as long to answer as they like.
 func (p *Provider) Run(ctx context.Context) error {
 	var duties sync.WaitGroup
+	duties.Go(func() { _ = p.Follow(ctx) }) // ends with ctx
 	for _, duty := range []struct {
 		what  string
 		every time.Duration

@@ -212,7 +212,7 @@ func (w *world) start() *process {
 	p.identities = managedidentity.New(managedidentity.Config{Directory: people, Resources: p.engine})
 	p.machines = compute.New(compute.Config{Store: w.store, Resources: p.engine, Directory: people, Log: log, Clock: clock.RealClock{}})
 	options := containerservice.Options{
-		Resources: p.engine, Connected: fakeConnected{w}, Connectable: []string{"kind.example:6443"}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
+		Store: w.store, Resources: p.engine, Connected: fakeConnected{w}, Connectable: []string{"kind.example:6443"}, Etcd: fakeEtcd{w}, Platform: fakePlatform{w}, Directory: directoryWithPoints{people, w},
 		Identities: identitiesWithPoints{p.identities, w}, Roles: rolesWithPoints{p.roles, w}, Addresses: addressesWithPoints{networks, w}, Zones: zonesWithPoints{zones, w},
 		Instances: instancesWithPoints{p.machines, w}, Features: w, Locks: w, Box: box, Begin: p.begin, Rules: w.rules, Log: log, Clock: w.clock,
 		KubernetesVersion: "1.34.2", OtherVersions: w.versions, IssuerBase: "https://localhost:8443/oidc", Origin: "https://localhost:8443", GuardOrigin: "https://168.63.129.16",
@@ -227,7 +227,7 @@ func (w *world) start() *process {
 			w.t.Fatal(err)
 		}
 	}
-	for _, load := range []func(context.Context) error{p.roles.Load, p.machines.Load} {
+	for _, load := range []func(context.Context) error{p.roles.Load, p.machines.Load, p.provider.Load} {
 		if err := load(w.t.Context()); err != nil {
 			w.t.Fatal(err)
 		}
@@ -235,7 +235,7 @@ func (w *world) start() *process {
 	w.mu.Lock()
 	w.kill = cancel
 	w.mu.Unlock()
-	for _, run := range []func(context.Context) error{people.Run, p.roles.Run, p.machines.Run, p.engine.Run} {
+	for _, run := range []func(context.Context) error{people.Run, p.roles.Run, p.machines.Run, p.provider.Follow, p.engine.Run} {
 		p.running.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				w.t.Error(err)

@@ -8,7 +8,6 @@ import (
 
 	"k8s.io/utils/clock"
 
-	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/providers"
@@ -28,8 +27,6 @@ const (
 type Config struct {
 	Store     *store.Store
 	Resources providers.Resources
-	// Committed, which may be nil, is told of every write of a zone, record set or link.
-	Committed func(ctx context.Context, id armid.ID, next *resource.Resource)
 	Clock     clock.PassiveClock // nil means the real one
 }
 
@@ -92,9 +89,6 @@ func (p *Provider) Types() []*providers.Type {
 		}
 	}
 	out = append(out, shape.Compile(deps, p.links())...)
-	for _, t := range out {
-		t.Committed = p.cfg.Committed
-	}
 	return out
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 
@@ -54,7 +55,8 @@ func (p *Provider) recordSets(f flavour, t recordType) shape.Kind {
 		Type: providers.Type{
 			Namespace: namespace, Name: f.zone + "/" + t.name, WireType: f.wire + "/" + t.name, APIVersions: f.versions, Levels: providers.AtGroup,
 			ShowETag: true, HideSystem: true, HideState: f.private, NamePattern: recordPattern(),
-			NameRule: "The name of a record set is relative to its zone: '@' for the zone itself, '*', or labels of letters, digits, '-' and '_' joined by dots.",
+			NameRule:   "The name of a record set is relative to its zone: '@' for the zone itself, '*', or labels of letters, digits, '-' and '_' joined by dots.",
+			FlatErrors: true, NotFound: recordNotFound,
 		},
 		Rules: shape.Rules{
 			Server: []string{"fqdn", "isAutoRegistered"},
@@ -70,6 +72,12 @@ func (p *Provider) recordSets(f flavour, t recordType) shape.Kind {
 	}
 	k.Type.Filter = filterNames
 	return k
+}
+
+// recordNotFound is what the service says of a record set that isn't there.
+func recordNotFound(id armid.ID) *rest.Error {
+	return rest.NewError(http.StatusNotFound, "NotFound", fmt.Sprintf(
+		"The resource record '%s' does not exist in resource group '%s' of subscription '%s'.", id.Name(), id.ResourceGroup(), id.Subscription()))
 }
 
 // checkRecords checks the records, and spells the members that clients read as

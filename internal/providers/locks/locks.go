@@ -93,11 +93,6 @@ func (p *Provider) Types() []*providers.Type {
 		Levels: providers.AtSubscription | providers.AtGroup | providers.AtResource, HideState: true,
 		Verbs:   providers.CanGet | providers.CanList | providers.CanPut | providers.CanDelete,
 		Prepare: prepare, List: p.list,
-		Committed: func(ctx context.Context, id armid.ID, _ *resource.Resource) {
-			if err := p.mirror.Refresh(ctx, resource.StoreKey(id)); err != nil {
-				p.cfg.Log.WarnContext(ctx, "lock will count when the watch brings it", "id", id.String(), "error", err)
-			}
-		},
 	}}
 }
 

@@ -25,7 +25,6 @@ type Directory interface {
 type Federation interface {
 	PlanFederated(ctx context.Context, ownerID string, next directory.FederatedCredential, create bool) (directory.FederatedCredential, []store.Cond, []store.Op, error)
 	PlanRemoveFederated(ctx context.Context, ownerID, name string) ([]store.Cond, []store.Op, error)
-	Committed(ctx context.Context, objectID string) error
 }
 
 // MakePrincipal plans the principal of a resource in its subscription's tenant.

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
 	"github.com/lanyard-project/lanyard/internal/arm/rest"
 	"github.com/lanyard-project/lanyard/internal/directory"
@@ -42,7 +41,6 @@ func (p *Provider) federated() *providers.Type {
 		Prepare:      prepareFederated,
 		Admit:        p.admitFederated,
 		Remove:       p.removeFederated,
-		Committed:    p.committedFederated,
 	}
 }
 
@@ -123,17 +121,6 @@ func (p *Provider) removeFederated(ctx context.Context, r *providers.Request) er
 	}
 	r.Conds, r.Ops = append(r.Conds, conds...), append(r.Ops, ops...)
 	return err
-}
-
-// committedFederated lets the token service see the change before the caller hears
-// of success. When the parent went as well there is nothing left to refresh.
-func (p *Provider) committedFederated(ctx context.Context, id armid.ID, _ *resource.Resource) {
-	principal, err := p.cfg.Directory.ManagedIdentityOf(ctx, id.Parent())
-	if err != nil {
-		return
-	}
-	// On failure the directory's watch brings it a moment later.
-	_ = p.cfg.Directory.Committed(ctx, principal.ObjectID)
 }
 
 func badFederated(message string) *rest.Error {

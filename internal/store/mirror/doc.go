@@ -3,9 +3,9 @@
 // metadata service tells apart by address.
 //
 // It stands on internal/store and below the providers that own such an index.
-// Load reads the part once, Follow watches it, and Refresh catches up with a
-// write of this process as soon as it is committed, so that whoever wrote sees
-// the effect at once and need not wait for the watch.
+// Load reads the part once, and Follow watches it. What this process writes the
+// store tells it of by itself (store.Hear), so that whoever wrote sees the effect at
+// once and need not wait for the watch.
 //
 // It guarantees that the owner is told of one change at a time, never of an older
 // state of a key after a newer one that a watch has delivered, and that after a

@@ -31,10 +31,12 @@ type Mirror struct {
 	cfg Config
 
 	mu sync.Mutex
+	// deaf ends hearing of what this process writes; nil before Load.
+	deaf func()
 	// live holds every mirrored key with the revision of the state that was last told.
 	live map[string]int64
-	// gone holds keys that Refresh found removed until the watch delivers their
-	// deletion, with the revision that was removed: changes up to it are old.
+	// gone holds keys that this process removed, with the revision of that, until the
+	// watch has come so far: what it brings of them up to then is old.
 	gone map[string]int64
 	// seen is the newest revision that the watch delivered: all changes before it
 	// have been told.
@@ -48,9 +50,19 @@ func New(cfg Config) *Mirror {
 
 const pageSize = 500
 
+func (m *Mirror) listen() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.deaf == nil {
+		m.deaf = m.cfg.Store.Hear(m.cfg.Prefix, m.written)
+	}
+}
+
 // Load reads the mirrored part as it is now, and tells of everything in it and
-// of everything that was told before and is gone.
+// of everything that was told before and is gone. From now on what this process
+// writes is told before its Txn returns.
 func (m *Mirror) Load(ctx context.Context) error {
+	m.listen()
 	for {
 		// Pages are of one revision, which may be compacted before the last is read.
 		if err := m.load(ctx); !errors.Is(err, store.ErrCompacted) {
@@ -88,18 +100,15 @@ func (m *Mirror) load(ctx context.Context) error {
 			m.cfg.Delete(key)
 		}
 	}
-	for key, revision := range m.gone {
-		if !found[key] && revision <= options.Revision {
-			delete(m.gone, key)
-		}
-	}
+	m.forgive()
 	return nil
 }
 
-// Follow applies changes until ctx ends. When the watch breaks it loads
-// everything again, with growing waits while the store can't be reached. Load
-// must have succeeded before.
+// Follow applies changes until ctx ends, and with it the mirror. When the watch
+// breaks it loads everything again, with growing waits while the store can't be
+// reached. Load must have succeeded before.
 func (m *Mirror) Follow(ctx context.Context) error {
+	defer m.deaf()
 	const first, most = 50 * time.Millisecond, 5 * time.Second
 	wait := first
 	for {
@@ -151,66 +160,65 @@ func (m *Mirror) delivered(item store.Item, deleted bool) {
 		m.deliver(item, deleted)
 	}
 	m.mu.Lock()
-	m.seen = max(m.seen, item.Revision)
-	m.mu.Unlock()
+	defer m.mu.Unlock()
+	if item.Revision > m.seen {
+		m.seen = item.Revision
+		m.forgive()
+	}
 }
 
 // deliver takes what a list or the watch says about a key.
 func (m *Mirror) deliver(item store.Item, deleted bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if item.Revision <= m.live[item.Key] || item.Revision <= m.gone[item.Key] {
-		return
-	}
-	if deleted {
-		delete(m.gone, item.Key)
-		m.remove(item.Key)
-		return
-	}
-	m.put(item)
+	m.take(item, deleted)
 }
 
-// Refresh reads one key again, after this process has written or removed it: the
-// change has been told when Refresh returns. An error does no lasting harm, the
-// watch brings the change later.
-func (m *Mirror) Refresh(ctx context.Context, key string) error {
-	if !m.cfg.Match(key) {
-		return nil
+// written takes a change that this process made.
+func (m *Mirror) written(e store.Event) {
+	if m.cfg.Match(e.Item.Key) {
+		m.learn(e.Item, e.Type == store.EventDelete)
 	}
-	m.mu.Lock()
-	before, known := m.live[key]
-	m.mu.Unlock()
+}
 
-	item, err := m.cfg.Store.Get(ctx, key)
+// Learn takes in an item that was just read from the store, where others may have
+// put it: it has been told when Learn returns, and isn't waited for.
+func (m *Mirror) Learn(item store.Item) { m.learn(item, false) }
+
+// learn takes what is known from elsewhere than the watch. What is older than the
+// watch has been told, and may have changed since.
+func (m *Mirror) learn(item store.Item, deleted bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch {
-	case err == nil:
-		// What is older than the watch has been told, or was removed since.
-		if item.Revision >= m.seen && item.Revision > m.live[key] && item.Revision > m.gone[key] {
-			m.put(item)
-		}
-		return nil
-	case errors.Is(err, store.ErrNotFound):
-		// Unless the watch brought a newer state while we read.
-		if known && m.live[key] == before {
-			m.gone[key] = before
-			m.remove(key)
-		}
-		return nil
+	if item.Revision < m.seen || item.Revision <= m.live[item.Key] {
+		return
 	}
-	return fmt.Errorf("refreshing the mirror: %w", err)
+	m.take(item, deleted)
+	if deleted {
+		m.gone[item.Key] = max(m.gone[item.Key], item.Revision)
+	}
 }
 
-func (m *Mirror) put(item store.Item) {
-	delete(m.gone, item.Key)
-	m.live[item.Key] = item.Revision
-	m.cfg.Put(item)
+// take tells of a change unless a newer one has been told. The caller holds the lock.
+func (m *Mirror) take(item store.Item, deleted bool) {
+	before, known := m.live[item.Key]
+	switch {
+	case known && item.Revision <= before:
+	case deleted && known:
+		delete(m.live, item.Key)
+		m.cfg.Delete(item.Key)
+	case !deleted && item.Revision > m.gone[item.Key]:
+		delete(m.gone, item.Key)
+		m.live[item.Key] = item.Revision
+		m.cfg.Put(item)
+	}
 }
 
-func (m *Mirror) remove(key string) {
-	if _, ok := m.live[key]; ok {
-		delete(m.live, key)
-		m.cfg.Delete(key)
+// forgive forgets removals that the watch has come past. The caller holds the lock.
+func (m *Mirror) forgive() {
+	for key, revision := range m.gone {
+		if revision < m.seen {
+			delete(m.gone, key)
+		}
 	}
 }
