@@ -75,7 +75,7 @@ func TestZonesAndRecordSets(t *testing.T) {
 		t.Error(message)
 	}
 	f.must(200, "DELETE", zone+zoneVersion, "")
-	f.refused(ownerID, 404, "NotFound", "GET", zone+"/SOA/@"+zoneVersion, "")
+	f.refused(ownerID, 404, "ResourceNotFound", "GET", zone+"/SOA/@"+zoneVersion, "")
 }
 
 func TestPrivateZonesAreLinkedToNetworks(t *testing.T) {
