@@ -47,3 +47,6 @@ func (s *Store) Listeners(key string) int {
 	defer f.audience.mu.Unlock()
 	return len(f.audience.watches)
 }
+
+// FromMemory reports whether the key is read from memory now.
+func (s *Store) FromMemory(key string) bool { return s.serving(key) != nil }

@@ -29,25 +29,6 @@ const (
 	progress = time.Second
 )
 
-// Memo is a place beside an item in memory for what a reader made of its value.
-// It goes with the item.
-type Memo struct{ made atomic.Value }
-
-// Load returns what was kept, or nil.
-func (m *Memo) Load() any {
-	if m == nil {
-		return nil
-	}
-	return m.made.Load()
-}
-
-// Keep keeps a value, always of one type, which nobody may change afterwards.
-func (m *Memo) Keep(value any) {
-	if m != nil {
-		m.made.Store(value)
-	}
-}
-
 type followed struct {
 	prefix   string
 	clock    clock.PassiveClock
@@ -187,7 +168,6 @@ func (f *followed) come(revision int64) {
 
 // put takes a state of an item unless a newer one is known.
 func (f *followed) put(item Item) {
-	item.Memo = &Memo{}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if known, ok := f.items.Get(item); (!ok || known.Revision < item.Revision) && f.gone[item.Key] < item.Revision {
@@ -284,7 +264,7 @@ func (f *followed) list(prefix string, o ListOptions) (Page, bool) {
 			return false
 		}
 		if o.KeysOnly {
-			item.Value, item.Memo = nil, nil
+			item.Value = nil
 		}
 		page.Items = append(page.Items, item)
 		return true
@@ -295,14 +275,13 @@ func (f *followed) list(prefix string, o ListOptions) (Page, bool) {
 // wrote takes over what this process has written.
 func (s *Store) wrote(ops []Op, revision int64) {
 	for _, o := range ops {
-		key := string(o.op.KeyBytes())
-		f := s.holder(key)
+		f := s.holder(o.key)
 		switch {
 		case f == nil:
-		case o.op.IsPut():
-			f.put(Item{Key: key, Value: o.op.ValueBytes(), Revision: revision})
-		case o.op.IsDelete():
-			f.remove(key, revision, true)
+		case o.deletes:
+			f.remove(o.key, revision, true)
+		default:
+			f.put(Item{Key: o.key, Value: o.value, Revision: revision})
 		}
 	}
 }
@@ -311,18 +290,17 @@ func (s *Store) wrote(ops []Op, revision int64) {
 // must not be decided by the same old state.
 func (s *Store) reread(ctx context.Context, conds []Cond) {
 	for _, c := range conds {
-		key := string(c.cmp.KeyBytes())
-		f := s.holder(key)
-		if f == nil || len(c.cmp.RangeEnd) > 0 {
+		f := s.holder(c.key)
+		if f == nil || c.end != "" {
 			continue
 		}
-		response, err := s.client.Get(ctx, key)
+		response, err := s.client.Get(ctx, c.key)
 		switch {
 		case err != nil: // the caller meets it again
 		case len(response.Kvs) == 0:
-			f.remove(key, response.Header.Revision, true)
+			f.remove(c.key, response.Header.Revision, true)
 		default:
-			f.put(Item{Key: key, Value: response.Kvs[0].Value, Revision: response.Kvs[0].ModRevision})
+			f.put(Item{Key: c.key, Value: response.Kvs[0].Value, Revision: response.Kvs[0].ModRevision})
 		}
 	}
 }

@@ -45,19 +45,15 @@ func TestWhatIsFollowedIsReadFromMemory(t *testing.T) {
 	ctx := t.Context()
 
 	item, err := s.Get(ctx, "/a/before")
-	if err != nil || item.Memo == nil || string(item.Value) != "1" {
+	if err != nil || !s.FromMemory("/a/before") || string(item.Value) != "1" {
 		t.Fatal(item, err)
 	}
-	item.Memo.Keep(7)
-	if again, _ := s.Get(ctx, "/a/before"); again.Memo.Load() != 7 {
-		t.Error("what a reader kept is gone")
-	}
-	if outside, err := s.Get(ctx, "/b/outside"); err != nil || outside.Memo != nil {
+	if outside, err := s.Get(ctx, "/b/outside"); err != nil || s.FromMemory("/b/outside") {
 		t.Error(outside, err)
 	}
-	// Our own writes are there at once, and with them no old memo.
+	// Our own writes are there at once.
 	revision := put(t, s, "/a/before", "2")
-	if item, err := s.Get(ctx, "/a/before"); err != nil || string(item.Value) != "2" || item.Revision != revision || item.Memo.Load() != nil {
+	if item, err := s.Get(ctx, "/a/before"); err != nil || string(item.Value) != "2" || item.Revision != revision {
 		t.Error(item, err)
 	}
 	if _, err := s.Txn(ctx, nil, []store.Op{store.Delete("/a/before")}); err != nil {

@@ -1,14 +1,16 @@
 package store
 
-// footprint is what the transactions of a group write and have conditions on.
+// footprint is what the members of a group write together, and on which conditions.
 type footprint struct {
-	writes map[string]struct{}
-	conds  map[string]struct{}
-	ranges []keyRange // of conditions on more than one key
+	members []*member
+	ops     []Op
+	conds   []Cond // each once: those that write in one place share those on what is above it
+	size    int
 
-	ops, compares, size int
-
-	frees bool // see member
+	known  map[Cond]struct{}   // conds
+	writes map[string]struct{} // keys of ops
+	reads  map[string]struct{} // keys of conds
+	ranges []keyRange          // of conds on more than one key
 }
 
 // keyRange is the keys from one, included, to another, excluded.
@@ -19,14 +21,14 @@ type keyRange struct{ from, to string }
 func (r keyRange) has(key string) bool { return r.from <= key && (key < r.to || r.to == "\x00") }
 
 func newFootprint(m *member) *footprint {
-	f := &footprint{writes: map[string]struct{}{}, conds: map[string]struct{}{}, frees: m.frees}
+	f := &footprint{known: map[Cond]struct{}{}, writes: map[string]struct{}{}, reads: map[string]struct{}{}}
 	f.take(m)
 	return f
 }
 
 // add takes the member in unless it and the others mean something to each other.
 func (f *footprint) add(m *member) bool {
-	if f.frees != m.frees || f.ops+len(m.ops) > mostShared || f.compares+len(m.conds) > mostShared || f.size+m.size > bytesShared || f.meets(m) {
+	if f.members[0].frees != m.frees || len(f.ops)+len(m.ops) > mostShared || len(f.conds)+len(m.conds) > mostShared || f.size+m.size > bytesShared || f.meets(m) {
 		return false
 	}
 	f.take(m)
@@ -34,15 +36,20 @@ func (f *footprint) add(m *member) bool {
 }
 
 func (f *footprint) take(m *member) {
-	f.ops, f.compares, f.size = f.ops+len(m.ops), f.compares+len(m.conds), f.size+m.size
+	f.members, f.ops, f.size = append(f.members, m), append(f.ops, m.ops...), f.size+m.size
 	for _, o := range m.ops {
-		f.writes[o.key()] = struct{}{}
+		f.writes[o.key] = struct{}{}
 	}
 	for _, c := range m.conds {
+		if has(f.known, c) {
+			continue
+		}
+		f.known[c] = struct{}{}
+		f.conds = append(f.conds, c)
 		if r, ok := c.keys(); ok {
 			f.ranges = append(f.ranges, r)
 		} else {
-			f.conds[c.key()] = struct{}{}
+			f.reads[c.key] = struct{}{}
 		}
 	}
 }
@@ -51,12 +58,11 @@ func (f *footprint) take(m *member) {
 // condition on, or the other way round.
 func (f *footprint) meets(m *member) bool {
 	for _, o := range m.ops {
-		key := o.key()
-		if has(f.writes, key) || has(f.conds, key) {
+		if has(f.writes, o.key) || has(f.reads, o.key) {
 			return true
 		}
 		for _, r := range f.ranges {
-			if r.has(key) {
+			if r.has(o.key) {
 				return true
 			}
 		}
@@ -64,7 +70,7 @@ func (f *footprint) meets(m *member) bool {
 	for _, c := range m.conds {
 		r, ok := c.keys()
 		if !ok {
-			if has(f.writes, c.key()) {
+			if has(f.writes, c.key) {
 				return true
 			}
 			continue
@@ -78,19 +84,7 @@ func (f *footprint) meets(m *member) bool {
 	return false
 }
 
-func has(keys map[string]struct{}, key string) bool {
-	_, ok := keys[key]
+func has[T comparable](set map[T]struct{}, one T) bool {
+	_, ok := set[one]
 	return ok
-}
-
-func (o Op) key() string { return string(o.op.KeyBytes()) }
-
-func (c Cond) key() string { return string(c.cmp.KeyBytes()) }
-
-// keys are those of a condition on more than one key.
-func (c Cond) keys() (keyRange, bool) {
-	if len(c.cmp.RangeEnd) == 0 {
-		return keyRange{}, false
-	}
-	return keyRange{from: c.key(), to: string(c.cmp.RangeEnd)}, true
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 )
 
@@ -72,14 +73,14 @@ func newMember(conds []Cond, ops []Op) *member {
 	}
 	m := &member{conds: conds, ops: ops, frees: true, told: make(chan verdict, 1)}
 	for _, o := range ops {
-		if o.leased {
+		if o.lease != clientv3.NoLease {
 			return nil
 		}
-		m.frees = m.frees && o.op.IsDelete()
-		m.size += len(o.op.KeyBytes()) + len(o.op.ValueBytes())
+		m.frees = m.frees && o.deletes
+		m.size += len(o.key) + len(o.value)
 	}
 	for _, c := range conds {
-		m.size += len(c.cmp.KeyBytes()) + len(c.cmp.RangeEnd)
+		m.size += len(c.key) + len(c.end)
 	}
 	if m.size > bytesOfOne {
 		return nil
@@ -126,14 +127,10 @@ func (s *Store) lead(ctx context.Context, m *member) (int64, error) {
 		s.group.pass()
 		return 0, fmt.Errorf("writing: %w", err)
 	}
-	others := s.group.company(m)
-	if len(others) == 0 {
+	all := s.group.company(m)
+	if all == nil {
 		defer s.group.pass()
 		return s.commitAlone(ctx, m.conds, m.ops)
-	}
-	conds, ops := slices.Clone(m.conds), slices.Clone(m.ops)
-	for _, other := range others {
-		conds, ops = append(conds, other.conds...), append(ops, other.ops...)
 	}
 	// Whoever leads may go away, as any other; the rest stays. This ends within
 	// callTimeout, or with Close.
@@ -141,13 +138,13 @@ func (s *Store) lead(ctx context.Context, m *member) (int64, error) {
 		defer s.group.sending.Done() // company has added it
 		shared, cancel := bounded(context.WithoutCancel(ctx))
 		defer cancel()
-		revision, err := s.send(shared, conds, ops)
+		revision, err := s.send(shared, all.conds, all.ops)
 		s.group.pass()
 		v := verdict{next: finish, revision: revision, err: err}
 		if errors.Is(err, ErrConflict) || refused(err) {
 			v = verdict{next: alone}
 		}
-		for _, one := range append(others, m) {
+		for _, one := range all.members {
 			one.told <- v
 		}
 	}()
@@ -211,27 +208,22 @@ func (g *group) pass() {
 	next.told <- verdict{next: lead}
 }
 
-// company takes those out of the waiting that can share the member's transaction;
-// if there are any, who leads them has to say when he is done.
-func (g *group) company(m *member) []*member {
+// company takes those out of the waiting that can share the member's transaction,
+// and returns what they all are; nil if there are none. Who leads them has to say
+// when he is done.
+func (g *group) company(m *member) *footprint {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) == 0 || g.closed {
 		return nil
 	}
 	all := newFootprint(m)
-	var taken []*member
-	g.waiting = slices.DeleteFunc(g.waiting, func(other *member) bool {
-		if !all.add(other) {
-			return false
-		}
-		taken = append(taken, other)
-		return true
-	})
-	if len(taken) > 0 {
-		g.sending.Add(1)
+	g.waiting = slices.DeleteFunc(g.waiting, all.add)
+	if len(all.members) == 1 {
+		return nil
 	}
-	return taken
+	g.sending.Add(1)
+	return all
 }
 
 // close waits for those that lead others, once the connection is closed: they fail

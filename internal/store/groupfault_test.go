@@ -19,6 +19,7 @@ import (
 // passage is what transactions go through on their way to etcd.
 type passage struct {
 	clientv3.KV
+	asked  func(conds []clientv3.Cmp) // nil is fine
 	commit func(ops []clientv3.Op, commit func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error)
 }
 
@@ -33,6 +34,9 @@ type passing struct {
 }
 
 func (p *passing) If(conds ...clientv3.Cmp) clientv3.Txn {
+	if p.passage.asked != nil {
+		p.passage.asked(conds)
+	}
 	p.Txn = p.Txn.If(conds...)
 	return p
 }
@@ -48,6 +52,36 @@ func (p *passing) Commit() (*clientv3.TxnResponse, error) {
 
 func through(s *store.Store, commit func([]clientv3.Op, func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error)) {
 	s.Through(func(kv clientv3.KV) clientv3.KV { return &passage{KV: kv, commit: commit} })
+}
+
+func TestWhatManyDependOnIsAskedOnce(t *testing.T) {
+	s := storetest.New(t)
+	if _, err := s.Txn(t.Context(), nil, []store.Op{written("/p/group")}); err != nil {
+		t.Fatal(err)
+	}
+	var most atomic.Int32
+	s.Through(func(kv clientv3.KV) clientv3.KV {
+		return &passage{KV: kv,
+			asked: func(conds []clientv3.Cmp) { most.Store(max(most.Load(), int32(len(conds)))) }, //nolint:gosec // a handful
+			commit: func(_ []clientv3.Op, commit func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error) {
+				return commit()
+			},
+		}
+	})
+	var all []func(context.Context) (int64, error)
+	for i := range 10 {
+		key := fmt.Sprint("/p/group/", i)
+		all = append(all, txn(s, []store.Cond{store.Exists("/p/group"), store.Absent(key)}, written(key)))
+	}
+	for i, o := range together(t, s, all...) {
+		if o.err != nil {
+			t.Errorf("transaction %d: %v", i, o.err)
+		}
+	}
+	// All share one, or the two first let go do: with it each has a condition of its own.
+	if n := most.Load(); n < 2 || n > 11 {
+		t.Errorf("etcd was asked %d conditions at once", n)
+	}
 }
 
 // etcd says that it is full also of the transaction that filled it, which it wrote;

@@ -43,9 +43,9 @@ func (s *Store) tell(ops []Op, revision int64) {
 		return
 	}
 	for _, o := range ops {
-		e := Event{Type: EventDelete, Item: Item{Key: o.key(), Revision: revision}}
-		if o.op.IsPut() {
-			e.Type, e.Item.Value = EventPut, o.op.ValueBytes()
+		e := Event{Type: EventPut, Item: Item{Key: o.key, Value: o.value, Revision: revision}}
+		if o.deletes {
+			e.Type = EventDelete
 		}
 		for _, h := range all {
 			if strings.HasPrefix(e.Item.Key, h.prefix) {

@@ -39,7 +39,6 @@ type Item struct {
 	Key      string
 	Value    []byte
 	Revision int64 // etcd's mod revision: grows with every write of the key
-	Memo     *Memo // nil unless the item comes from memory, see Follow
 }
 
 // Store reads and writes items. It is safe for concurrent use.

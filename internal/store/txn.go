@@ -13,43 +13,6 @@ import (
 // etcd is started with it, an external one needs it set).
 const MaxOps = 1024
 
-// Cond is a condition of a Txn.
-type Cond struct{ cmp clientv3.Cmp }
-
-// Absent holds while no item has the key.
-func Absent(key string) Cond {
-	return Cond{clientv3.Compare(clientv3.CreateRevision(key), "=", 0)}
-}
-
-// Exists holds while an item has the key.
-func Exists(key string) Cond {
-	return Cond{clientv3.Compare(clientv3.CreateRevision(key), ">", 0)}
-}
-
-// Unchanged holds while the item is still the one that was read. Revision 0 means Absent.
-func Unchanged(key string, revision int64) Cond {
-	return Cond{clientv3.Compare(clientv3.ModRevision(key), "=", revision)}
-}
-
-// Op is a write of a Txn.
-type Op struct {
-	op     clientv3.Op
-	leased bool
-}
-
-// Put writes an item.
-func Put(key string, value []byte) Op {
-	return Op{op: clientv3.OpPut(key, string(value))}
-}
-
-// PutLeased writes an item that goes with the lease.
-func PutLeased(key string, value []byte, lease *Lease) Op {
-	return Op{op: clientv3.OpPut(key, string(value), clientv3.WithLease(lease.id)), leased: true}
-}
-
-// Delete removes an item; removing what isn't there is no error.
-func Delete(key string) Op { return Op{op: clientv3.OpDelete(key)} }
-
 // Txn applies all operations if all conditions hold, and returns the revision
 // that the written items now have. Otherwise nothing is written: ErrConflict.
 // Transactions that come at the same time may get the same revision, see group.go.
@@ -86,11 +49,11 @@ func (s *Store) commitAlone(ctx context.Context, conds []Cond, ops []Op) (int64,
 func (s *Store) send(ctx context.Context, conds []Cond, ops []Op) (int64, error) {
 	compares := make([]clientv3.Cmp, len(conds))
 	for i, c := range conds {
-		compares[i] = c.cmp
+		compares[i] = c.compare()
 	}
 	writes := make([]clientv3.Op, len(ops))
 	for i, o := range ops {
-		writes[i] = o.op
+		writes[i] = o.request()
 	}
 	response, err := s.client.Txn(ctx).If(compares...).Then(writes...).Commit()
 	if err != nil {
