@@ -128,10 +128,7 @@ func (id ID) Parent() ID {
 	if id.parent == 0 {
 		return Root()
 	}
-	parent, err := Parse(id.text[:id.parent])
-	if err != nil {
-		return Root() // unreachable: every prefix that we cut is a parsed ID
-	}
+	parent, _ := read(strings.Split(id.text[:id.parent], "/"))
 	return parent
 }
 

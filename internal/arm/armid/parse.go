@@ -50,20 +50,13 @@ func ParsePath(text string) (ID, []string, error) {
 	if body == "" {
 		return Root(), nil, nil
 	}
-	segments := strings.Split(body, "/")
-	for _, s := range segments {
+	segments := strings.Split(text[:1+len(body)], "/")
+	for _, s := range segments[1:] {
 		if reason := badSegment(s); reason != "" {
 			return ID{}, nil, &InvalidError{Text: text, Reason: reason}
 		}
 	}
-	id, rest := scope(segments)
-	for len(rest) > 1 && strings.EqualFold(rest[0], "providers") {
-		var taken int
-		if id, taken = provider(id, rest[1:]); taken == 0 {
-			break
-		}
-		rest = rest[1+taken:]
-	}
+	id, rest := read(segments)
 	return id, rest, nil
 }
 
@@ -76,46 +69,76 @@ func MustParse(text string) ID {
 	return id
 }
 
-// scope reads the part before the first provider.
-func scope(segments []string) (ID, []string) {
-	id := Root()
-	if len(segments) < 2 || !strings.EqualFold(segments[0], "subscriptions") {
-		return id, segments
-	}
-	id, segments = Subscription(segments[1]), segments[2:]
-	if len(segments) < 2 {
-		return id, segments
-	}
-	for _, keyword := range []string{"resourceGroups", "locations"} {
-		if strings.EqualFold(segments[0], keyword) {
-			return id.Child(keyword, segments[1]), segments[2:]
-		}
-	}
-	return id, segments
+// reading is an ID on its way from the segments of a path, of which the first is the
+// nothing before the leading slash. Keywords in them are spelled as IDs are.
+type reading struct {
+	segments []string
+	taken    int // segments of the ID so far
+	above    int // of its parent
+	typ      string
 }
 
-// provider reads one "providers" section, a namespace with pairs of type and
-// name, and says how many segments it took.
-func provider(id ID, segments []string) (ID, int) {
-	namespace := segments[0]
-	if len(segments) == 1 {
-		if id.Is(SubscriptionType) || id.IsRoot() {
-			return id.Provider(namespace), 1
+// read takes the longest ID that good segments start with, and returns the rest.
+func read(segments []string) (ID, []string) {
+	r := reading{segments: segments, taken: 1, typ: TenantType}
+	if r.keyword("subscriptions", 2) {
+		r.take(2, SubscriptionType)
+		switch {
+		case r.keyword("resourceGroups", 2):
+			r.take(2, ResourceGroupType)
+		case r.keyword("locations", 2):
+			r.take(2, LocationType)
 		}
-		return id, 0
 	}
-	taken := 0
-	for at := 1; at+1 < len(segments); at += 2 {
-		if taken == 0 {
-			id = id.Extension(namespace, segments[at], segments[at+1])
-		} else if strings.EqualFold(segments[at], "providers") {
+	for r.keyword("providers", 2) {
+		if !r.provider() {
 			break
-		} else {
-			id = id.Child(segments[at], segments[at+1])
 		}
-		taken = at + 2
 	}
-	return id, taken
+	if r.taken == 1 {
+		return Root(), segments[1:]
+	}
+	text := strings.Join(segments[:r.taken], "/")
+	id := ID{text: text, key: lower(text), typ: r.typ, name: segments[r.taken-1]}
+	if r.above > 1 {
+		for _, s := range segments[1:r.above] {
+			id.parent += len(s) + 1
+		}
+	}
+	return id, segments[r.taken:]
+}
+
+// keyword reports whether the rest begins with the word, in any casing, and has so
+// many segments.
+func (r *reading) keyword(word string, least int) bool {
+	rest := r.segments[r.taken:]
+	if len(rest) < least || !strings.EqualFold(rest[0], word) {
+		return false
+	}
+	rest[0] = word
+	return true
+}
+
+func (r *reading) take(n int, typ string) {
+	r.above, r.taken, r.typ = r.taken, r.taken+n, typ
+}
+
+// provider takes one "providers" section, a namespace with pairs of type and name,
+// or reports that there is none that names something.
+func (r *reading) provider() bool {
+	namespace := r.segments[r.taken+1]
+	switch rest := r.segments[r.taken:]; {
+	case len(rest) == 2 && (r.taken == 1 || strings.EqualFold(r.typ, SubscriptionType)):
+		r.take(2, ProviderType)
+		return true
+	case len(rest) < 4:
+		return false
+	}
+	r.take(4, namespace+"/"+r.segments[r.taken+2])
+	for rest := r.segments[r.taken:]; len(rest) > 1 && !strings.EqualFold(rest[0], "providers"); rest = r.segments[r.taken:] {
+		r.take(2, r.typ+"/"+rest[0])
+	}
+	return true
 }
 
 // badSegment says what is wrong with a segment, or "". Dots alone and encoded
@@ -131,7 +154,9 @@ func badSegment(s string) string {
 		return "isn't UTF-8"
 	}
 	for _, r := range s {
-		if !unicode.IsPrint(r) || strings.ContainsRune(`\?#%<>&"`, r) {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '-' <= r && r <= '9': // nearly all
+		case !unicode.IsPrint(r), strings.ContainsRune(`\?#%<>&"`, r):
 			return fmt.Sprintf("has the character %q", r)
 		}
 	}
