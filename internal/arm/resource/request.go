@@ -111,9 +111,11 @@ func (r *Resource) put(name string, raw json.RawMessage) error {
 	case "zones":
 		into = &r.Zones
 	case "sku":
-		into = &r.SKU
+		r.SKU = raw // Unmarshal would write over what a copy shares with the document that was read
+		return nil
 	case "plan":
-		into = &r.Plan
+		r.Plan = raw
+		return nil
 	case "properties":
 		return r.putProperties(raw)
 	default:

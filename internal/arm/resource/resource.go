@@ -46,7 +46,7 @@ type Resource struct {
 	// Revision is the store's; it makes the ETag. Zero: not stored yet.
 	Revision int64
 	// Shown keeps the encoding of a document as it was read, for who reads it next.
-	// Copies and documents that aren't from memory have none.
+	// Copies have none.
 	Shown *Shown
 }
 
