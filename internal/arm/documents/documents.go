@@ -17,11 +17,16 @@ const Prefix = resource.KeyPrefix
 // chunk is how many items a scan reads at once.
 const chunk = 200
 
-// Documents reads resources.
-type Documents struct{ store *store.Store }
+// Documents reads resources. It is safe for concurrent use.
+type Documents struct {
+	store  *store.Store
+	lately lately
+}
 
 // New reads from the store.
-func New(s *store.Store) *Documents { return &Documents{store: s} }
+func New(s *store.Store) *Documents {
+	return &Documents{store: s, lately: lately{known: map[string]*resource.Resource{}}}
+}
 
 // Key returns the store key of a resource.
 func Key(id armid.ID) string { return resource.StoreKey(id) }
@@ -45,20 +50,19 @@ func (d *Documents) Look(ctx context.Context, id armid.ID) (*resource.Resource, 
 	if err != nil {
 		return nil, err
 	}
-	return load(item)
+	return d.load(item)
 }
 
-// load decodes an item. One in memory is decoded once, for all that look at it.
-func load(item store.Item) (*resource.Resource, error) {
-	if known, ok := item.Memo.Load().(*resource.Resource); ok {
+// load decodes an item, one that many look at once for all of them.
+func (d *Documents) load(item store.Item) (*resource.Resource, error) {
+	if known, ok := d.lately.get(item); ok {
 		return known, nil
 	}
 	r, err := resource.Load(item.Value, item.Revision)
-	if err != nil || item.Memo == nil {
-		return r, err
+	if err != nil {
+		return nil, err
 	}
-	r.Shown = &resource.Shown{}
-	item.Memo.Keep(r)
+	d.lately.keep(item, r)
 	return r, nil
 }
 
@@ -120,7 +124,7 @@ func (d *Documents) LookThrough(ctx context.Context, q Scan) iter.Seq2[*resource
 				if q.Type != "" && !q.Direct && !mentions(item.Key, q.Type) {
 					continue // far cheaper than a look into the document
 				}
-				r, err := load(item)
+				r, err := d.load(item)
 				if err == nil && q.Type != "" && !r.ID.Is(q.Type) {
 					continue
 				}
