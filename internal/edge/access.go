@@ -31,7 +31,7 @@ func access(clk clock.PassiveClock, tell func(Access), next http.Handler) http.H
 		start, path := clk.Now(), r.URL.Path
 		seen := &observed{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
-			named := idsOf(r)
+			named := idsOf(w)
 			tell(Access{
 				Time: start.UTC(), RequestID: named.request, CorrelationID: named.correlation, Remote: r.RemoteAddr, Host: r.Host,
 				Method: r.Method, Path: path, Status: seen.status, Bytes: seen.bytes, Duration: clk.Since(start), UserAgent: clip(r.UserAgent()), Library: clip(library(r)),

@@ -39,7 +39,7 @@ func (h *armHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			Body: rest.NewError(http.StatusBadRequest, "InvalidResourceId", "The path of the request holds an encoded slash.")})
 		return
 	}
-	ids := idsOf(r)
+	ids := idsOf(w)
 	handle := h.arm.Handle
 	const debug = "/debug/"
 	if len(r.URL.Path) >= len(debug) && strings.EqualFold(r.URL.Path[:len(debug)], debug) {

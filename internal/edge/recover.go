@@ -17,7 +17,7 @@ func recoverPanics(log *slog.Logger, next http.Handler) http.Handler {
 			if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares this value itself
 				panic(p)
 			}
-			log.Error("request panicked", "request", idsOf(r).request, "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			log.Error("request panicked", "request", idsOf(w).request, "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 			w.Header().Set("Content-Type", "application/json; charset=utf-8")
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = w.Write([]byte(`{"error":{"code":"InternalServerError","message":"The server encountered an internal error. Please retry the request."}}`))

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -24,14 +23,13 @@ const (
 	returnClientsHeader = "X-Ms-Return-Client-Request-Id"
 )
 
-type idsKey struct{}
-
-// ids are a request's names, for headers, records and logs.
+// ids are a request's names, for records and logs.
 type ids struct{ request, correlation string }
 
-func idsOf(r *http.Request) ids {
-	found, _ := r.Context().Value(idsKey{}).(ids)
-	return found
+// idsOf reads them where requestIDs has written them: in the head of the answer.
+func idsOf(w http.ResponseWriter) ids {
+	header := w.Header()
+	return ids{request: header.Get(requestHeader), correlation: header.Get(correlationHeader)}
 }
 
 // requestIDs names every request, and echoes the client's own name if it asks.
@@ -48,7 +46,7 @@ func requestIDs(clk clock.PassiveClock, next http.Handler) http.Handler {
 			strings.EqualFold(r.Header.Get(returnClientsHeader), "true") {
 			header.Set(clientHeader, client)
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), idsKey{}, named)))
+		next.ServeHTTP(w, r)
 	})
 }
 

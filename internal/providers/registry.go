@@ -104,7 +104,7 @@ func (g *Registry) Canonical(id armid.ID) armid.ID {
 			return parent.Provider(display)
 		}
 		return id
-	case t == nil, id.Is(armid.SubscriptionType), id.Is(armid.ResourceGroupType), id.Is(armid.LocationType):
+	case t == nil, id.Type() == t.FullName(), id.Is(armid.SubscriptionType), id.Is(armid.ResourceGroupType), id.Is(armid.LocationType):
 		return id
 	}
 	display := t.Name[strings.LastIndexByte(t.Name, '/')+1:]
