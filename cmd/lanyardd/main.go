@@ -19,6 +19,7 @@ func main() {
 	// The program re-executes itself: as the first process of a node or control
 	// plane, and as etcd.
 	initMachinery()
+	leaveGarbage()
 	if len(os.Args) > 1 && os.Args[1] == etcdserver.Command {
 		os.Exit(etcdserver.Main(os.Args[2:]))
 	}
