@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"math"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -190,6 +189,7 @@ func (m *measured) reads(ctx context.Context, with string) error {
 		request     func(int64) []byte
 	}{
 		{"arm_get_vs_noop_" + with, "GET of an identity/s: authenticated, decided, recorded / empty TLS handler", same(get)},
+		{"arm_get_vs_noop_alike_" + with, "GET of an identity/s / empty TLS handler that is sent the same request", same(get)},
 		{"arm_list_vs_noop_" + with, "GET of ten identities/s / empty TLS handler", same(list)},
 		{"sts_secret_vs_noop_" + with, "signed tokens by client secret/s / empty TLS handler", same(token)},
 	}
@@ -202,11 +202,15 @@ func (m *measured) reads(ctx context.Context, with string) error {
 		} //nolint:gosec // which one is no secret
 	}
 	for _, one := range measures {
+		noop := m.noop
+		if strings.Contains(one.name, "_alike_") {
+			noop.request = one.request
+		}
 		var theirs, ours, theirCPU, ourCPU float64
 		const turns = 2
 		for range turns {
 			before := cpuSeconds(m.noopPID)
-			t, err := m.noop.during(ctx, span/turns)
+			t, err := noop.during(ctx, span/turns)
 			if err != nil {
 				return fmt.Errorf("the empty handler: %w", err)
 			}
@@ -241,18 +245,37 @@ func (m *measured) writes(ctx context.Context) error {
 	group := func(i int64) []byte {
 		return wire("PUT", fmt.Sprintf("%s-%05d?api-version=2021-04-01", m.group, i), m.token, "application/json", `{"location":"eastus"}`)
 	}
-	const some = 1500
+	const some = 3000
 	if rate, err = m.load(writers, group).times(ctx, some); err != nil {
 		return fmt.Errorf("creating groups: %w", err)
 	}
 	m.add("arm_group_vs_etcd_put_64", ratio, rate, m.etcd[writers], "new resource groups/s, durable, by 64 clients / etcd puts")
 	for _, clients := range []int{connections, writers} {
-		rate, err := m.load(clients, m.create).times(ctx, some)
-		if err != nil {
-			return fmt.Errorf("creating: %w", err)
+		if err := m.creates(ctx, clients, some, strconv.Itoa(clients), fmt.Sprintf("new identities with their principals/s, durable, by %d clients / etcd puts", clients)); err != nil {
+			return err
 		}
-		m.add(fmt.Sprintf("arm_create_vs_etcd_put_%d", clients), ratio, rate, m.etcd[clients],
-			fmt.Sprintf("new identities with their principals/s, durable, by %d clients / etcd puts", clients))
+	}
+	return nil
+}
+
+// creates makes identities, and tells how many a second and what each takes of the
+// processors, which neighbours on the machine disturb less.
+func (m *measured) creates(ctx context.Context, clients int, n int64, name, about string) error {
+	parts := []struct {
+		name   string
+		pid    int
+		before float64
+	}{{name: "lanyardd", pid: m.pid()}, {name: "etcd", pid: m.etcdPID()}, {name: "client", pid: os.Getpid()}}
+	for i := range parts {
+		parts[i].before = cpuSeconds(parts[i].pid)
+	}
+	rate, err := m.load(clients, m.create).times(ctx, n)
+	if err != nil {
+		return fmt.Errorf("creating: %w", err)
+	}
+	m.add("arm_create_vs_etcd_put_"+name, ratio, rate, m.etcd[clients], about)
+	for _, p := range parts {
+		m.add("arm_create_cpu_"+p.name+"_"+name, "microseconds", (cpuSeconds(p.pid)-p.before)*1e6, float64(n), "processor time of "+p.name+" for each of them")
 	}
 	return nil
 }
@@ -271,55 +294,7 @@ func (m *measured) fill(ctx context.Context, many int64) error {
 		return nil
 	}
 	fmt.Fprintf(m.progress, "  creating %d identities\n", left)
-	rate, err := m.load(writers, m.create).times(ctx, left)
-	if err == nil {
-		m.add("arm_create_vs_etcd_put_to_"+short(int(many)), ratio, rate, m.etcd[writers], "new identities/s on the way to so many, durable / etcd puts")
-	}
-	return err
-}
-
-// memory is what lanyardd has in memory.
-func (m *measured) memory() float64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.pid()))
-	if err != nil {
-		return math.NaN()
-	}
-	for line := range strings.Lines(string(status)) {
-		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmRSS:" {
-			kilobytes, _ := strconv.ParseFloat(fields[1], 64)
-			return kilobytes * 1024
-		}
-	}
-	return math.NaN()
-}
-
-// pid is lanyardd's process, 0 when there is none.
-func (m *measured) pid() int {
-	raw, err := os.ReadFile(filepath.Join(m.cloud.Dir, "lanyardd.pid"))
-	if err != nil {
-		return 0
-	}
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(raw)))
-	return pid
-}
-
-// ticksPerSecond is how Linux counts processor time for programs.
-const ticksPerSecond = 100
-
-// cpuSeconds is the processor time that a process has used.
-func cpuSeconds(pid int) float64 {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return math.NaN()
-	}
-	// Behind the name, which may hold anything: fields 14 and 15 of proc(5).
-	fields := strings.Fields(string(raw)[strings.LastIndexByte(string(raw), ')')+1:])
-	var ticks float64
-	for _, field := range fields[11:13] {
-		n, _ := strconv.ParseFloat(field, 64)
-		ticks += n
-	}
-	return ticks / ticksPerSecond
+	return m.creates(ctx, writers, left, "to_"+short(int(many)), "new identities/s on the way to so many, durable / etcd puts")
 }
 
 // etcdRates measures puts of a document's size into an etcd of its own, as
