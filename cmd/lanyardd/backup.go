@@ -156,14 +156,14 @@ func restoreCommand() *cobra.Command {
 			if err := c.absolute(); err != nil {
 				return err
 			}
-			return restore(c, args[0])
+			return restore(command.Context(), c, args[0])
 		},
 	}
 	c.folders(command.Flags())
 	return command
 }
 
-func restore(c config, file string) error {
+func restore(ctx context.Context, c config, file string) error {
 	if entries, err := os.ReadDir(c.dataDir); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%s isn't empty: restore into a new folder, or take this one down first (lanyardd teardown)", c.dataDir)
 	}
@@ -172,7 +172,7 @@ func restore(c config, file string) error {
 		return err
 	}
 	defer from.Close()
-	unlock, err := lockDataDir(c.dataDir)
+	unlock, err := lockDataDir(ctx, c.dataDir, lockPatience)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -205,9 +206,13 @@ func (c *config) absolute() error {
 	return nil
 }
 
+// lockPatience is for how long the data folder may still be locked: a process that was killed keeps its lock until the last
+// of its threads, and the last child that it was about to start, has come to its turn.
+const lockPatience = 10 * time.Second
+
 // lockDataDir makes sure that one lanyardd works on the data folder. The lock
 // goes with the process, however it ends.
-func lockDataDir(dir string) (unlock func(), err error) {
+func lockDataDir(ctx context.Context, dir string, patience time.Duration) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -218,14 +223,26 @@ func lockDataDir(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		file.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("another lanyardd works on %s: stop it first, or give this one a --data-dir of its own", dir)
+	for start := time.Now(); ; {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return func() { file.Close() }, nil
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			err = fmt.Errorf("locking %s: %w", dir, err)
+		case time.Since(start) >= patience:
+			err = fmt.Errorf("another lanyardd works on %s: stop it first, or give this one a --data-dir of its own", dir)
+		default:
+			select {
+			case <-time.After(50 * time.Millisecond):
+				continue
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
 		}
-		return nil, fmt.Errorf("locking %s: %w", dir, err)
+		file.Close()
+		return nil, err
 	}
-	return func() { file.Close() }, nil
 }
 
 // ownerFile in the run folder names the data folder that the sockets, namespaces

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestConfigRefusesWhatCannotBeMeant(t *testing.T) {
@@ -52,19 +53,25 @@ func TestConfigRefusesWhatCannotBeMeant(t *testing.T) {
 
 func TestOneLanyarddPerDataFolder(t *testing.T) {
 	dir := t.TempDir()
-	unlock, err := lockDataDir(dir)
+	unlock, err := lockDataDir(t.Context(), dir, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockDataDir(dir); err == nil || !strings.Contains(err.Error(), "another lanyardd") {
+	if _, err := lockDataDir(t.Context(), dir, 0); err == nil || !strings.Contains(err.Error(), "another lanyardd") {
 		t.Errorf("a second lanyardd got %v", err)
 	}
+	next := make(chan error)
+	go func() {
+		again, err := lockDataDir(t.Context(), dir, time.Hour)
+		if err == nil {
+			again()
+		}
+		next <- err
+	}()
 	unlock()
-	again, err := lockDataDir(dir)
-	if err != nil {
-		t.Fatalf("after the first ended: %v", err)
+	if err := <-next; err != nil {
+		t.Errorf("one that waits for the end of the first got %v", err)
 	}
-	again()
 }
 
 // A second data folder with the default run folder adopted the first one's etcd

@@ -75,7 +75,7 @@ func serveCommand() *cobra.Command {
 // serve wires the cloud together from the bottom to the top of the design's
 // list, and runs it until ctx ends or a part of it fails.
 func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
-	unlock, err := lockDataDir(c.dataDir)
+	unlock, err := lockDataDir(ctx, c.dataDir, lockPatience)
 	if err != nil {
 		return err
 	}

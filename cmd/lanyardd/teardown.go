@@ -36,7 +36,7 @@ func teardown(ctx context.Context, c config) error {
 	if _, err := os.Stat(c.dataDir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	unlock, err := lockDataDir(c.dataDir)
+	unlock, err := lockDataDir(ctx, c.dataDir, lockPatience)
 	if err != nil {
 		return err
 	}
