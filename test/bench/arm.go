@@ -275,7 +275,7 @@ func (m *measured) creates(ctx context.Context, clients int, n int64, name, abou
 	}
 	m.add("arm_create_vs_etcd_put_"+name, ratio, rate, m.etcd[clients], about)
 	for _, p := range parts {
-		m.add("arm_create_cpu_"+p.name+"_"+name, "microseconds", (cpuSeconds(p.pid)-p.before)*1e6, float64(n), "processor time of "+p.name+" for each of them")
+		m.add("arm_create_cpu_"+p.name+"_"+name, microseconds, (cpuSeconds(p.pid)-p.before)*1e6, float64(n), "processor time of "+p.name+" for each of them")
 	}
 	return nil
 }

@@ -12,7 +12,6 @@ func (b *bench) scale(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	const micro = 1e-6
 	return []row{
 		newRow(micAssigned, seconds, values["assigned_s"], 1, "start of mic to the last of 5,000 pods Assigned; Azure takes 1 s a call"),
 		newRow(micWrites, count, values["writes_per_pod"], 1, "writes of assigned identities"),
@@ -22,7 +21,8 @@ func (b *bench) scale(ctx context.Context) ([]row, error) {
 		newRow(micMemory, mebibytes, values["rss_mib"], 1, "most memory that mic had"),
 		newRow(micRestart, seconds, values["restart_s"], 1, "start of another leader until it has looked at everything, nothing having changed"),
 		newRow(micRestartWrites, count, values["restart_arm_writes"], 1, "PATCHes of that leader"),
-		newRow(micUnrelated, seconds, values["unrelated_us"]*micro, 1, "processor time for a change of a pod that concerns no identity"),
+		newRow(micUnrelatedPod, microseconds, values["unrelated_pod_us"], 1, "processor time for a change of a pod that asks for no identity"),
+		newRow(micUnrelatedChange, microseconds, values["unrelated_change_us"], 1, "the same of a pod that has one, where the change doesn't concern it"),
 		newRow(micBesideStuck, ratio, values["beside_stuck_s"], values["free_s"], "wait of a new pod while another scale set doesn't answer / while it does"),
 	}, nil
 }

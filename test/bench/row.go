@@ -43,7 +43,8 @@ const (
 	micMemory          = "mic_5000_pods_rss"
 	micRestart         = "mic_restart"
 	micRestartWrites   = "mic_restart_arm_writes"
-	micUnrelated       = "mic_unrelated_event_cpu"
+	micUnrelatedPod    = "mic_unrelated_pod_cpu"
+	micUnrelatedChange = "mic_unrelated_change_cpu"
 	micBesideStuck     = "mic_wait_beside_a_stuck_scale_set"
 	micGrowth          = "mic_cpu_per_pod_20000_vs_1000"
 	clusterPutToReady  = "cluster_put_to_ready"
@@ -57,10 +58,11 @@ const (
 )
 
 const (
-	ratio     = "ratio"
-	seconds   = "seconds"
-	mebibytes = "MiB"
-	count     = "count"
+	ratio        = "ratio"
+	seconds      = "seconds"
+	microseconds = "microseconds"
+	mebibytes    = "MiB"
+	count        = "count"
 )
 
 // row is one measured value: numerator over denominator.
@@ -85,7 +87,7 @@ func missing(rows []row) error {
 	for _, name := range []string{
 		tokenHitVsNoop, tokenHitFlat, connectionP50, connectionP99, coldToken, assignedToToken, agentMemory, mintVsRSA2048, cachedVsNoop, podToFirstTokenP50, podToFirstTokenP99,
 		getVsNoop, createVsEtcdPut, indexFollows, registryPull, registryInTurn, registryMany, registryFile,
-		micAssigned, micWrites, micCalls, micBatches, micCPU, micMemory, micRestart, micRestartWrites, micUnrelated, micBesideStuck, micGrowth,
+		micAssigned, micWrites, micCalls, micBatches, micCPU, micMemory, micRestart, micRestartWrites, micUnrelatedPod, micUnrelatedChange, micBesideStuck, micGrowth,
 		clusterPutToReady, clusterMemory, nodeMemory, serviceToFirstByte,
 		manyPutToReady, manyPutToToken, manyClusterMemory, manyNodeMemory,
 	} {
