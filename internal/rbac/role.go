@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // RoleType tells who defined a role.
@@ -55,9 +57,15 @@ var (
 	specialRoles []byte
 )
 
-// BuiltinRoles reads Azure's built-in role definitions, in the order of the
-// embedded data.
+// BuiltinRoles are Azure's built-in role definitions, in the order of the
+// embedded data, which is read once. What a definition refers to is shared and
+// not to be changed.
 func BuiltinRoles() ([]RoleDefinition, error) {
+	roles, err := readBuiltinRoles()
+	return slices.Clone(roles), err
+}
+
+var readBuiltinRoles = sync.OnceValues(func() ([]RoleDefinition, error) { //nolint:gochecknoglobals // a constant: what is embedded, decoded
 	var roles, special []RoleDefinition
 	if err := errors.Join(json.Unmarshal(builtinRoles, &roles), json.Unmarshal(specialRoles, &special)); err != nil {
 		return nil, fmt.Errorf("reading the built-in roles: %w", err)
@@ -66,7 +74,7 @@ func BuiltinRoles() ([]RoleDefinition, error) {
 		special[i].special = true
 	}
 	return append(roles, special...), nil
-}
+})
 
 // RoleGUID returns the lower-cased GUID that a role definition id ends with.
 // The id has several equivalent forms (tenant, subscription or any other scope
@@ -75,10 +83,11 @@ func RoleGUID(roleDefinitionID string) string {
 	return strings.ToLower(roleDefinitionID[strings.LastIndexByte(roleDefinitionID, '/')+1:])
 }
 
-// role is a definition ready to be matched.
+// role is a definition that is made ready to be matched when it is first asked: most
+// built-in roles never are.
 type role struct {
 	definition *RoleDefinition
-	blocks     []block
+	blocks     func() []block
 }
 
 type block struct {
@@ -87,7 +96,7 @@ type block struct {
 }
 
 func compileRole(def *RoleDefinition) *role {
-	return &role{definition: def, blocks: compileBlocks(def.Permissions)}
+	return &role{definition: def, blocks: sync.OnceValue(func() []block { return compileBlocks(def.Permissions) })}
 }
 
 func compileBlocks(permissions []Permission) []block {
@@ -118,8 +127,9 @@ func (b *block) covers(action []byte, data bool) bool {
 // grants says whether the role covers a lower-cased action. unmet is true when it
 // would but for the conditions of its blocks.
 func (r *role) grants(action []byte, q *Query) (granted, unmet bool) {
-	for i := range r.blocks {
-		b := &r.blocks[i]
+	blocks := r.blocks()
+	for i := range blocks {
+		b := &blocks[i]
 		if !b.covers(action, q.Data) {
 			continue
 		}
