@@ -15,10 +15,12 @@ import (
 // app is a registry's images.
 type app struct {
 	handler http.Handler // the library's
+	folder  string
 	close   func() error
 	driver  driver.StorageDriver
 	stored  distribution.Namespace
 	opened  time.Time
+	pieces  sync.Pool // *[]byte, for who pulls
 
 	// pushing is held by every request that may write, and alone by who collects
 	// garbage: a layer must not go while somebody is told that it is there.
@@ -38,10 +40,14 @@ type heard struct {
 }
 
 // serve lets the library answer, which asks guard first.
-func (a *app) serve(w http.ResponseWriter, req *http.Request, v *visit, now func() time.Time) {
-	if req.Method == http.MethodGet {
-		a.handler.ServeHTTP(w, req.WithContext(withVisit(req.Context(), v))) // a file that is being read stays until it was
-		return
+func (a *app) serve(w http.ResponseWriter, req *http.Request, v *visit, now func() time.Time) error {
+	if req.Method == http.MethodGet { // a file that is being read stays until it was
+		req = req.WithContext(withVisit(req.Context(), v))
+		if isPull(req) {
+			return a.pull(w, req)
+		}
+		a.handler.ServeHTTP(w, req)
+		return nil
 	}
 	// Only who is let in may keep the collector waiting, for as long as he sends.
 	held := false
@@ -61,6 +67,7 @@ func (a *app) serve(w http.ResponseWriter, req *http.Request, v *visit, now func
 	if seen.status/100 == 2 {
 		a.note(req, now())
 	}
+	return nil
 }
 
 // note remembers which layers a push relies on, where one is going on, and that a

@@ -115,7 +115,7 @@ func (s *Service) openImages(r *containerregistry.Registry) (opened *app, err er
 		return nil, err
 	}
 	now := s.o.Clock.Now()
-	return &app{handler: made, close: made.Shutdown, driver: driver, stored: stored, used: map[digest.Digest]heard{}, active: map[string]time.Time{}, opened: now, due: now.Add(collectEvery)}, nil
+	return &app{handler: made, folder: folder, close: made.Shutdown, driver: driver, stored: stored, used: map[digest.Digest]heard{}, active: map[string]time.Time{}, opened: now, due: now.Add(collectEvery)}, nil
 }
 
 func (s *Service) folder(life string) string { return filepath.Join(s.o.Folder, life) }

@@ -146,8 +146,7 @@ func (s *Service) serve(w http.ResponseWriter, req *http.Request) error {
 		if isForm(req) {
 			req.Body = http.MaxBytesReader(w, req.Body, maxForm)
 		}
-		images.serve(w, req, &visit{registry: r, limits: http.NewResponseController(w)}, s.o.Clock.Now)
-		return nil
+		return images.serve(w, req, &visit{registry: r, limits: http.NewResponseController(w)}, s.o.Clock.Now)
 	case strings.HasPrefix(path, artifactsPath):
 		images, err := s.images(r)
 		if err != nil {

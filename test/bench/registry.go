@@ -71,8 +71,10 @@ func (b *bench) registry(ctx context.Context) (rows []row, err error) {
 	copied := layerSize / times.copied.Seconds()
 	rows = append(rows,
 		newRow(registryPull, ratio, layerSize/times.pull.Seconds(), copied, "bytes per second of pulling a layer of 256 MiB, its digest checked; of copying its file; both synced"),
-		newRow(registryInTurn, ratio, layerSize/times.inTurn.Seconds(), copied, "the same with a client that reads, writes, hashes and syncs in turn, as containerd does"),
-		newRow(registryFile, ratio, layerSize/times.pull.Seconds(), layerSize/times.file.Seconds(), "bytes per second of pulling a layer of 256 MiB; of getting its file from a plain TLS server; by the same client"))
+		newRow(registryChecked, ratio, layerSize/times.pull.Seconds(), layerSize/times.checked.Seconds(), "the same; of copying its file with its digest checked, which no pull does without, by the same client"),
+		newRow(registryInTurn, ratio, layerSize/times.inTurn.Seconds(), copied, "the first with a client that reads, writes, hashes and syncs in turn, as containerd does"),
+		newRow(registryFile, ratio, layerSize/times.pull.Seconds(), layerSize/times.file.Seconds(), "bytes per second of pulling a layer of 256 MiB; of getting its file from a plain TLS server; by the same client"),
+		newRow(registryCPU, ratio, runs*layerSize/times.pullCPU, runs*layerSize/times.fileCPU, "the same per second of the server's processor time"))
 	many, err := b.manyPulls(ctx, repository, options)
 	if err != nil {
 		return rows, err
@@ -121,8 +123,12 @@ func (b *bench) signedIn(ctx context.Context) (authn.Authenticator, *http.Client
 	return &authn.Basic{Username: imagepull.TokenUser, Password: password.Reveal()}, client, nil
 }
 
-// pullTimes are how long one layer takes to be in a file, on the disk.
-type pullTimes struct{ pull, inTurn, copied, file time.Duration }
+// pullTimes are how long one layer takes to be in a file, on the disk, and how much
+// processor time the servers had for all of them.
+type pullTimes struct {
+	pull, inTurn, copied, checked, file time.Duration
+	pullCPU, fileCPU                    float64
+}
 
 // onePull returns the shortest times of some runs each, one after the other.
 func (b *bench) onePull(ctx context.Context, repository name.Repository, options []remote.Option, client *http.Client) (times pullTimes, err error) {
@@ -141,7 +147,7 @@ func (b *bench) onePull(ctx context.Context, repository name.Repository, options
 	if err != nil || len(stored) != 1 {
 		return times, fmt.Errorf("the layer lies in %d files, not 1 (%w)", len(stored), err)
 	}
-	fromServer, stop, err := b.plainServer(ctx, stored[0])
+	fromServer, pid, stop, err := b.plainServer(ctx, stored[0])
 	if err != nil {
 		return times, err
 	}
@@ -149,22 +155,31 @@ func (b *bench) onePull(ctx context.Context, repository name.Repository, options
 	fromRegistry := func() (io.ReadCloser, error) {
 		return get(ctx, client, "https://"+benchHost+"/v2/"+repository.RepositoryStr()+"/blobs/"+digest.String())
 	}
+	fromDisk := func() (io.ReadCloser, error) { return os.Open(stored[0]) }
 	to := filepath.Join(b.cloud.Dir, "copy")
 	defer os.Remove(to)
+	lanyardd := (&measured{bench: b}).pid()
 	for range runs {
 		for _, one := range []struct {
-			from func() (io.ReadCloser, error)
-			by   way
-			best *time.Duration
+			from   func() (io.ReadCloser, error)
+			by     way
+			best   *time.Duration
+			server int
+			cpu    *float64
 		}{
-			{func() (io.ReadCloser, error) { return os.Open(stored[0]) }, plainly, &times.copied},
-			{fromRegistry, sideBySide, &times.pull},
-			{fromRegistry, inTurn, &times.inTurn},
-			{fromServer, sideBySide, &times.file},
+			{fromDisk, plainly, &times.copied, 0, nil},
+			{fromDisk, sideBySide, &times.checked, 0, nil},
+			{fromRegistry, sideBySide, &times.pull, lanyardd, &times.pullCPU},
+			{fromRegistry, inTurn, &times.inTurn, 0, nil},
+			{fromServer, sideBySide, &times.file, pid, &times.fileCPU},
 		} {
+			before := cpuSeconds(one.server)
 			took, err := keep(one.from, to, digest.Hex, one.by)
 			if err != nil {
 				return times, err
+			}
+			if one.cpu != nil {
+				*one.cpu += cpuSeconds(one.server) - before
 			}
 			if *one.best == 0 || took < *one.best {
 				*one.best = took
@@ -200,20 +215,20 @@ func get(ctx context.Context, client *http.Client, from string) (io.ReadCloser, 
 }
 
 // plainServer offers a file by TLS and nothing else.
-func (b *bench) plainServer(ctx context.Context, file string) (open func() (io.ReadCloser, error), stop func(), err error) {
+func (b *bench) plainServer(ctx context.Context, file string) (open func() (io.ReadCloser, error), pid int, stop func(), err error) {
 	dir, err := os.MkdirTemp(b.cloud.Dir, "plain")
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
 	if err := os.Symlink(file, filepath.Join(dir, filePath)); err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
-	address, _, trust, end, err := startNoop(ctx, dir)
+	address, pid, trust, end, err := startNoop(ctx, dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trust}}
-	return func() (io.ReadCloser, error) { return get(ctx, client, "https://"+address+filePath) },
+	return func() (io.ReadCloser, error) { return get(ctx, client, "https://"+address+filePath) }, pid,
 		func() { client.CloseIdleConnections(); end(); _ = os.RemoveAll(dir) }, nil
 }
 

@@ -32,9 +32,11 @@ const (
 	indexFollows       = "rbac_index_follows_p50"
 	createVsEtcdPut    = "arm_create_vs_etcd_put_64"
 	registryPull       = "registry_pull_vs_copy"
+	registryChecked    = "registry_pull_vs_checked_copy"
 	registryInTurn     = "registry_pull_in_turn_vs_copy"
 	registryMany       = "registry_pull_100_vs_copy"
 	registryFile       = "registry_pull_vs_file_server"
+	registryCPU        = "registry_pull_vs_file_server_cpu"
 	micAssigned        = "mic_5000_pods_assigned"
 	micWrites          = "mic_api_writes_per_pod"
 	micCalls           = "mic_arm_calls_per_batch"
@@ -86,7 +88,7 @@ func missing(rows []row) error {
 	var names []string
 	for _, name := range []string{
 		tokenHitVsNoop, tokenHitFlat, connectionP50, connectionP99, coldToken, assignedToToken, agentMemory, mintVsRSA2048, cachedVsNoop, podToFirstTokenP50, podToFirstTokenP99,
-		getVsNoop, createVsEtcdPut, indexFollows, registryPull, registryInTurn, registryMany, registryFile,
+		getVsNoop, createVsEtcdPut, indexFollows, registryPull, registryChecked, registryInTurn, registryMany, registryFile, registryCPU,
 		micAssigned, micWrites, micCalls, micBatches, micCPU, micMemory, micRestart, micRestartWrites, micUnrelatedPod, micUnrelatedChange, micBesideStuck, micGrowth,
 		clusterPutToReady, clusterMemory, nodeMemory, serviceToFirstByte,
 		manyPutToReady, manyPutToToken, manyClusterMemory, manyNodeMemory,
