@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lanyard-project/lanyard/test/e2e/rig"
 )
@@ -67,10 +68,29 @@ func TestIdentityScalesAScaleSet(t *testing.T) {
 	settled(t, az)
 	scaler.Must(t, remove("0")...) // a certain one, not the newest
 	nodes("000001")
+	settled(t, az)
+	instance := "/subscriptions/{subscriptionId}/resourceGroups/" + group + "/providers/Microsoft.Compute/virtualMachineScaleSets/" + set + "/virtualMachines/1?api-version=2024-07-01"
+	scaler.Must(t, scale("2")...)
+	settled(t, az)
+	scaler.Must(t, "rest", "--method", "delete", "--url", instance, "--output", "none") // one by itself: goes on until its node is gone
+	if _, err := kube.WaitFor(t.Context(), healLimit, "one node, and not the one that was deleted", func(out string) bool {
+		have := strings.Fields(out)
+		return len(have) == 1 && have[0] != set+"000001=True" && strings.HasSuffix(have[0], "=True")
+	}, "get", "nodes", "-o", `jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}`); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, az)
+	list := []string{"vmss", "list-instances", "--resource-group", group, "--name", set, "--query", "[].osProfile.computerName", "--output", "tsv"}
+	left := strings.Fields(az.Must(t, list...))
+	for deadline := time.Now().Add(healLimit); len(left) != 1; left = strings.Fields(az.Must(t, list...)) {
+		if time.Now().After(deadline) {
+			t.Fatalf("instances that are left: %v", left)
+		}
+	}
 	az.Must(t, append([]string{"role", "assignment", "delete"}, role...)...)
 	refused("Microsoft.Compute/virtualMachineScaleSets/write", scale("2"))
 	settled(t, az)
-	nodes("000001")
+	nodes(strings.TrimPrefix(left[0], set))
 }
 
 // settled waits until nothing is going on at the cluster.

@@ -50,8 +50,10 @@ func (p *Provider) privateEndpoints() shape.Kind {
 		Defaults:   `{"groupIds":[],"privateLinkServiceConnectionState":{"status":"Approved","description":"Auto-Approved","actionsRequired":"None"}}`,
 		References: []shape.Reference{{Path: "privateLinkServiceId", Loose: true}},
 	}
+	endpoint := document("privateEndpoints")
+	endpoint.References = []string{privateLinkType} // a group deletes endpoints first
 	return shape.Kind{
-		Type: document("privateEndpoints"),
+		Type: endpoint,
 		Rules: shape.Rules{
 			Defaults:   `{"customDnsConfigs":[],"ipConfigurations":[],"customNetworkInterfaceName":""}`,
 			Required:   []string{"subnet"},
