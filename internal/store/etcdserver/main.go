@@ -63,9 +63,11 @@ func serve(p paths, quota int64) error {
 		return fmt.Errorf("locking %s: %w", p.lock(), err)
 	}
 	defer lock.Close()
-	// The lock is ours: whoever made this socket is gone.
-	if err := os.Remove(p.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	// The lock is ours: whoever made these sockets is gone.
+	for _, socket := range []string{p.socket(), p.web()} {
+		if err := removed(socket); err != nil {
+			return err
+		}
 	}
 	config, answers := serverConfig(p), &status{quota: quota}
 	config.QuotaBackendBytes = quota
@@ -101,6 +103,9 @@ func serverConfig(p paths) *embed.Config {
 	c.Name = memberName
 	c.Dir = p.member()
 	c.ListenClientUrls = []url.URL{{Scheme: "unixs", Path: p.socket()}}
+	// On a socket that has no HTTP/1, gRPC answers by itself: behind net/http each call
+	// costs more, and watches starve beside large answers. Nobody asks at the other one.
+	c.ListenClientHttpUrls = []url.URL{{Scheme: "unixs", Path: p.web()}}
 	// One member: it never speaks to a peer, so it doesn't listen for one. The
 	// advertised names are its identity in the data, nobody dials them.
 	c.ListenPeerUrls = nil

@@ -24,6 +24,7 @@ func (p paths) member() string { return filepath.Join(p.data, "member") }
 func (p paths) pki() string    { return filepath.Join(p.data, "pki") }
 func (p paths) log() string    { return filepath.Join(p.data, "etcd.log") }
 func (p paths) socket() string { return filepath.Join(p.run, serverName) }
+func (p paths) web() string    { return filepath.Join(p.run, "web") }
 func (p paths) lock() string   { return filepath.Join(p.run, "etcd.lock") }
 func (p paths) crash() string  { return filepath.Join(p.run, "etcd.stderr") }
 
