@@ -217,14 +217,21 @@ func (c *Cloud) Kill() error {
 	return c.waitGone(pid)
 }
 
+// Stop has lanyardd end by itself, if it runs, and waits for that. Clusters stay.
+func (c *Cloud) Stop() error {
+	pid := c.pid()
+	if pid == 0 {
+		return nil
+	}
+	_ = syscall.Kill(pid, syscall.SIGTERM)
+	return c.waitGone(pid)
+}
+
 // Down stops lanyardd and everything that it started, and removes the state.
 // Calling it again, or after a crash, is fine.
 func (c *Cloud) Down(ctx context.Context) error {
-	if pid := c.pid(); pid != 0 {
-		_ = syscall.Kill(pid, syscall.SIGTERM)
-		if err := c.waitGone(pid); err != nil {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
+	if pid := c.pid(); c.Stop() != nil {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	if _, err := os.Stat(c.DataDir()); err == nil {
 		teardown := exec.CommandContext(ctx, filepath.Join(c.Build, "bin", "lanyardd"), "teardown", "--data-dir="+c.DataDir(), "--run-dir="+c.RunDir(), "--kube-dir="+filepath.Join(c.Build, "kube"))

@@ -118,6 +118,10 @@ func (c *Cloud) end(t testing.TB, before local.Footprint) {
 		t.Logf("the end of lanyardd's log:\n%s", tail(c.LogFile(), 40))
 	}
 	if !t.Failed() {
+		// What it did last is in its record once it has ended.
+		if err := c.Stop(); err != nil {
+			t.Logf("stopping lanyardd: %v", err)
+		}
 		if err := c.keepRecord(t.Name()); err != nil {
 			t.Errorf("keeping the record for the ledger: %v", err)
 		}
