@@ -45,9 +45,10 @@ func (e *Engine) mend(ctx context.Context, id string) error {
 		return err
 	}
 	if !runs {
-		e.options.Log.Warn("a control plane ended by itself: starting it again", "cluster", id)
-		e.troubles.note(id, Trouble{Unit: "control plane", How: "ended", At: e.options.Clock.Now()})
-		if err := e.adoptControlPlane(ctx, id); err != nil {
+		if err := e.adoptControlPlane(ctx, id, func() {
+			e.options.Log.Warn("a control plane ended by itself: starting it again", "cluster", id)
+			e.troubles.note(id, Trouble{Unit: "control plane", How: "ended", At: e.options.Clock.Now()})
+		}); err != nil {
 			return err
 		}
 	}
@@ -63,9 +64,10 @@ func (e *Engine) mend(ctx context.Context, id string) error {
 		if _, runs, err := e.hosts.Running(ctx, nodeMachine(id, name)); err != nil || runs {
 			return err
 		}
-		e.options.Log.Warn("a node ended by itself: starting it again", "cluster", id, "node", name)
-		e.troubles.note(id, Trouble{Node: name, Unit: "node", How: "ended", At: e.options.Clock.Now()})
-		return e.adoptNode(ctx, id, name)
+		return e.adoptNode(ctx, id, name, func() {
+			e.options.Log.Warn("a node ended by itself: starting it again", "cluster", id, "node", name)
+			e.troubles.note(id, Trouble{Node: name, Unit: "node", How: "ended", At: e.options.Clock.Now()})
+		})
 	})
 }
 

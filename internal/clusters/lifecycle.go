@@ -76,14 +76,14 @@ func (e *Engine) adoptCluster(ctx context.Context, id string) error {
 	if !record.Started {
 		return nil // half made: its operation goes on, and isn't to wait for us
 	}
-	if err := e.adoptControlPlane(ctx, id); err != nil {
+	if err := e.adoptControlPlane(ctx, id, func() {}); err != nil {
 		return err
 	}
 	nodes, err := names(filepath.Join(e.clusterDir(id), "nodes"), "")
 	if err != nil {
 		return err
 	}
-	return each(nodes, func(name string) error { return e.adoptNode(ctx, id, name) })
+	return each(nodes, func(name string) error { return e.adoptNode(ctx, id, name, func() {}) })
 }
 
 // removeHalf removes a cluster without a record, which goes last but for its

@@ -52,14 +52,17 @@ func (e *Engine) saveCluster(record clusterRecord) error {
 }
 
 // adoptControlPlane brings about what the record says, as it is once the cluster
-// is ours: one that was deleted or stopped meanwhile is left alone.
-func (e *Engine) adoptControlPlane(ctx context.Context, id string) error {
+// is ours: one that was deleted or stopped meanwhile is left alone. ended is told if it doesn't run then.
+func (e *Engine) adoptControlPlane(ctx context.Context, id string, ended func()) error {
 	defer e.locks.exclusive("cluster/" + id)()
 	record, err := e.cluster(id)
 	if errors.Is(err, ErrNotFound) || err == nil && record.Stopped {
 		return nil
 	}
 	if err == nil {
+		if _, runs, unknown := e.hosts.Running(ctx, controlPlaneMachine(id)); !runs && unknown == nil {
+			ended()
+		}
 		_, err = e.ensureControlPlane(ctx, record.ControlPlane)
 	}
 	if err != nil {
@@ -68,8 +71,9 @@ func (e *Engine) adoptControlPlane(ctx context.Context, id string) error {
 	return nil
 }
 
-// adoptNode does the same for a node.
-func (e *Engine) adoptNode(ctx context.Context, cluster, name string) error {
+// adoptNode does the same for a node. Without its control plane it could only wait, and keep whoever starts that waiting: an
+// operation that ended both, as the rotation of certificates does, starts them again itself.
+func (e *Engine) adoptNode(ctx context.Context, cluster, name string, ended func()) error {
 	defer e.locks.shared("cluster/" + cluster)()
 	defer e.locks.exclusive("node/" + cluster + "/" + name)()
 	record, err := e.cluster(cluster)
@@ -86,6 +90,12 @@ func (e *Engine) adoptNode(ctx context.Context, cluster, name string) error {
 		// Half deleted: the record goes first.
 		err = e.deleteNode(ctx, cluster, name)
 	case err == nil:
+		if _, runs, err := e.hosts.Running(ctx, controlPlaneMachine(cluster)); err != nil || !runs {
+			return err
+		}
+		if _, runs, unknown := e.hosts.Running(ctx, nodeMachine(cluster, name)); !runs && unknown == nil {
+			ended()
+		}
 		err = e.ensureNode(ctx, n)
 	}
 	if err != nil {
