@@ -152,7 +152,7 @@ func (r *Reconciler) Place(a *aadpodid.AzureAssignedIdentity) bool {
 	condition := Condition(ReasonAssigned, "")
 	condition.LastTransitionTime = metav1.NewTime(now)
 	a.Status.Conditions = []metav1.Condition{condition}
-	enter(a, there.found)
+	enter(a, there.found, false)
 	return true
 }
 

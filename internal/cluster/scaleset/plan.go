@@ -41,8 +41,15 @@ type users struct {
 
 // all are all of them.
 func (u *users) all() iter.Seq[*aadpodid.AzureAssignedIdentity] {
+	return each(u.live, u.revoked, u.leaving)
+}
+
+// staying are those who are not being deleted.
+func (u *users) staying() iter.Seq[*aadpodid.AzureAssignedIdentity] { return each(u.live, u.revoked) }
+
+func each(lists ...[]*aadpodid.AzureAssignedIdentity) iter.Seq[*aadpodid.AzureAssignedIdentity] {
 	return func(yield func(*aadpodid.AzureAssignedIdentity) bool) {
-		for _, list := range [...][]*aadpodid.AzureAssignedIdentity{u.live, u.leaving, u.revoked} {
+		for _, list := range lists {
 			for _, a := range list {
 				if !yield(a) {
 					return
@@ -50,6 +57,15 @@ func (u *users) all() iter.Seq[*aadpodid.AzureAssignedIdentity] {
 			}
 		}
 	}
+}
+
+func anyOf(some iter.Seq[*aadpodid.AzureAssignedIdentity], is func(*aadpodid.AzureAssignedIdentity) bool) bool {
+	for a := range some {
+		if is(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // demand is what the cluster wants of one scale set, by identity.
@@ -86,24 +102,13 @@ func demandOf(assigned []*aadpodid.AzureAssignedIdentity) demand {
 // found reports whether the identity was on the scale set before us. That mic has
 // put it there is the later word: somebody had removed it in between.
 func (u *users) found() bool {
-	return !u.any(isPut) && u.any(func(a *aadpodid.AzureAssignedIdentity) bool { return a.Annotations[FoundAnnotation] != "" })
+	return !anyOf(u.all(), isPut) && anyOf(u.all(), func(a *aadpodid.AzureAssignedIdentity) bool { return a.Annotations[FoundAnnotation] != "" })
 }
 
-// put reports whether mic, or aad-pod-identity before it, has put the identity on
-// the scale set for one of the users.
-func (u *users) put() bool {
-	return u.any(func(a *aadpodid.AzureAssignedIdentity) bool {
-		return a.Annotations[PutAnnotation] != "" || a.Annotations[InstanceAnnotation] == "" || a.Status.Status == aadpodid.StateAssigned
-	})
-}
-
-func (u *users) any(is func(*aadpodid.AzureAssignedIdentity) bool) bool {
-	for a := range u.all() {
-		if is(a) {
-			return true
-		}
-	}
-	return false
+// saysPut reports whether an object says that mic, or aad-pod-identity before it,
+// has put its identity on the scale set.
+func saysPut(a *aadpodid.AzureAssignedIdentity) bool {
+	return isPut(a) || a.Annotations[InstanceAnnotation] == "" || a.Status.Status == aadpodid.StateAssigned
 }
 
 // lastLeft returns when the last user went. Only for identities without live users.

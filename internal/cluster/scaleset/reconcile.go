@@ -137,6 +137,7 @@ func (r *Reconciler) look(ctx context.Context, id ID, m *memory) (*State, error)
 	state, err := r.azure().Get(ctx, id)
 	var fault *Fault
 	if errors.As(err, &fault) && fault.Blame == BlameAbsence {
+		m.unsure = false // whatever was under way, there is nothing that it could be on
 		return &State{}, err
 	}
 	if err != nil {
@@ -178,7 +179,7 @@ func (r *Reconciler) bring(ctx context.Context, id ID, d demand, state State, m 
 	_, next := r.plan(d, state, m)
 	next = soonest(next, wait)
 	for identity, u := range d {
-		if r.mayCome(identity, u, state) {
+		if r.mayCome(identity, u, state) || (state.Updating && slices.ContainsFunc(u.leaving, carrier)) {
 			next = soonest(next, r.Clock.Now().Add(lookAgain*r.Backoff))
 		}
 	}

@@ -17,13 +17,13 @@ import (
 // settle writes to the assigned identities what a known state means for them:
 // carriers last, when everything that they announce is marked.
 func (r *Reconciler) settle(ctx context.Context, id ID, d demand, state State, m *memory) error {
-	s := settlement{Reconciler: r, id: id, state: state, memory: m}
+	s := settlement{Reconciler: r, id: id, demand: d, state: state, memory: m}
 	defer s.applied.tell(r)
-	if err := s.turn(ctx, d, false); err != nil {
+	if err := s.turn(ctx, false); err != nil {
 		return err // nothing counts as concluded that may not have been written
 	}
 	if !s.overtaken.Load() {
-		if err := s.turn(ctx, d, true); err != nil {
+		if err := s.turn(ctx, true); err != nil {
 			return err
 		}
 	}
@@ -40,6 +40,7 @@ func (r *Reconciler) settle(ctx context.Context, id ID, d demand, state State, m
 type settlement struct {
 	*Reconciler
 	id        ID
+	demand    demand
 	state     State
 	memory    *memory
 	concluded []*conclusion
@@ -54,10 +55,10 @@ type conclusion struct {
 }
 
 // turn settles either the carriers or all others.
-func (s *settlement) turn(ctx context.Context, d demand, carriers bool) error {
+func (s *settlement) turn(ctx context.Context, carriers bool) error {
 	writes, ctx := errgroup.WithContext(ctx)
 	writes.SetLimit(max(1, s.Writers))
-	for identity, u := range d {
+	for identity, u := range s.demand {
 		for _, a := range u.live {
 			// One without an identity names nothing that could be assigned; assign replaces it.
 			if identity != "" && carrier(a) == carriers && !s.memory.outdated(a) {
@@ -65,7 +66,7 @@ func (s *settlement) turn(ctx context.Context, d demand, carriers bool) error {
 			}
 		}
 		for _, a := range u.leaving {
-			if carrier(a) == carriers && s.mayGo(identity, u, carriers) {
+			if carrier(a) == carriers && s.mayGo(identity, u, a) {
 				s.concluded = append(s.concluded, &conclusion{about: a})
 				writes.Go(func() error { return s.release(ctx, a) })
 			}
@@ -74,12 +75,15 @@ func (s *settlement) turn(ctx context.Context, d demand, carriers bool) error {
 	return writes.Wait()
 }
 
-// mayGo reports whether those who leave an identity may be let go.
-func (s *settlement) mayGo(identity string, u *users, carriers bool) bool {
+// mayGo reports whether one who leaves an identity may be let go.
+func (s *settlement) mayGo(identity string, u *users, a *aadpodid.AzureAssignedIdentity) bool {
+	if carrier(a) && s.keeps(a) {
+		return false
+	}
 	_, there := s.state.ClientIDs[identity]
 	if len(u.live) > 0 {
 		// While it is there, or may come, it is releaseShared that knows when.
-		return carriers || (!there && !s.state.Updating)
+		return carrier(a) || (!there && !s.state.Updating && !s.memory.unsure)
 	}
 	stays := there && s.mayRemove(identity, u, s.state, s.memory)
 	return len(u.revoked) == 0 && !stays && !s.mayCome(identity, u, s.state)
@@ -89,6 +93,7 @@ func (s *settlement) mayGo(identity string, u *users, carriers bool) bool {
 func (s *settlement) live(ctx context.Context, writes *errgroup.Group, identity string, a *aadpodid.AzureAssignedIdentity) {
 	clientID, there := s.state.ClientIDs[identity]
 	v := verdict{there: there, found: there && !s.memory.ours[identity], condition: Condition(ReasonAssigned, "")}
+	v.keep = carrier(a) && s.keeps(a)
 	v.verified = there && clientID != "" && strings.EqualFold(clientID, a.Spec.AzureIdentityRef.Spec.ClientID)
 	if !v.verified {
 		v.condition = s.explain(a, identity, s.id, clientID, there, s.memory)
@@ -108,6 +113,7 @@ type verdict struct {
 	// there: the identity is on the scale set; found: it was before mic came;
 	// verified: and its client ID is the one that the AzureIdentity says.
 	there, found, verified bool
+	keep                   bool // what it announces is still needed
 	// condition says why not; without a reason nothing new is known.
 	condition metav1.Condition
 }
@@ -125,7 +131,7 @@ func (s *settlement) mark(ctx context.Context, a *aadpodid.AzureAssignedIdentity
 	told := v.condition.Reason != "" && s.setCondition(changed, v.condition)
 	// Whose work it is is remembered also for a pod that can't have it: the next
 	// mic must not take it for its own.
-	entered := v.there && enter(changed, v.found)
+	entered := v.there && enter(changed, v.found, v.keep)
 	if a.Status.Status == state && !told && !entered {
 		return nil, nil
 	}
