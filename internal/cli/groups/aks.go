@@ -118,7 +118,7 @@ func aksGroup() command.Table {
 				Arguments: []argument{inGroup(), clusterName(), arg("--acr", "Login server of the registry.").Required(), arg("--node-name", "Node to check from.")},
 			},
 		},
-	}, attachCommands(), nodepoolGroup(), addonCommands(), podIdentityGroup())
+	}, attachCommands(), nodepoolGroup(), addonCommands(), podIdentityGroup(), maintenanceGroup())
 }
 
 // act returns a command that posts an action to a resource and waits for it.

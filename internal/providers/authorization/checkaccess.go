@@ -141,8 +141,12 @@ func (p *Provider) explain(who providers.Caller, q rbac.Query) accessAnswer {
 		out.Explanation = fmt.Sprintf("The role assignment '%s' has the action, but its condition isn't fulfilled.", d.Unmet.ID)
 	case d.Pending != nil:
 		out.Explanation = fmt.Sprintf("The role assignment '%s' has the action, but hasn't propagated yet.", d.Pending.ID)
+	case len(out.Considered) == 0:
+		out.Explanation = "The principal has no role assignment at the scope or above it."
+	case len(out.Considered) == 1:
+		out.Explanation = "The principal's one role assignment at the scope or above it doesn't have the action."
 	default:
-		out.Explanation = fmt.Sprintf("None of the principal's %d role assignments at the scope and above it has the action.", len(out.Considered))
+		out.Explanation = fmt.Sprintf("None of the principal's %d role assignments at the scope or above it has the action.", len(out.Considered))
 	}
 	if role := p.index.Advise(q.Action, q.Data); role != nil {
 		out.Missing = &missingRole{role.RoleName, roleID(q.Scope, role.Name).String(), q.Scope.String()}
