@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -243,6 +244,34 @@ func TestPoolsBecomeOnesOfAddresses(t *testing.T) {
 		t.Error("the pool still has interfaces")
 	}
 	f.must(200, "DELETE", balancer+docVersion, "")
+}
+
+// TestInterfaceInTwoPoolsThatMigrate: it is one document, written once, with both changes.
+func TestInterfaceInTwoPoolsThatMigrate(t *testing.T) {
+	f := newCloud(t)
+	f.makeNetwork()
+	balancer, nic := netPath+"loadBalancers/kubernetes", netPath+"networkInterfaces/single"+docVersion
+	f.must(201, "PUT", balancer+docVersion, `{"location":"westus2","sku":{"name":"Standard"},"properties":{"backendAddressPools":[{"name":"one"},{"name":"two"}]}}`)
+	in := func(names ...string) string {
+		var pools []string
+		for _, name := range names {
+			pools = append(pools, `{"id":"`+balancer+"/backendAddressPools/"+name+`"}`)
+		}
+		return `"subnet":{"id":"` + netPath + `virtualNetworks/v/subnets/s"},"loadBalancerBackendAddressPools":[` + strings.Join(pools, ",") + `]`
+	}
+	f.must(201, "PUT", nic, `{"location":"westus2","properties":{"ipConfigurations":[
+		{"name":"a","properties":{"primary":true,`+in("one", "two")+`}},{"name":"b","properties":{"primary":false,`+in("two")+`}}]}}`)
+	f.must(200, "POST", balancer+"/migrateToIpBased"+docVersion, `{"pools":["one","two"]}`)
+	left := f.must(200, "GET", nic, "")
+	for i := range 2 {
+		f.has(left, []any{}, "properties", "ipConfigurations", i, "properties", "loadBalancerBackendAddressPools")
+	}
+	for name, want := range map[string]int{"one": 1, "two": 2} {
+		pool := f.must(200, "GET", balancer+"/backendAddressPools/"+name+docVersion, "")
+		if addresses := at(pool, "properties", "loadBalancerBackendAddresses").([]any); len(addresses) != want {
+			t.Errorf("addresses in pool %s: %v, want %d", name, addresses, want)
+		}
+	}
 }
 
 // TestPublicAddressesOfInstances: a scale set whose model wants them gives its instances

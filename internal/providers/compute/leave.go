@@ -24,7 +24,7 @@ func (p *Provider) removeInstance(ctx context.Context, r *providers.Request) err
 	if err := p.trackInstance(ctx, r); err != nil {
 		return err
 	}
-	if err := p.takePublic(r, r.Old); err != nil {
+	if err := p.takePublic(ctx, r, r.Old); err != nil {
 		return err
 	}
 	if r.APIVersion == "" { // no client's call

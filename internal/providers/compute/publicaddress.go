@@ -42,12 +42,12 @@ func (p *Provider) givePublic(ctx context.Context, r *providers.Request, set *re
 }
 
 // takePublic takes the public address back from an instance that goes.
-func (p *Provider) takePublic(r *providers.Request, instance *resource.Resource) error {
+func (p *Provider) takePublic(ctx context.Context, r *providers.Request, instance *resource.Resource) error {
 	where, err := resource.ReadInternal[place](instance)
-	if err == nil && where.Public.IsValid() {
-		network.ReleasePublic(p.deps(), r, where.Public)
+	if err != nil || !where.Public.IsValid() {
+		return err
 	}
-	return err
+	return network.ReleasePublic(ctx, p.deps(), r, instance.ID, where.Public)
 }
 
 // publicAddresses are those of the instances, and the configurations that they are below:

@@ -204,7 +204,7 @@ func (p *Provider) removeScaleSet(ctx context.Context, r *providers.Request) err
 		return err
 	}
 	for _, instance := range instances {
-		if err := p.takePublic(r, instance); err != nil {
+		if err := p.takePublic(ctx, r, instance); err != nil {
 			return err
 		}
 	}

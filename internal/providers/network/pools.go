@@ -90,73 +90,83 @@ func (p *Provider) migratePools(ctx context.Context, r *providers.Request) (rest
 		return rest.Response{}, rest.AnotherOperationInProgress(r.Old.ID.String(), "")
 	}
 	r.Next = r.Old.Clone()
+	m := migration{p: p, request: r, leaving: map[string]*resource.Resource{}}
 	err := shape.Show(ctx, p.deps(), r.Next, func(ctx context.Context, d *shape.Document) error {
 		for _, name := range asked.Pools {
 			at := slices.IndexFunc(d.Properties.Objects("backendAddressPools"), func(pool shape.Object) bool { return strings.EqualFold(pool.Text("name"), name) })
 			if at < 0 {
 				return rest.NewError(http.StatusNotFound, "NotFound", fmt.Sprintf("Resource %s not found.", r.ID.Child("backendAddressPools", name)))
 			}
-			if err := p.migrate(ctx, r, d.Properties.Objects("backendAddressPools")[at]); err != nil {
+			if err := m.migrate(ctx, d.Properties.Objects("backendAddressPools")[at]); err != nil {
 				return err
 			}
 		}
-		return nil
+		return m.write()
 	})
 	return rest.OK(map[string]any{"migratedPools": asked.Pools}), err
 }
 
+// migration is one call's. An interface may be in several of its pools, and is written once.
+type migration struct {
+	p       *Provider
+	request *providers.Request
+	leaving map[string]*resource.Resource // interfaces as they are to be, by store key
+}
+
 // migrate writes the addresses of a pool's machines into it.
-func (p *Provider) migrate(ctx context.Context, r *providers.Request, pool shape.Object) error {
-	id := r.ID.Child("backendAddressPools", pool.Text("name"))
-	uses, err := p.deps().Uses(ctx, id)
+func (m *migration) migrate(ctx context.Context, pool shape.Object) error {
+	id := m.request.ID.Child("backendAddressPools", pool.Text("name"))
+	uses, err := m.p.deps().Uses(ctx, id)
 	if err != nil {
 		return err
 	}
 	var members []Member
-	if p.cfg.Machines != nil {
-		members = p.instancesIn(uses, id)
+	if m.p.cfg.Machines != nil {
+		members = m.p.instancesIn(uses, id)
 	}
 	for _, u := range uses {
 		if !u.By.Is(interfaceType + "/" + addressConfigurations) {
 			continue
 		}
-		m, err := p.leave(ctx, r, u)
+		one, err := m.leave(ctx, u)
 		if err != nil {
 			return err
 		}
-		members = append(members, m)
+		members = append(members, one)
 	}
 	known := map[string]bool{}
 	for _, address := range pool.Objects("properties.loadBalancerBackendAddresses") {
 		known[address.Text("properties.ipAddress")] = true
 	}
 	var networks []shape.Use
-	for _, m := range members {
-		if known[m.Address.String()] {
+	for _, one := range members {
+		if known[one.Address.String()] {
 			continue
 		}
-		known[m.Address.String()] = true
+		known[one.Address.String()] = true
 		pool.Append("properties.loadBalancerBackendAddresses", map[string]any{
-			"name":       m.Configuration.Parent().Parent().Name() + "_" + m.Configuration.Parent().Name(),
-			"properties": map[string]any{"ipAddress": m.Address.String(), "virtualNetwork": map[string]any{"id": m.VNet.String()}},
+			"name":       one.Configuration.Parent().Parent().Name() + "_" + one.Configuration.Parent().Name(),
+			"properties": map[string]any{"ipAddress": one.Address.String(), "virtualNetwork": map[string]any{"id": one.VNet.String()}},
 		})
-		if use := (shape.Use{Target: m.VNet, By: id}); !slices.ContainsFunc(networks, func(n shape.Use) bool { return n.Target.Equal(m.VNet) }) {
-			networks = append(networks, use)
+		if !slices.ContainsFunc(networks, func(n shape.Use) bool { return n.Target.Equal(one.VNet) }) {
+			networks = append(networks, shape.Use{Target: one.VNet, By: id})
 		}
 	}
-	return p.deps().Track(ctx, r, nil, networks)
+	return m.p.deps().Track(ctx, m.request, nil, networks)
 }
 
-// leave takes an interface out of a pool, in the transaction of the pool, and returns
-// where it is.
-func (p *Provider) leave(ctx context.Context, r *providers.Request, u shape.Use) (Member, error) {
-	nic, err := p.cfg.Resources.Get(ctx, u.By.Parent())
-	if err != nil {
-		return Member{}, err
+// leave takes an interface out of a pool and returns where it is.
+func (m *migration) leave(ctx context.Context, u shape.Use) (Member, error) {
+	key := resource.StoreKey(u.By.Parent())
+	if m.leaving[key] == nil {
+		nic, err := m.p.cfg.Resources.Get(ctx, u.By.Parent())
+		if err != nil {
+			return Member{}, err
+		}
+		m.leaving[key] = nic.Clone()
 	}
-	m := Member{Configuration: u.By}
-	next := nic.Clone()
-	err = shape.Show(ctx, p.deps(), next, func(_ context.Context, d *shape.Document) error {
+	at := Member{Configuration: u.By}
+	err := shape.Show(ctx, m.p.deps(), m.leaving[key], func(_ context.Context, d *shape.Document) error {
 		for _, c := range d.Properties.Objects(addressConfigurations) {
 			if !strings.EqualFold(c.Text("name"), u.By.Name()) {
 				continue
@@ -165,10 +175,10 @@ func (p *Provider) leave(ctx context.Context, r *providers.Request, u shape.Use)
 			if err != nil {
 				return fmt.Errorf("reading where %s is: %w", u.By, err)
 			}
-			if m.Address, err = netip.ParseAddr(c.Text("properties.privateIPAddress")); err != nil {
+			if at.Address, err = netip.ParseAddr(c.Text("properties.privateIPAddress")); err != nil {
 				return fmt.Errorf("reading where %s is: %w", u.By, err)
 			}
-			m.VNet = subnet.Parent()
+			at.VNet = subnet.Parent()
 			left := slices.DeleteFunc(c.List("properties.loadBalancerBackendAddressPools"), func(v any) bool {
 				one, _ := v.(map[string]any)
 				return strings.EqualFold(shape.Object(one).Text("id"), u.Target.String())
@@ -180,12 +190,18 @@ func (p *Provider) leave(ctx context.Context, r *providers.Request, u shape.Use)
 	if err != nil {
 		return Member{}, err
 	}
-	raw, err := next.Store()
-	if err != nil {
-		return Member{}, err
+	return at, m.p.deps().Track(ctx, m.request, []shape.Use{u}, nil)
+}
+
+// write adds the interfaces to the transaction of the pools.
+func (m *migration) write() error {
+	for key, nic := range m.leaving {
+		raw, err := nic.Store()
+		if err != nil {
+			return err
+		}
+		m.request.Conds = append(m.request.Conds, store.Unchanged(key, nic.Revision))
+		m.request.Ops = append(m.request.Ops, store.Put(key, raw))
 	}
-	key := resource.StoreKey(nic.ID)
-	r.Conds = append(r.Conds, store.Unchanged(key, nic.Revision))
-	r.Ops = append(r.Ops, store.Put(key, raw))
-	return m, p.deps().Track(ctx, r, []shape.Use{u}, nil)
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/arm/armid"
 	"github.com/lanyard-project/lanyard/internal/arm/resource"
@@ -98,12 +99,18 @@ func ClaimPublic(ctx context.Context, deps shape.Deps, r *providers.Request, own
 	return claimAddress(ctx, deps, r, owner, publicRange())
 }
 
-// ReleasePublic gives a public address back, in the request's transaction.
-func ReleasePublic(deps shape.Deps, r *providers.Request, address netip.Addr) {
-	deps.Unclaim(r, addressSpace, address.String())
+// ReleasePublic gives a public address back, in the request's transaction, unless the owner
+// gave it back before, with a deletion that then failed: it may be another one's now.
+func ReleasePublic(ctx context.Context, deps shape.Deps, r *providers.Request, owner armid.ID, address netip.Addr) error {
+	has, err := deps.Holder(ctx, addressSpace, address.String())
+	if err == nil && strings.EqualFold(has, owner.String()) {
+		deps.Unclaim(r, addressSpace, address.String())
+	}
+	return err
 }
 
 func claimAddress(ctx context.Context, deps shape.Deps, r *providers.Request, owner armid.ID, from netip.Prefix) (netip.Addr, error) {
+	few := rest.NewError(http.StatusConflict, "PublicIPCountLimitReached", fmt.Sprintf("Cannot create more public IP addresses: too few of %s are free.", from))
 	for range 64 {
 		address := somewhere(from)
 		has, err := deps.Holder(ctx, addressSpace, address.String())
@@ -111,11 +118,10 @@ func claimAddress(ctx context.Context, deps shape.Deps, r *providers.Request, ow
 			return netip.Addr{}, err
 		}
 		if has == "" {
-			return address, deps.Claim(ctx, r, addressSpace, address.String(), owner, nil)
+			return address, deps.Claim(ctx, r, addressSpace, address.String(), owner, few)
 		}
 	}
-	return netip.Addr{}, rest.NewError(http.StatusConflict, "PublicIPCountLimitReached",
-		fmt.Sprintf("Cannot create more public IP addresses: too few of %s are free.", from))
+	return netip.Addr{}, few
 }
 
 // somewhere is a random host address of the range.
