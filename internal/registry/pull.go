@@ -41,8 +41,8 @@ func (a *app) pull(w http.ResponseWriter, req *http.Request) error {
 	}
 	file, err := a.layer(w.Header().Get("Docker-Content-Digest"))
 	if err != nil {
-		for name := range w.Header() {
-			w.Header().Del(name)
+		for _, said := range []string{"Accept-Ranges", "Cache-Control", "Content-Length", "Content-Range", "Content-Type", "Docker-Content-Digest", "Etag"} {
+			w.Header().Del(said)
 		}
 		return err
 	}

@@ -89,6 +89,9 @@ func TestPartsOfLayers(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &said); err != nil || response.StatusCode != status || len(said.Errors) != 1 || said.Errors[0].Code != code {
 			t.Errorf("%d %q (%v), want %d %s", response.StatusCode, body, err, status, code)
 		}
+		if h := response.Header; h.Get("X-Ms-Request-Id") == "" || h.Get("Etag")+h.Get("Content-Range")+h.Get("Docker-Content-Digest") != "" {
+			t.Errorf("%s: headers %v, want the request's name and nothing of a layer", code, h)
+		}
 	}
 	refused(r.client.Transport, digest.String(), 401, "UNAUTHORIZED")
 	refused(signed, "sha256:"+fmt.Sprintf("%064d", 0), 404, "BLOB_UNKNOWN")

@@ -131,7 +131,11 @@ func (r *rig) serve() {
 	if r.service, err = registry.New(r.Context(), r.options); err != nil {
 		r.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(r.service)
+	service := r.service
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("X-Ms-Request-Id", req.URL.Path) // as the front names each request
+		service.ServeHTTP(w, req)
+	}))
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	r.Cleanup(server.Close)
