@@ -32,5 +32,9 @@ func leaveGarbage() {
 // mark is something that every collection finds unused.
 type mark struct{ _ *mark }
 
+// least is what a heap is taken to be at least: with more percent the runtime would let a
+// process that has just begun come to more than garbage before its first collection.
+const least = 4 << 20
+
 // percent is what of the living heap may be allocated before the next collection.
-func percent(live uint64) int { return int(max(100, 100*garbage/max(live, 1<<20))) } //nolint:gosec // at most 12800
+func percent(live uint64) int { return int(max(100, 100*garbage/max(live, least))) } //nolint:gosec // at most 3200

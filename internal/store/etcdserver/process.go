@@ -51,7 +51,7 @@ func (s *Server) spawn() (<-chan error, error) {
 	arguments := append(append([]string{}, s.options.Arguments...), "--data-dir="+s.paths.data, "--run-dir="+s.paths.run)
 	command := exec.Command(s.options.Executable, arguments...) //nolint:noctx // etcd outlives us on purpose
 	command.Dir = "/"
-	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	command.Env = environment()
 	command.Stdout, command.Stderr = crash, crash
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := command.Start(); err != nil {
@@ -60,6 +60,17 @@ func (s *Server) spawn() (<-chan error, error) {
 	exited := make(chan error, 1)
 	go func() { exited <- command.Wait() }() // also reaps it; ends with etcd or with us
 	return exited, nil
+}
+
+// environment is what etcd gets of ours: what it needs, and how memory is to be used.
+func environment() []string {
+	var out []string
+	for _, name := range []string{"PATH", "HOME", "GOGC", "GOMEMLIMIT"} {
+		if value, ok := os.LookupEnv(name); ok {
+			out = append(out, name+"="+value)
+		}
+	}
+	return out
 }
 
 func accepts(ctx context.Context, socket string) bool {
