@@ -30,8 +30,9 @@ func (d decision) tell(p *command.Program, subscription string) {
 		mark, end = map[bool]string{true: "\x1b[32m", false: "\x1b[31m"}[allowed], "\x1b[0m"
 	}
 	verdict := map[bool]string{true: "yes", false: "no"}[allowed]
-	first := print.Wrap(fmt.Sprintf("%s: %s may%s do %s", verdict, d.who, map[bool]string{true: "", false: " not"}[allowed], d.answer.String("actionId")), "", width)
-	fmt.Fprintf(p.Out, "%s%s%s%s\n", mark, verdict, end, first[len(verdict):])
+	const hanging = "    "
+	first := print.Wrap(fmt.Sprintf("%s: %s may%s do %s", verdict, d.who, map[bool]string{true: "", false: " not"}[allowed], d.answer.String("actionId")), hanging, width)
+	fmt.Fprintf(p.Out, "%s%s%s%s\n", mark, verdict, end, first[len(hanging)+len(verdict):])
 	say := func(indent, text string) { fmt.Fprintln(p.Out, print.Wrap(text, indent, width)) }
 	say("    ", "at "+shortScope(d.scope, subscription))
 	if role := d.answer.Object("roleAssignment"); role != nil {

@@ -256,7 +256,7 @@ func show(p *command.Program, width int, cloud *local.Cloud, s *value.Object) er
 			fmt.Fprintf(p.Out, "  %s\n", part[2])
 			continue
 		}
-		table, err := print.Table(print.Answer{Document: print.Fit(rows, width-2), Queried: true})
+		table, err := print.Table(print.Answer{Document: print.Fit(fewerLetters(rows, width), width-2), Queried: true})
 		if err != nil {
 			return err
 		}
@@ -265,4 +265,31 @@ func show(p *command.Program, width int, cloud *local.Cloud, s *value.Object) er
 		}
 	}
 	return nil
+}
+
+// roomy is the width of a terminal from which on nothing needs to be said in fewer letters.
+const roomy = 120
+
+// fewerLetters are the rows for a narrow terminal: no column is narrower than its heading, and of an audience the host tells most.
+func fewerLetters(rows []any, width int) []any {
+	if width == 0 || width >= roomy {
+		return rows
+	}
+	made := make([]any, len(rows))
+	for i, v := range rows {
+		old, _ := v.(*value.Object)
+		row := value.NewObject()
+		for _, key := range old.Keys() {
+			switch cell := old.At(key); key {
+			case "resourceGroup":
+				row.Set("group", cell)
+			case "audience":
+				row.Set(key, strings.TrimPrefix(old.String(key), "https://"))
+			default:
+				row.Set(key, cell)
+			}
+		}
+		made[i] = row
+	}
+	return made
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/lanyard-project/lanyard/internal/cli/value"
 )
 
-// narrowest is the width below which no column is cut.
+// narrowest is the width below which no column is cut while another is wider.
 const narrowest = 10
 
 // Fit cuts cells so that a table of the rows isn't wider than a terminal: the widest
@@ -40,21 +40,23 @@ func Fit(rows []any, width int) []any {
 	for _, w := range widths {
 		total += w
 	}
-	for total-2 > width {
-		widest := ""
-		for _, key := range keys {
-			if widths[key] <= max(narrowest, utf8.RuneCountInString(key)+2) {
-				continue
+	for _, floor := range []int{narrowest, 1} { // below it only when everything is as narrow
+		for total-2 > width {
+			widest := ""
+			for _, key := range keys {
+				if widths[key] <= max(floor, utf8.RuneCountInString(key)+2) {
+					continue
+				}
+				if widest == "" || identifier[widest] && !identifier[key] || identifier[widest] == identifier[key] && widths[key] > widths[widest] {
+					widest = key
+				}
 			}
-			if widest == "" || identifier[widest] && !identifier[key] || identifier[widest] == identifier[key] && widths[key] > widths[widest] {
-				widest = key
+			if widest == "" {
+				break
 			}
+			widths[widest]--
+			total--
 		}
-		if widest == "" {
-			break
-		}
-		widths[widest]--
-		total--
 	}
 	made := make([]any, len(rows))
 	for i, v := range rows {

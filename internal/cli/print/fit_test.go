@@ -32,6 +32,23 @@ func TestFitCutsTheWidestAndIdentifiersLast(t *testing.T) {
 	}
 }
 
+// Seven columns of a cluster, as `status` has them, in a terminal of 80 columns.
+func TestFitOfManyColumns(t *testing.T) {
+	rows := []any{value.NewObject("name", "myAKSCluster", "group", "myResourceGroup", "state", "Succeeded", "power", "Running", "version", "1.34.4",
+		"pools", "nodepool1×1 nodepool2×3", "identity", "SystemAssigned")}
+	for _, width := range []int{66, 78} {
+		text, err := Table(Answer{Document: Fit(rows, width), Queried: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(text) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > width {
+				t.Errorf("%d columns in a terminal of %d: %s", n, width, line)
+			}
+		}
+	}
+}
+
 func TestWrap(t *testing.T) {
 	const id = "/subscriptions/c0230b0d-ffab-4e87-9c3d-87822026b742/resourceGroups/mine"
 	for _, tc := range []struct {
