@@ -41,15 +41,14 @@ func TestClientsOfADroppedKeyGetNewTokensByThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	group := "/subscriptions/" + admin.SubscriptionID + "/resourceGroups/rg"
-	for path, body := range map[string]string{
-		group + "?api-version=2021-04-01":                                                        `{"location":"westus2"}`,
-		group + "/providers/Microsoft.Storage/storageAccounts/acct?api-version=2023-01-01":       `{"location":"westus2","kind":"StorageV2","sku":{"name":"Standard_LRS"}}`,
-		group + "/providers/Microsoft.ServiceBus/namespaces/lanyard-test?api-version=2021-11-01": `{"location":"westus2","sku":{"name":"Standard"}}`,
+	for _, made := range []struct{ path, body string }{
+		{group + "?api-version=2021-04-01", `{"location":"westus2"}`},
+		{group + "/providers/Microsoft.Storage/storageAccounts/acct?api-version=2023-01-01", `{"location":"westus2","kind":"StorageV2","sku":{"name":"Standard_LRS"}}`},
+		{group + "/providers/Microsoft.ServiceBus/namespaces/lanyard-test?api-version=2021-11-01", `{"location":"westus2","sku":{"name":"Standard"}}`},
 	} {
-		eventually(t, func() (int, bool) { // the group comes at any time
-			status := i.call(t, http.MethodPut, path, own, body)
-			return status, status/100 == 2
-		})
+		if status := i.call(t, http.MethodPut, made.path, own, made.body); status/100 != 2 {
+			t.Fatalf("PUT %s: %d", made.path, status)
+		}
 	}
 	published := i.publishedKeys(t)
 	i.run(t, "keys", "drop", published[0])
