@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/lanyard-project/lanyard/internal/cli/command"
 	"github.com/lanyard-project/lanyard/internal/cli/local"
@@ -41,6 +43,24 @@ func azCommand() command.Table {
 	}}}
 }
 
+// azPrefix begins the names of the folders that azProfile makes in the cloud's own.
+const azPrefix = "az-"
+
+// removeProfiles removes them: the secret of whoever is signed in lies there, and
+// the next cloud of this folder is another one.
+func removeProfiles(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), azPrefix) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
+}
+
 // azProfile makes, once a cloud, a folder in which az knows the cloud and is signed in.
 func azProfile(ctx context.Context, cloud *local.Cloud, program string) ([][2]string, error) {
 	variables, err := cloud.Environment(kubeconfigOf(cloud))
@@ -51,7 +71,7 @@ func azProfile(ctx context.Context, cloud *local.Cloud, program string) ([][2]st
 	if err != nil {
 		return nil, err
 	}
-	folder := filepath.Join(cloud.Dir, "az-"+admin.ClientID)
+	folder := filepath.Join(cloud.Dir, azPrefix+admin.ClientID)
 	variables = append(variables, [2]string{"AZURE_CONFIG_DIR", folder}, [2]string{"AZURE_CORE_COLLECT_TELEMETRY", "false"}, [2]string{"AZURE_EXTENSION_DIR", filepath.Join(folder, "extensions")})
 	if exists(filepath.Join(folder, "ready")) {
 		return variables, nil

@@ -2,6 +2,7 @@ package life
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -59,7 +60,7 @@ func downCommand() command.Table {
 			if err != nil {
 				return nil, err
 			}
-			if err := cloud.Down(ctx); err != nil {
+			if err := errors.Join(cloud.Down(ctx), removeProfiles(cloud.Dir)); err != nil {
 				return nil, err
 			}
 			fmt.Fprintln(c.Program.Out, "everything is down")
