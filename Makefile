@@ -163,8 +163,8 @@ external-dns:
 
 .PHONY: e2e
 e2e: programs $(if $(RUN),,kube-previous) aad-pod-identity $(if $(RUN),$(if $(findstring DataPlanes,$(RUN)),external-dns),external-dns) ## The end-to-end tests on real clusters, and the demo with a crash and twice over one folder; RUN=regex: those tests only
-	@$(GO_TEST) -tags e2e -count=1 -p 1 -timeout 60m $(if $(RUN),-v -run '$(RUN)') ./test/e2e/...
-	@$(GO_TEST) -tags e2e -count=1 -run '$(or $(RUN),LibrariesOf)' ./internal/node/lab
+	@$(GO_TEST) -tags e2e -count=1 -p 1 -timeout 60m $(if $(RUN),-v -run '$(value RUN)') ./test/e2e/...
+	@$(GO_TEST) -tags e2e -count=1 -run '$(or $(value RUN),LibrariesOf)' ./internal/node/lab
 ifndef RUN
 	@$(MAKE) e2e-short
 	@for run in 1 2; do $(BUILD)/bin/lanyard demo --dir $(BUILD)/e2e --listen 127.0.0.1:8444; done
